@@ -1,0 +1,124 @@
+"""The cost models against the original's results, the papers' tables, and their own invariants."""
+
+import json
+import math
+import os
+import random
+import unittest
+
+from support import fodlam, path, read
+
+CONFIGS = sorted(os.listdir(path('config')))
+
+
+class Golden(unittest.TestCase):
+    """What the original prints, to the last digit."""
+
+    def test_every_config_has_a_golden_file(self):
+        self.assertEqual(
+            sorted([*CONFIGS, 'diagnose.json']), sorted(os.listdir(path('tests', 'golden')))
+        )
+
+    def test_configs(self):
+        for name in CONFIGS:
+            with self.subTest(name):
+                report = fodlam.estimate(json.loads(read('config', name)))
+                self.assertEqual(report, json.loads(read('tests', 'golden', name)))
+
+    def test_diagnose(self):
+        self.assertEqual(fodlam.diagnose(), json.loads(read('tests', 'golden', 'diagnose.json')))
+
+
+class Papers(unittest.TestCase):
+    """What comes out, against what the papers' tables print."""
+
+    def total(self, config, kind):
+        return fodlam.Cost(*fodlam.estimate(config)[kind].values())
+
+    def test_eyeriss_table_v(self):
+        cost = self.total({'net': 'AlexNet'}, 'conv')
+        self.assertAlmostEqual(cost.latency_s, 115.3e-3, delta=0.05e-3)
+        self.assertAlmostEqual(cost.energy_j / cost.latency_s, 278e-3, delta=0.5e-3)
+        self.assertAlmostEqual(4 / cost.latency_s, 34.7, delta=0.05)  # frame/s, batch of 4
+
+    def test_eyeriss_table_vi(self):
+        cost = self.total({'net': 'VGG16'}, 'conv')
+        self.assertAlmostEqual(cost.latency_s, 4309.5e-3, delta=0.65e-3)
+        self.assertAlmostEqual(cost.energy_j / cost.latency_s, 236e-3, delta=0.5e-3)
+        self.assertAlmostEqual(3 / cost.latency_s, 0.7, delta=0.05)  # frame/s, batch of 3
+
+    def test_eie_table_iv(self):
+        # Actual times in us at 45 nm; time scales by 1.444, energy by 3.014 from 45 to 65 nm.
+        for net, times in (('AlexNet', (30.3, 12.2, 9.9)), ('VGG16', (34.4, 8.7, 8.4))):
+            for layer, time in zip(('FC6', 'FC7', 'FC8'), times):
+                cost = self.total({'net': net, 'layers': [layer]}, 'fc')
+                self.assertAlmostEqual(cost.latency_s / (time * 1e-6), 1.444, delta=0.0005)
+                self.assertAlmostEqual(cost.energy_j / (time * 1e-6 * 0.59), 3.014, delta=0.0005)
+
+
+class Invariants(unittest.TestCase):
+    VGG16 = list(fodlam.published_costs('VGG16'))
+
+    def test_order_does_not_matter(self):
+        expected = fodlam.estimate({'net': 'VGG16'})
+        for seed in range(50):
+            shuffled = random.Random(seed).sample(self.VGG16, len(self.VGG16))
+            self.assertEqual(fodlam.estimate({'net': 'VGG16', 'layers': shuffled}), expected)
+
+    def test_total_is_conv_and_fc(self):
+        for name in CONFIGS:
+            report = fodlam.estimate(json.loads(read('config', name)))
+            for quantity, total in report['total'].items():
+                parts = report['conv'][quantity] + report['fc'][quantity]
+                self.assertTrue(math.isclose(parts, total, rel_tol=1e-15), name)
+
+    def test_layers_add_up(self):
+        each = [fodlam.estimate({'net': 'VGG16', 'layers': [x]})['total'] for x in self.VGG16]
+        for quantity, total in fodlam.estimate({'net': 'VGG16'})['total'].items():
+            self.assertEqual(math.fsum(cost[quantity] for cost in each), total)
+
+    def test_a_layer_named_twice_counts_twice(self):
+        once = fodlam.estimate({'net': 'VGG16', 'layers': ['CONV1-1']})['total']
+        twice = fodlam.estimate({'net': 'VGG16', 'layers': ['CONV1-1', 'conv1_1']})['total']
+        self.assertEqual(twice, {quantity: 2 * number for quantity, number in once.items()})
+
+    def test_no_layers_cost_nothing(self):
+        report = fodlam.estimate({'net': 'VGG16', 'layers': []})
+        self.assertEqual(report['total'], {'energy': 0.0, 'latency': 0.0})
+
+    def test_names_match_in_any_case_with_dash_or_underscore(self):
+        expected = fodlam.estimate({'net': 'VGG16', 'layers': ['CONV1-1', 'FC6']})
+        for names in (['conv1_1', 'fc6'], ['Conv1-1', 'Fc6'], ['CONV1_1', 'FC6']):
+            self.assertEqual(fodlam.estimate({'net': 'VGG16', 'layers': names}), expected)
+
+    def test_layers_left_out_are_all_that_have_a_cost(self):
+        for config in ({'net': 'AlexNet'}, {'netfile': 'alexnet_deploy.json'}):
+            layers = [f'conv{i}' for i in range(1, 6)] + ['fc6', 'fc7', 'fc8']
+            self.assertEqual(fodlam.estimate(config), fodlam.estimate({**config, 'layers': layers}))
+
+    def test_average_weighs_every_mac_the_same(self):
+        # Scaling all published layers of a kind must give back what they cost together.
+        published = [fodlam.estimate({'net': net}) for net in fodlam.NETWORKS]
+        scaled = [fodlam.estimate({'netfile': n.netfile}) for n in fodlam.NETWORKS.values()]
+        for kind in (*fodlam.KINDS, 'total'):
+            for quantity in ('energy', 'latency'):
+                self.assertAlmostEqual(
+                    sum(r[kind][quantity] for r in scaled)
+                    / sum(r[kind][quantity] for r in published),
+                    1,
+                )
+
+    def test_scaled_cost_is_proportional_to_macs(self):
+        per_mac = fodlam.diagnose()['average']
+        for layer in fodlam.read_net('faster_rcnn_vgg16.json').values():
+            if layer.kind:
+                config = {'netfile': 'faster_rcnn_vgg16.json', 'layers': [layer.name]}
+                for quantity, number in fodlam.estimate(config)[layer.kind].items():
+                    self.assertEqual(number, per_mac[quantity][layer.kind] * layer.macs)
+
+    def test_dennard_scaling_at_its_own_node_changes_nothing(self):
+        self.assertEqual(fodlam.dennard(0.5, 0.25, from_nm=65), fodlam.Cost(0.125, 0.25))
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,217 @@
+"""The tables in data/ against the text extracted from the papers, and the reader of tables."""
+
+import csv
+import re
+import tempfile
+import unittest
+from unittest import mock
+
+from support import fodlam, path, read
+
+EYERISS = {  # file: (its raw text, batch size by the table's caption, net file)
+    'eyeriss-alexnet.csv': ('eyeriss-tableV.txt', 4, 'alexnet_deploy.json'),
+    'eyeriss-vgg16.csv': ('eyeriss-tableVI.txt', 3, 'VGG_ILSVRC_16_layers_deploy.json'),
+}
+
+
+def rows(filename):
+    return list(csv.DictReader(read('data', filename).splitlines()))
+
+
+def number(cell):
+    return float(cell.rstrip('%'))
+
+
+def corrections():
+    """Return {(file, row, column): (raw text or None, data)} as data/README.md lists them."""
+    listed = {}
+    for line in read('data', 'README.md').splitlines():
+        cells = [cell.strip() for cell in re.split(r'(?<!\\)\|', line)[1:-1]]
+        if len(cells) == 6 and cells[0].endswith('.csv'):
+            file, row, column, raw, data, _ = cells
+            raw = None if raw == 'none' else raw.strip('`').replace(r'\|', '|')
+            listed[file, row, column] = raw, data
+    return listed
+
+
+def raw_lines(filename):
+    """Return the lines of an extracted Eyeriss table that are rows, in order."""
+    return [
+        line
+        for line in read('raw', filename).splitlines()
+        if re.match('(?i)conv|total |tubal', line)
+    ]
+
+
+class Provenance(unittest.TestCase):
+    """Every number stands in raw/, or in the list of corrections in data/README.md."""
+
+    def test_eyeriss_cells_are_raw_or_listed(self):
+        listed = {key: value for key, value in corrections().items() if key[0] in EYERISS}
+        needed = set()
+        for file, (raw_file, _, _) in EYERISS.items():
+            lines = raw_lines(raw_file)
+            self.assertEqual(len(lines), len(rows(file)))
+            for line, row in zip(lines, rows(file)):
+                # "154(92%)" is active PEs and their share, which is not in data/.
+                words = line.replace('(', ' (').split()
+                for column, cell in row.items():
+                    key = file, row['Layer'], column
+                    if column == 'Layer' or cell in words:
+                        continue
+                    self.assertIn(key, listed)
+                    needed.add(key)
+                    raw, data = listed[key]
+                    self.assertEqual(data, cell, key)
+                    if raw is not None:
+                        self.assertIn(raw, line, key)
+        self.assertEqual(needed, set(listed), 'corrections of cells that stand in raw/')
+
+    def test_eie_cells_are_raw_or_listed(self):
+        line = next(x for x in read('raw', 'eie-raw.csv').splitlines() if x.startswith('EIE Theo'))
+        words = re.split('[ ,]', line)[5:]
+        self.assertEqual(words.pop(), '6.57.5')
+        cells = [row[c] for row in rows('eie-layers.csv') for c in list(row)[1:]]
+        self.assertEqual(words, cells[:-2])
+        mended = [v for k, v in corrections().items() if k[0] == 'eie-layers.csv']
+        self.assertEqual(mended, [('6.57.5', cells[-2]), ('6.57.5', cells[-1])])
+
+    def test_eie_power_and_process_are_raw(self):
+        raw = read('raw', 'eie-raw.csv').splitlines()
+        column = next(csv.reader([x for x in raw if x.startswith('Platform,')])).index('EIE')
+        of = {
+            x.split(',')[0]: next(csv.reader([x]))
+            for x in raw
+            if x.startswith(('Tech', 'Power (W'))
+        }
+        self.assertEqual(of['Technology'][column], f'{fodlam.EIE_PROCESS_NM}nm')
+        self.assertEqual(float(of['Power (W)'][column]), fodlam.EIE_POWER_W)
+
+    def test_eyeriss_process_is_raw(self):
+        self.assertIn(f'{fodlam.EYERISS_PROCESS_NM}nm', read('raw', 'eyeriss-tableIV.txt'))
+
+
+class Checks(unittest.TestCase):
+    """What Eyeriss's Tables V and VI say of themselves."""
+
+    SUMMED = (
+        'Total Latency (ms)',
+        'Processing Latency (ms)',
+        'Num. of MACs (G)',
+        'Global Buffer Accesses (MB)',
+        'DRAM Accesses (MB)',
+    )
+
+    def test_one_schema(self):
+        headings = [read('data', file).splitlines()[0] for file in EYERISS]
+        self.assertEqual(headings[0], headings[1])
+        for file in [*EYERISS, 'eie-layers.csv']:
+            self.assertNotRegex(read('data', file), r' ,|, ')
+
+    def test_layers_add_up_to_the_total_row(self):
+        for file in EYERISS:
+            *layers, total = rows(file)
+            self.assertEqual(total['Layer'], 'Total')
+            for column in self.SUMMED:
+                # Each row, and the total, may be off by half of its last digit (MACs: by one).
+                digit = 10.0 ** -len(total[column].partition('.')[2])
+                share = 1 if 'MACs' in column else 0.5
+                rounding = share * digit * (len(layers) + 1)
+                added = sum(number(row[column]) for row in layers)
+                self.assertAlmostEqual(added, number(total[column]), delta=rounding, msg=column)
+
+    def test_latency_weighted_means_are_the_total_row(self):
+        for file in EYERISS:
+            *layers, total = rows(file)
+            weights = [number(row['Total Latency (ms)']) for row in layers]
+            for column in ('Power (mW)', 'Num. of Active PEs'):
+                weighted = sum(number(r[column]) * w for r, w in zip(layers, weights)) / sum(
+                    weights
+                )
+                self.assertAlmostEqual(weighted, number(total[column]), delta=0.5, msg=column)
+
+    def test_macs_are_the_batch_times_the_networks(self):
+        described = read('data', 'README.md')
+        for file, (_, batch_frames, netfile) in EYERISS.items():
+            macs = {key: layer.macs for key, layer in fodlam.read_net(netfile).items()}
+            for row in rows(file)[:-1]:
+                published = number(row['Num. of MACs (G)']) * 1e9
+                ratio = published / macs[fodlam.canonical(row['Layer'])]
+                self.assertEqual(round(ratio), batch_frames)
+                self.assertAlmostEqual(ratio, batch_frames, delta=0.02 * batch_frames)
+            self.assertRegex(described, rf'`{file}` \|.*\*\*batch of {batch_frames} frames\*\*')
+
+    def test_conv5_1_has_all_pes_active(self):
+        row = next(r for r in rows('eyeriss-vgg16.csv') if r['Layer'] == 'CONV5-1')
+        self.assertEqual(row['Num. of Active PEs'], '168')
+
+
+class ReadTable(unittest.TestCase):
+    """A damaged table is an error that names file, row and column."""
+
+    GOOD = 'Layer,Power (mW),Total Latency (ms)\nCONV1,250,4\nCONV2,300,8\n'
+
+    def table(self, text):
+        with tempfile.TemporaryDirectory() as folder, mock.patch('fodlam.DATA_DIR', folder):
+            with open(path(folder, 't.csv'), 'wb') as file:
+                file.write(text if isinstance(text, bytes) else text.encode())
+            return fodlam.read_table('t.csv', fodlam.EYERISS_COLUMNS)
+
+    def test_si_units(self):
+        table = self.table(self.GOOD)
+        self.assertEqual(table['CONV1'], {'power_w': 0.25, 'latency_s': 0.004})
+        self.assertEqual(list(table), ['CONV1', 'CONV2'])
+
+    def test_damage(self):
+        good = self.GOOD
+        for text, *said in (
+            ('', 'row 1', '"Layer"'),
+            (good.replace('Layer,', 'Lager,'), 'row 1', '"Layer"'),
+            (good.replace('Power', 'Prower'), 'row 1', '"Power (mW)"'),
+            (good.replace('Power (mW)', 'Total Latency (ms)'), 'row 1', 'column'),
+            (good.replace('250', '2x0'), "row 2 ('CONV1')", 'column "Power (mW)"', "'2x0'"),
+            (good.replace('250', ''), "row 2 ('CONV1')", 'column "Power (mW)"', "''"),
+            (good.replace('250', '-250'), "row 2 ('CONV1')", '"Power (mW)"', "'-250'"),
+            (good.replace('250', 'nan'), "row 2 ('CONV1')", '"Power (mW)"', "'nan'"),
+            (good.replace('250', '1e999'), "row 2 ('CONV1')", '"Power (mW)"', "'1e999'"),
+            (good.replace(',8', ''), "row 3 ('CONV2')", "'Power (mW)'", 'expected 3'),
+            (good.replace(',8', ',8,9'), "row 3 ('CONV2')", 'expected 3'),
+            (good.replace('CONV2', 'CONV1'), "row 3 ('CONV1')", 'column "Layer"'),
+            (good.replace('CONV2', ''), "row 3 ('')", 'column "Layer"'),
+            (good + '\n', 'row 4', 'column "Layer"'),
+            (good.replace('CONV1', '"CONV1'), 'row 3', 'not CSV'),
+            (good.encode() + b'\xff', 'not UTF-8 at byte 60'),
+        ):
+            with self.subTest(text), self.assertRaises(fodlam.InputError) as caught:
+                self.table(text)
+            for part in ('data/t.csv', *said):
+                self.assertIn(part, str(caught.exception), text)
+
+    def test_missing(self):
+        with self.assertRaisesRegex(fodlam.InputError, 'data/none.csv: cannot be read'):
+            fodlam.read_table('none.csv', fodlam.EYERISS_COLUMNS)
+
+    def test_rows_that_are_not_the_networks_layers(self):
+        table = fodlam.read_table
+        for change in (
+            lambda rows: rows.pop('CONV3'),
+            lambda rows: rows.update(CONV6=rows['CONV1']),
+        ):
+
+            def changed(file, columns, change=change):
+                rows = table(file, columns)
+                if file == 'eyeriss-alexnet.csv':
+                    change(rows)
+                return rows
+
+            with mock.patch('fodlam.read_table', changed):
+                self.assertRaisesRegex(
+                    fodlam.InputError,
+                    r"eyeriss-alexnet.csv.* \['conv[36]'\]$",
+                    fodlam.published_costs,
+                    'AlexNet',
+                )
+
+
+if __name__ == '__main__':
+    unittest.main()
