@@ -1,0 +1,143 @@
+"""The command line: arguments, streams and exit statuses."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import fodlam, path, read, run
+
+VGG16 = read('config', 'vgg16.json').encode()
+GOLDEN = read('tests', 'golden', 'vgg16.json')
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self):
+        return True
+
+
+class CommandLine(unittest.TestCase):
+    def test_config_from_stdin(self):
+        self.assertEqual(run(stdin=VGG16), (0, GOLDEN, ''))
+        self.assertEqual(run('-', stdin=VGG16), (0, GOLDEN, ''))
+
+    def test_config_from_a_file(self):
+        self.assertEqual(run(path('config', 'vgg16.json')), (0, GOLDEN, ''))
+
+    def test_config_file_that_is_not_there(self):
+        result = run('none.json')
+        self.assertEqual((result.status, result.out), (1, ''))
+        reason = 'cannot be read (No such file or directory); expected a file'
+        self.assertEqual(result.err, f"fodlam: config 'none.json': {reason}\n")
+
+    def test_diagnose(self):
+        self.assertEqual(run('--diagnose'), (0, read('tests', 'golden', 'diagnose.json'), ''))
+
+    def test_version(self):
+        self.assertEqual(run('--version'), (0, f'fodlam {fodlam.__version__}\n', ''))
+
+    def test_help(self):
+        status, out, err = run('--help')
+        self.assertEqual((status, err), (0, ''))
+        for part in (
+            'usage: fodlam',
+            'config keys:',
+            '--diagnose',
+            *fodlam.CONFIG_KEYS,
+            *fodlam.NETWORKS,
+        ):
+            self.assertIn(part, out)
+        self.assertLessEqual(max(map(len, out.splitlines())), 80)
+
+    def test_examples_in_help_run(self):
+        lines = run('--help')[1].partition('examples:\n')[2].splitlines()
+        piped = [re.fullmatch(r"  echo '(.*)' \| fodlam", line) for line in lines]
+        self.assertGreaterEqual(sum(map(bool, piped)), 2)
+        for match in filter(None, piped):
+            self.assertEqual(run(stdin=match[1].encode()).status, 0)
+
+    def test_wrong_arguments(self):
+        for argv, said in (
+            (['--diagnoze'], 'unrecognized arguments: --diagnoze'),
+            (['--diag'], 'unrecognized arguments: --diag'),
+            (['a', 'b\nc'], 'unrecognized arguments: b c'),
+            (['--diagnose=1'], 'explicit argument'),
+            (['--diagnose', 'a.json'], "--diagnose takes no config, but got 'a.json'"),
+        ):
+            with self.subTest(argv):
+                result = run(*argv)
+                self.assertEqual((result.status, result.out), (2, ''))
+                self.assertRegex(result.err, r'\Afodlam: arguments: [^\n]+; [^\n]+\n\Z')
+                self.assertIn(said, result.err)
+
+    def test_terminal_is_told_what_is_awaited(self):
+        out, err = io.StringIO(), io.StringIO()
+        self.assertEqual(fodlam.main([], Terminal(io.BytesIO(VGG16)), out, err), 0)
+        self.assertEqual(out.getvalue(), GOLDEN)
+        self.assertRegex(err.getvalue(), r'\Afodlam: waiting for a config [^\n]+\n\Z')
+
+    def test_closed_streams_in_process(self):
+        err = io.StringIO()
+        self.assertEqual(fodlam.main([], None, io.StringIO(), err), 1)
+        self.assertRegex(err.getvalue(), r'\Afodlam: config: standard input is closed; [^\n]+\n\Z')
+        self.assertEqual(fodlam.main(['none.json'], None, io.StringIO(), None), 1)
+
+
+@unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+class Process(unittest.TestCase):
+    """What can only be seen from outside."""
+
+    def shell(self, line, **options):
+        return subprocess.run(
+            ['sh', '-c', line, sys.executable, path('fodlam.py'), path('config', 'vgg16.json')],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            **options,
+        )
+
+    def test_from_any_folder_in_any_locale(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for env in ({}, {'LC_ALL': 'C'}, {'PYTHONIOENCODING': 'utf-16'}):
+                process = self.shell('"$0" "$1" < "$2"', cwd=folder, env={**os.environ, **env})
+                self.assertEqual(process.returncode, 0, process.stderr)
+                if 'PYTHONIOENCODING' not in env:
+                    self.assertEqual(process.stdout, GOLDEN)
+
+    def test_stdout_that_cannot_be_written(self):
+        closed_pipe = (
+            f'{sys.executable} -c "import os; os.close(0)" | : ; '  # settles the shell's own pipes
+            '{ sleep 0.3; "$0" "$1" < "$2"; echo "status $?" >&2; } | true'
+        )
+        for line in (closed_pipe, '"$0" "$1" < "$2" >&-; echo "status $?" >&2'):
+            process = self.shell(line)
+            self.assertRegex(
+                process.stderr,
+                r'\Afodlam: standard output: cannot be written \([^\n]+\nstatus 1\n\Z',
+            )
+
+    def test_head(self):
+        process = self.shell('"$0" "$1" < "$2" | head -1')
+        self.assertEqual((process.stdout, process.stderr), ('{\n', ''))
+
+    def test_closed_stdin(self):
+        process = self.shell('"$0" "$1" <&-')
+        self.assertEqual((process.returncode, process.stdout), (1, ''))
+        self.assertRegex(process.stderr, r'\Afodlam: config: [^\n]+\n\Z')
+
+    def test_import_reads_no_file_and_says_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(path(folder, 'fodlam.py'), 'w', encoding='utf-8') as file:
+                file.write(read('fodlam.py'))
+            process = subprocess.run(
+                [sys.executable, '-c', 'import fodlam; print(fodlam.__version__)'],
+                capture_output=True, text=True, cwd=folder, timeout=60,
+            )  # fmt: skip
+        self.assertEqual((process.stdout, process.stderr), (f'{fodlam.__version__}\n', ''))
+
+
+if __name__ == '__main__':
+    unittest.main()
