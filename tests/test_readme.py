@@ -1,0 +1,98 @@
+"""The README's commands, outputs and numbers, run as they stand there."""
+
+import doctest
+import json
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from support import ROOT, fodlam, read
+
+README = read('README.md')
+
+
+def blocks(language):
+    """Return the text of each fenced block of the README in a language."""
+    return re.findall(rf'^```{language}\n(.*?)^```$', README, re.DOTALL | re.MULTILINE)
+
+
+class Readme(unittest.TestCase):
+    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+    def test_console_blocks(self):
+        sessions = blocks('console')
+        self.assertTrue(sessions)
+        for session in sessions:
+            for command, expected in re.findall(
+                r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', session, re.MULTILINE
+            ):
+                with self.subTest(command):
+                    # A function, so that python3 is the one that runs the tests.
+                    script = f'python3() {{ "$PYTHON" "$@"; }}\n{command}'
+                    process = subprocess.run(
+                        ['sh', '-c', script],
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT,
+                        text=True,
+                        cwd=ROOT,
+                        env={**os.environ, 'PYTHON': sys.executable},
+                        timeout=60,
+                    )
+                    self.assertEqual(process.stdout, expected)
+
+    def test_python_blocks(self):
+        sessions = blocks('python')
+        self.assertTrue(sessions)
+        for session in sessions:
+            example = doctest.DocTestParser().get_doctest(session, {}, 'README', 'README.md', 0)
+            self.assertTrue(example.examples)
+            self.assertEqual(doctest.DocTestRunner().run(example).failed, 0)
+
+    def test_other_commands_are_those_of_ci(self):
+        ci = read('.ci', 'run')
+        for command in blocks('sh'):
+            if command != 'pip install .\n':  # which .ci/run does by way of the wheel
+                self.assertIn(f"'{command.strip()}'", ci)
+
+    def test_json_blocks(self):
+        for block in blocks('json'):
+            self.assertEqual(fodlam.parse_layer(json.loads(block)[0], '').macs, 105415200)
+
+    def test_first_screen(self):
+        first_screen = '\n'.join(README.splitlines()[:40])
+        for command in (
+            'python3 fodlam.py < config/vgg16.json',
+            'python3 -m unittest discover -s tests',
+        ):
+            self.assertIn(command, first_screen)
+
+    def test_every_config_is_listed(self):
+        for name in os.listdir(os.path.join(ROOT, 'config')):
+            self.assertIn(f'`{name}`', README)
+
+    def test_how_far_scaling_is_off(self):
+        for net, (_, netfile) in fodlam.NETWORKS.items():
+            published, scaled = fodlam.estimate({'net': net}), fodlam.estimate({'netfile': netfile})
+            cells = [
+                f'{scaled[kind][quantity] / published[kind][quantity] - 1:+.1%}'
+                for kind in fodlam.KINDS
+                for quantity in ('energy', 'latency')
+            ]
+            self.assertIn(f'| {net} | {" | ".join(cells)} |', README)
+
+    def test_how_far_cost_per_mac_spans(self):
+        latency = fodlam.diagnose()['per_layer']['latency']
+        for prefix, factor in (('CONV', '7.6'), ('FC', '7.2')):
+            per_mac = [
+                cost
+                for layers in latency.values()
+                for name, cost in layers.items()
+                if prefix in name
+            ]
+            self.assertEqual(f'{max(per_mac) / min(per_mac):.1f}', factor)
+            self.assertIn(factor, README)
+
+
+if __name__ == '__main__':
+    unittest.main()
