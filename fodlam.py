@@ -3,8 +3,8 @@
 
 FODLAM adds up the energy and latency of the layers of a convolutional neural network (CNN) on two
 published accelerators: Eyeriss for the convolutional layers, EIE for the fully-connected ones. It
-simulates nothing. A layer that was published costs what its paper reports; any other layer costs
-its multiply-accumulates times the average published cost of one.
+simulates nothing. A layer of a network that the papers measured costs what they report; a layer of
+any other network costs its multiply-accumulates times the average published cost of one.
 
 Terms, with an example of each:
   layer    one step of a network: VGG-16's CONV1-1
@@ -84,6 +84,7 @@ MAX_INPUT_BYTES = 16 * 2**20
 # What an error message quotes of a value, and lists of choices.
 MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
+MAX_MESSAGE_CHARACTERS = 4000
 
 
 # === Errors ===
@@ -112,6 +113,8 @@ def quote(value):
 def choices(names):
     """Return "choose from A, B, C", the names in their own order, cut to a length for a message."""
     names = list(names)
+    if not names:
+        return 'there is none to choose from'
     shown = ', '.join(names)
     if len(shown) > MAX_CHOICES_CHARACTERS:
         shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... ({len(names)} in all)'
@@ -193,8 +196,8 @@ def parse_json(text, where):
     def unique(pairs):
         members = dict(pairs)
         if len(members) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in members if keys.count(key) > 1)
+            seen = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
             raise InputError(f'{where}: duplicate key {quote(twice)}; give each key once')
         return members
 
@@ -234,7 +237,7 @@ def read_table(filename, columns):
             row = dict(zip(headings, cells))
             name = row.get('Layer')
             place = f'{where}, row {lines.line_num} ({quote(name)})'
-            if not name or name in table:
+            if not name or canonical(name) in map(canonical, table):
                 raise InputError(f'{place}, column "Layer": expected a layer name, each just once')
             if len(cells) != len(headings):
                 last = quote(headings[min(len(cells), len(headings)) - 1])
@@ -284,11 +287,11 @@ def read_net(netfile):
         raise InputError(f'{where}: expected a list of layers, not {quote(entries)}')
     layers = {}
     for index, entry in enumerate(entries):
-        layer = parse_layer(entry, f'{where}, layer {index}')
+        layer = parse_layer(entry, f'{where}[{index}]')
         other = layers.setdefault(canonical(layer.name), layer)
         if other is not layer:
             raise InputError(
-                f'{where}, layer {index}: {quote(layer.name)} is named like {quote(other.name)}; '
+                f'{where}[{index}]: {quote(layer.name)} is named like {quote(other.name)}; '
                 'names must differ in more than case, - and _'
             )
     return layers
@@ -300,7 +303,7 @@ def parse_layer(entry, where):
         raise InputError(f'{where}: expected an object with "name" and "type", not {quote(entry)}')
     for key in ('name', 'type'):
         if not isinstance(entry.get(key), str):
-            raise InputError(f'{where}: "{key}" is {quote(entry.get(key))}; expected a string')
+            raise InputError(f'{where}: "{key}" is {member(entry, key)}; expected a string')
     name, type_, macs = entry['name'], entry['type'], entry.get('macs')
     kind = KIND_OF_TYPE.get(type_)
     where = f'{where} ({quote(name)})'
@@ -310,8 +313,15 @@ def parse_layer(entry, where):
                 f'{where}: type {quote(type_)} cannot have "macs"; {choices(KIND_OF_TYPE)}'
             )
     elif not is_number(macs) or macs < 0:
-        raise InputError(f'{where}: "macs" is {quote(macs)}; expected a finite number, 0 or more')
+        raise InputError(
+            f'{where}: "macs" is {member(entry, "macs")}; expected a finite number, 0 or more'
+        )
     return Layer(name, type_, kind, macs)
+
+
+def member(entry, key):
+    """Return what an error message says of a member of a JSON object."""
+    return quote(entry[key]) if key in entry else 'missing'
 
 
 def is_number(value):
@@ -412,8 +422,9 @@ def check_config(members):
             raise InputError(f'config: unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
     config = Config(**members)
     if (config.net is None) == (config.netfile is None):
+        got = 'neither' if config.net is None else 'both'
         raise InputError(
-            'config: expected either "net" or "netfile"; '
+            f'config: expected either "net" or "netfile", but got {got}; '
             f'"net" is one of {", ".join(NETWORKS)}, "netfile" a file in nets/ or a path'
         )
     for key in ('net', 'netfile'):
@@ -449,8 +460,10 @@ def select(names, costs, layers):
         if key not in costs:
             valid = choices(layer.name for layer in costs.values())
             if key in layers:
-                type_ = layers[key].type
-                raise InputError(f'{where}: {quote(name)} is a {type_}, which has no cost; {valid}')
+                type_ = quote(layers[key].type)
+                raise InputError(
+                    f'{where}: {quote(name)} is of type {type_}, which has no cost; {valid}'
+                )
             raise InputError(f'{where}: unknown layer {quote(name)}; {valid}')
         chosen.append(costs[key])
     return chosen
@@ -513,16 +526,31 @@ class Options:
     version = False
 
 
-def make_parser():
-    """Return the parser of the command line, which raises InputError for wrong arguments."""
+def new_parser(**settings):
+    """Return a parser of command lines that raises InputError for wrong arguments.
+
+    settings: what argparse.ArgumentParser takes. Options that are not given are left as the
+    namespace has them, and must be written out in full.
+    """
     # argparse takes longer to import than all the rest; the main job has no arguments to parse.
     import argparse
 
     class Parser(argparse.ArgumentParser):
         def error(self, message):
-            raise InputError(f'arguments: {message}; see fodlam --help', status=2)
+            raise InputError(f'arguments: {message}; see {self.prog} --help', status=2)
 
-    parser = Parser(
+    return Parser(
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+        add_help=False,
+        **settings,
+    )
+
+
+def make_parser():
+    """Return the parser of FODLAM's command line."""
+    parser = new_parser(
         prog='fodlam',
         description='Add up the energy (J) and latency (s) of the layers of a CNN on Eyeriss\n'
         '(conv) and EIE (fc), from the published figures. A config in JSON goes in,\n'
@@ -539,10 +567,6 @@ examples:
   fodlam config.json
   fodlam --diagnose
 """,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-        add_help=False,
     )
     parser.add_argument(
         'config', nargs='?', help='file with the config; "-" or nothing for standard input'
@@ -592,37 +616,47 @@ def run(argv, stdin, stderr):
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
 
 
-def complain(message, stderr):
+def complain(message, stderr, program='fodlam'):
     """Print one line about `message` to stderr, if that is open."""
-    if stderr is not None:
-        line = ''.join(character if character.isprintable() else ' ' for character in message)
-        print('fodlam:', line, file=stderr, flush=True)
+    message = message[:MAX_MESSAGE_CHARACTERS]
+    line = ''.join(character if character.isprintable() else ' ' for character in message)
+    try:
+        if stderr is not None:
+            print(f'{program}:', line, file=stderr, flush=True)
+    except OSError:
+        pass  # there is nowhere left to say it; the exit status tells
 
 
-def main(argv, stdin, stdout, stderr):
-    """Run FODLAM on the arguments `argv`; return the exit status.
+def deliver(make_text, stdout, stderr, program='fodlam'):
+    """Write the text that a function makes to stdout; return the exit status.
 
-    stdin and stdout, stderr: text streams. What goes wrong is one line on stderr, and then nothing
-    is written to stdout.
+    What goes wrong is one line on stderr, and then nothing is written to stdout.
     """
     try:
-        text = run(argv, stdin, stderr)
+        text = make_text()
         try:
+            if stdout is None:  # as Python has it if it is closed from the start
+                raise OSError(None, 'closed')
             stdout.write(text)
             stdout.flush()
-        except (AttributeError, OSError) as error:  # no attributes: Python found stdout closed
-            reason = getattr(error, 'strerror', None) or 'closed'
+        except OSError as error:
             raise InputError(
-                f'standard output: cannot be written ({reason}); expected an open file or pipe'
+                f'standard output: cannot be written ({error.strerror}); '
+                'expected an open file or pipe'
             ) from None
     except InputError as error:
-        complain(str(error), stderr)
+        complain(str(error), stderr, program)
         return error.status
     return 0
 
 
-def command():
-    """Run FODLAM on the process's own arguments and streams, and end the process."""
+def main(argv, stdin, stdout, stderr):
+    """Run FODLAM on the arguments `argv` and three text streams; return the exit status."""
+    return deliver(lambda: run(argv, stdin, stderr), stdout, stderr)
+
+
+def command(main=main):
+    """Run a program on the process's own arguments and streams, and end the process."""
     try:
         status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
     except KeyboardInterrupt:

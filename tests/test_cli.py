@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 from support import fodlam, path, read, run
 
@@ -83,41 +84,55 @@ class CommandLine(unittest.TestCase):
         err = io.StringIO()
         self.assertEqual(fodlam.main([], None, io.StringIO(), err), 1)
         self.assertRegex(err.getvalue(), r'\Afodlam: config: standard input is closed; [^\n]+\n\Z')
-        self.assertEqual(fodlam.main(['none.json'], None, io.StringIO(), None), 1)
+        with mock.patch('sys.stdout', io.StringIO()) as stdout:
+            self.assertEqual(fodlam.main(['none.json'], None, io.StringIO(), None), 1)
+        self.assertEqual(stdout.getvalue(), '')
+
+    def test_interrupt(self):
+        with (
+            mock.patch('fodlam.main', side_effect=KeyboardInterrupt) as interrupted,
+            mock.patch('os._exit') as leave,
+        ):
+            fodlam.command(interrupted)
+        leave.assert_called_once_with(130)
 
 
 @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
 class Process(unittest.TestCase):
     """What can only be seen from outside."""
 
-    def shell(self, line, **options):
+    def shell(self, line, env=(), **options):
+        # Without what may be set to change Python's ways, such as PYTHONUNBUFFERED.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith('PYTHON')}
         return subprocess.run(
             ['sh', '-c', line, sys.executable, path('fodlam.py'), path('config', 'vgg16.json')],
             capture_output=True,
             text=True,
             timeout=60,
+            env={**clean, **dict(env)},
             **options,
         )
 
     def test_from_any_folder_in_any_locale(self):
         with tempfile.TemporaryDirectory() as folder:
             for env in ({}, {'LC_ALL': 'C'}, {'PYTHONIOENCODING': 'utf-16'}):
-                process = self.shell('"$0" "$1" < "$2"', cwd=folder, env={**os.environ, **env})
+                process = self.shell('"$0" "$1" < "$2"', cwd=folder, env=env)
                 self.assertEqual(process.returncode, 0, process.stderr)
                 if 'PYTHONIOENCODING' not in env:
                     self.assertEqual(process.stdout, GOLDEN)
 
     def test_stdout_that_cannot_be_written(self):
-        closed_pipe = (
-            f'{sys.executable} -c "import os; os.close(0)" | : ; '  # settles the shell's own pipes
-            '{ sleep 0.3; "$0" "$1" < "$2"; echo "status $?" >&2; } | true'
-        )
-        for line in (closed_pipe, '"$0" "$1" < "$2" >&-; echo "status $?" >&2'):
-            process = self.shell(line)
-            self.assertRegex(
-                process.stderr,
-                r'\Afodlam: standard output: cannot be written \([^\n]+\nstatus 1\n\Z',
-            )
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        said = r'\Afodlam: standard output: cannot be written \([^\n]+\nstatus 1\n\Z'
+        for target in (f'&{writer}', '&-', '/dev/full'):
+            line = f'"$0" "$1" < "$2" >{target}; echo "status $?" >&2'
+            self.assertRegex(self.shell(line, pass_fds=[writer]).stderr, said, target)
+
+    def test_stderr_that_cannot_be_written(self):
+        for target in ('&-', '/dev/full'):
+            self.assertEqual(self.shell(f'"$0" "$1" --wrong 2>{target}').returncode, 2, target)
 
     def test_head(self):
         process = self.shell('"$0" "$1" < "$2" | head -1')

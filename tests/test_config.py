@@ -48,8 +48,8 @@ class Mistakes(unittest.TestCase):
             ([], 'config: expected an object such as {"net": "VGG16"', 'not []'),
             (None, 'not None'),
             ('VGG16', "not 'VGG16'"),
-            ({}, 'either "net" or "netfile"', 'AlexNet, VGG16'),
-            ({'net': 'VGG16', 'netfile': 'x.json'}, 'either "net" or "netfile"'),
+            ({}, 'either "net" or "netfile", but got neither', 'AlexNet, VGG16'),
+            ({'net': 'VGG16', 'netfile': 'x.json'}, '"netfile", but got both'),
             ({'nett': 'VGG16'}, "config: unknown key 'nett'; choose from net, netfile, layers"),
             ({'net': 5}, 'config "net": expected a string, not 5'),
             ({'netfile': ['x']}, 'config "netfile": expected a string, not [\'x\']'),
@@ -62,7 +62,11 @@ class Mistakes(unittest.TestCase):
             ({'net': 'VGG16', 'layers': [['FC6']]}, '"layers"[0]', "not ['FC6']"),
             ({'net': 'VGG16', 'layers': ['CONV9']}, "unknown layer 'CONV9'", VGG16_LAYERS),
             ({'net': 'VGG16', 'layers': ['\ud800']}, r"unknown layer '\ud800'", VGG16_LAYERS),
-            ({'netfile': 'alexnet_deploy.json', 'layers': ['relu1']}, 'is a ReLU', 'conv1, conv2'),
+            (
+                {'netfile': 'alexnet_deploy.json', 'layers': ['relu1']},
+                "is of type 'ReLU'",
+                'conv1, conv2',
+            ),
             ({'netfile': 'alexnet_deploy.json', 'layers': ['relu99']}, "unknown layer 'relu99'"),
         ):
             with self.subTest(config=str(config)[:60]):
@@ -109,25 +113,26 @@ class NetFiles(unittest.TestCase):
             (b'\xff', 'not UTF-8'),
             (b'[' * 100_000, 'nested too deep'),
             ({}, 'expected a list of layers, not {}'),
-            (['conv1'], 'layer 0: expected an object', "not 'conv1'"),
-            ([conv, {'type': 'ReLU'}], 'layer 1: "name" is None; expected a string'),
-            ([conv, {'name': 'relu1'}], 'layer 1: "type" is None; expected a string'),
-            ([{**conv, 'type': []}], 'layer 0: "type" is []; expected a string'),
+            (['conv1'], '[0]: expected an object', "not 'conv1'"),
+            ([conv, {'type': 'ReLU'}], '[1]: "name" is missing; expected a string'),
+            ([conv, {'name': 'relu1'}], '[1]: "type" is missing; expected a string'),
+            ([{**conv, 'type': []}], '[0]: "type" is []; expected a string'),
             (
                 [{**conv, 'type': 'ReLU'}],
                 "type 'ReLU' cannot have",
                 'Convolution, Deconvolution, Inn',
             ),
-            ([{**conv, 'macs': -1}], "layer 0 ('conv1')", '"macs" is -1'),
+            ([{**conv, 'macs': -1e-9}], '"macs" is -1e-09'),
+            ([{**conv, 'macs': -1}], "[0] ('conv1')", '"macs" is -1'),
             ([{**conv, 'macs': '10'}], '"macs" is \'10\''),
             ([{**conv, 'macs': True}], '"macs" is True'),
             ([{**conv, 'macs': None}], '"macs" is None'),
-            ([{'name': 'conv1', 'type': 'Convolution'}], '"macs" is None'),
+            ([{'name': 'conv1', 'type': 'Convolution'}], '"macs" is missing'),
             ([{**conv, 'macs': 10**400}], '"macs" is 1000'),
             (b'[{"name": "a", "type": "Convolution", "macs": 1e999}]', '"macs" is inf'),
             (b'[{"name": "a", "type": "Convolution", "macs": NaN}]', 'NaN is not JSON'),
             (b'[{"name": "a", "name": "a", "type": "ReLU"}]', "duplicate key 'name'"),
-            ([conv, {**conv, 'name': 'CONV1'}], "layer 1: 'CONV1' is named like 'conv1'"),
+            ([conv, {**conv, 'name': 'CONV1'}], "[1]: 'CONV1' is named like 'conv1'"),
             ([{**conv, 'name': 'a-b'}, {**conv, 'name': 'a_b'}], "'a_b' is named like 'a-b'"),
         ):
             with self.subTest(text=str(text)[:70]):
@@ -136,6 +141,17 @@ class NetFiles(unittest.TestCase):
                 self.assertRegex(result.err, r"\Afodlam: net file '[^\n]+: [^\n]+\n\Z")
                 for part in parts:
                     self.assertIn(part, result.err)
+
+    def test_long_types_and_no_choices(self):
+        net = [{'name': 'a', 'type': 'x' * 100_000}]
+        for layer, said in (('a', 'xxx...xxx'), ('b', 'there is none to choose from')):
+            result = self.estimate(net, layers=[layer])
+            self.assertIn(said, result.err)
+            self.assertLess(len(result.err), 1000)
+
+    def test_many_keys_take_no_longer_if_one_is_twice(self):
+        members = ', '.join(f'"{index}": 0' for index in [*range(300_000), 299_999])
+        self.assertIn("duplicate key '299999'", self.estimate(f'{{{members}}}'.encode()).err)
 
     def test_many_choices_are_cut(self):
         net = [{'name': f'conv{i}', 'type': 'Convolution', 'macs': 1} for i in range(5000)]

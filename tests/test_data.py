@@ -178,6 +178,8 @@ class ReadTable(unittest.TestCase):
             (good.replace(',8', ',8,9'), "row 3 ('CONV2')", 'expected 3'),
             (good.replace('CONV2', 'CONV1'), "row 3 ('CONV1')", 'column "Layer"'),
             (good.replace('CONV2', ''), "row 3 ('')", 'column "Layer"'),
+            (good.replace('CONV2', 'conv1'), "row 3 ('conv1')", 'column "Layer"'),
+            (good.replace('250', '0'), "row 2 ('CONV1')", '"Power (mW)"', "'0'"),
             (good + '\n', 'row 4', 'column "Layer"'),
             (good.replace('CONV1', '"CONV1'), 'row 3', 'not CSV'),
             (good.encode() + b'\xff', 'not UTF-8 at byte 60'),
