@@ -3,12 +3,16 @@
 import io
 import os
 import sys
+import tempfile
 from collections import namedtuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT)
+sys.path[:0] = [ROOT, os.path.join(ROOT, 'nets')]
 
-import fodlam  # noqa: E402  (only now can it be found, from whatever folder the tests are run)
+# Only now can they be found, from whatever folder the tests are run.
+import extract as extractor  # noqa: E402
+
+import fodlam  # noqa: E402
 
 Result = namedtuple('Result', 'status out err')
 
@@ -29,4 +33,15 @@ def run(*argv, stdin=b''):
     out, err = io.StringIO(), io.StringIO()
     text_stdin = io.TextIOWrapper(io.BytesIO(stdin), encoding='ascii')
     status = fodlam.main(list(argv), text_stdin, out, err)
+    return Result(status, out.getvalue(), err.getvalue())
+
+
+def extract(model, text, *argv):
+    """Return the Result of `nets/extract.py` on a file called `model` that holds `text`."""
+    out, err = io.StringIO(), io.StringIO()
+    with tempfile.TemporaryDirectory() as folder:
+        name = path(folder, model)
+        with open(name, 'wb') as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        status = extractor.main([name, *argv], None, out, err)
     return Result(status, out.getvalue(), err.getvalue())

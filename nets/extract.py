@@ -1,0 +1,1220 @@
+#!/usr/bin/env python3
+"""Extract a net file from a network's definition, in Caffe's text format or in ONNX.
+
+A net file is what FODLAM reads: a JSON list of a network's layers, with the multiply-accumulates
+(MACs) and shapes of the convolutional and fully-connected ones. Neither Caffe nor ONNX is needed.
+
+  python3 nets/extract.py lenet.prototxt > nets/lenet.json
+  python3 nets/extract.py model.onnx > nets/model.json
+
+Every layer has its name and type. Those that take MACs also have, per frame (the batch dimension
+never counts):
+
+  macs     multiply-accumulates
+  ifmap    [C, H, W], the input feature map: channels, height, width
+  ofmap    [K, P, Q], the output feature map
+  kernel   [R, S], height and width
+  stride   [vertical, horizontal]
+  groups   of channels, each convolved by itself; left out if there is one
+  stored   [K, A, B], what is left of the ofmap after the pooling that follows; left out if the same
+  addend   true if an element-wise sum with another feature map follows; left out if not
+
+A fully-connected layer is a convolution with a 1 x 1 kernel over a 1 x 1 ifmap; one that is applied
+to T positions of a frame, as in transformers, is one over a T x 1 ifmap.
+
+The file has three parts: what a layer costs, whatever the format; Caffe; ONNX.
+
+Sources:
+  Caffe  caffe.proto and the layers' Reshape functions, github.com/BVLC/caffe
+  ONNX   onnx.proto and Operators.md, github.com/onnx/onnx
+"""
+
+import json
+import math
+import mmap
+import os
+import re
+import sys
+from collections import namedtuple
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from fodlam import (
+    KIND_OF_TYPE,
+    InputError,
+    canonical,
+    choices,
+    command,
+    complain,
+    deliver,
+    new_parser,
+    quote,
+    read_text,
+)
+
+# === Nodes ===
+
+# What a node is to the layer whose output it reads: something that an accelerator does on the way
+# to DRAM (PASS, POOL, and SUM once it has the other operand), a layer with MACs, or none of these.
+PASS, POOL, SUM, MACS, OTHER = 'pass', 'pool', 'sum', 'macs', 'other'
+
+# One layer of a definition. inputs and outputs are values, each written by just one node;
+# members: the layer's own entries in the net file.
+Node = namedtuple('Node', 'name type role inputs outputs members')
+
+# In the place of a shape: the node that made a value, and did not say its shape.
+Unknown = namedtuple('Unknown', 'name type')
+
+# The largest number that a size can be: a signed 64-bit integer, as both formats have it at most.
+MAX_SIZE = 2**63 - 1
+
+# Limits that no model comes near, so that a file made to do harm ends in an error soon.
+MAX_RANK = 16
+MAX_STRING_BYTES = 65536
+
+
+def conv_members(type_, ifmap, ofmap, kernel, stride=(1, 1), groups=1):
+    """Return the members of a conv or fc layer: shapes, and MACs per frame.
+
+    type_: Convolution, Deconvolution or InnerProduct; the rest as in the module's docstring.
+    Raises ValueError if the groups do not divide the channels.
+    """
+    channels, filters = ifmap[0], ofmap[0]
+    if channels % groups or filters % groups:
+        raise ValueError(f'{channels} to {filters} channels do not divide into {groups} groups')
+    # A deconvolution does its work once for every pixel that it reads, not that it writes.
+    pixels = math.prod(ifmap[1:] if type_ == 'Deconvolution' else ofmap[1:])
+    members = {
+        'macs': pixels * channels * (filters // groups) * math.prod(kernel),
+        'ifmap': list(ifmap),
+        'ofmap': list(ofmap),
+        'kernel': list(kernel),
+        'stride': list(stride),
+    }
+    if groups != 1:
+        members['groups'] = groups
+    return members
+
+
+def fc_members(inputs, outputs, positions):
+    """Return the members of a fully-connected layer, applied to each of a frame's positions."""
+    return conv_members('InnerProduct', (inputs, positions, 1), (outputs, positions, 1), (1, 1))
+
+
+def window_size(type_, size, kernel, stride, padding, dilation, extra=0):
+    """Return the size of an ofmap in one direction, rounded down.
+
+    padding: on both sides together; extra: what a deconvolution adds to its ofmap.
+    Raises ValueError if there is no room for the kernel.
+    """
+    extent = dilation * (kernel - 1) + 1
+    if type_ == 'Deconvolution':
+        result = stride * (size - 1) + extent - padding + extra
+    else:
+        result = (size + padding - extent) // stride + 1
+    if result < 1:
+        raise ValueError(f'kernel of {extent} with stride {stride} does not fit {size} + {padding}')
+    return result
+
+
+def frame(shape):
+    """Return the [C, H, W] of a value's shape, whose first dimension is the batch."""
+    channels, *image = shape[1:]
+    if len(image) > 2:
+        raise ValueError(f'3-D feature maps are not modelled; this one is {list(shape)}')
+    return channels, *(1,) * (2 - len(image)), *image
+
+
+def positions(leading, batch):
+    """Return how often a frame goes through a matrix: its share of the rows.
+
+    leading: a shape without the dimension that is multiplied; None stands for a batch of any size.
+    batch: frames in the definition's input, which may have become part of the first dimension.
+    """
+    if not leading:
+        return 1
+    first = leading[0] // batch if leading[0] and batch and leading[0] % batch == 0 else 1
+    return first * math.prod(leading[1:])
+
+
+def fuse(nodes, shapes, results):
+    """Add `stored` and `addend` to the members of nodes with MACs.
+
+    shapes: {value: shape or Unknown}; results: the values that the network puts out.
+    An accelerator need not store an ofmap before what follows it, if nothing else reads it.
+    """
+    readers = {}
+    last_run = {}  # value: the index of the last node with MACs that must have run to have it
+    for index, node in enumerate(nodes):
+        before = max((last_run.get(value, -1) for value in node.inputs), default=-1)
+        for value in node.inputs:
+            readers.setdefault(value, []).append(node)
+        for value in node.outputs:
+            last_run[value] = index if node.role == MACS else before
+    for index, node in enumerate(nodes):
+        if node.role != MACS:
+            continue
+        value = node.outputs[0]
+        while len(readers.get(value, ())) == 1 and value not in results:
+            follower = readers[value][0]
+            if follower.role == SUM:
+                others = [last_run.get(x, -1) for x in follower.inputs if x != value]
+                if not others or max(others) >= index:
+                    break
+                node.members['addend'] = True
+            elif follower.role == POOL:
+                shape = shapes.get(follower.outputs[0])
+                if isinstance(shape, tuple) and None not in shape[1:]:
+                    stored = list(frame(shape))
+                    if stored != node.members['ofmap']:
+                        node.members['stored'] = stored
+                break
+            elif follower.role != PASS:
+                break
+            value = follower.outputs[0]
+
+
+def net_file(nodes):
+    """Return the net file of a definition: a list of dicts, in the order of its nodes."""
+    entries, names = [], set()
+    for node in nodes:
+        # FODLAM tells layers apart by their canonical names, Caffe and ONNX by their exact ones.
+        name, number = node.name, 1
+        while canonical(name) in names:
+            number += 1
+            name = f'{node.name}#{number}'
+        names.add(canonical(name))
+        entries.append({'name': name, 'type': node.type, **node.members})
+    return entries
+
+
+# === Caffe ===
+
+# The older `layers` have their types in upper case; these do not follow from the words in them.
+OLD_TYPES = {
+    'ABSVAL': 'AbsVal',
+    'ARGMAX': 'ArgMax',
+    'BNLL': 'BNLL',
+    'HDF5_DATA': 'HDF5Data',
+    'HDF5_OUTPUT': 'HDF5Output',
+    'LRN': 'LRN',
+    'MVN': 'MVN',
+    'RELU': 'ReLU',
+    'SOFTMAX_LOSS': 'SoftmaxWithLoss',
+    'TANH': 'TanH',
+}
+
+# Types with one input and an output of its shape that an accelerator does on the way to DRAM, and
+# others of that shape.
+PASS_TYPES = (
+    'AbsVal BNLL BatchNorm Bias Dropout ELU Exp LRN Log PReLU Power ReLU ReLU6 Scale Sigmoid '
+    'Swish TanH Threshold'
+).split()
+SAME_SHAPE_TYPES = [*PASS_TYPES, 'MVN', 'Normalize', 'Softmax', 'Split']
+
+INPUT_TYPES = 'Input Data ImageData DummyData MemoryData HDF5Data WindowData'.split()
+
+# Caffe's own example of a Data layer without crop_size is LeNet's, on the digits of MNIST.
+DATA_CHANNELS = 3
+DIGIT_SHAPE = (1, 1, 28, 28)
+
+TOKEN = re.compile(
+    r"""(?P<blank>\s+|\#[^\n]*)
+      | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+      | (?P<word>[\w.+-]+)
+      | (?P<mark>[{}<>:;,\[\]])""",
+    re.VERBOSE,
+)
+
+
+class Message(dict):
+    """A message of the text format: {field: [values]}; a value is a string or a Message.
+
+    where: the file and the line that the message starts on, for errors.
+    """
+
+    def __init__(self, where):
+        super().__init__()
+        self.where = where
+
+    def texts(self, field):
+        """Return all values of a field, as strings."""
+        values = self.get(field, [])
+        for value in values:
+            if isinstance(value, Message):
+                raise InputError(f'{value.where}: "{field}" is a message; expected a value')
+        return values
+
+    def text(self, field, default=None):
+        """Return a field's last value, which counts if there are several, as a string."""
+        return (self.texts(field) or [default])[-1]
+
+    def message(self, field):
+        """Return a field's last value, which must be a Message; an empty one if there is none."""
+        value = self.get(field, [Message(self.where)])[-1]
+        if not isinstance(value, Message):
+            raise InputError(f'{self.where}: "{field}" is {quote(value)}; expected {{...}}')
+        return value
+
+    def numbers(self, field, low=None):
+        """Return all values of a field, as integers, none less than `low`."""
+        numbers = []
+        for value in self.get(field, []):
+            if isinstance(value, Message) or not re.fullmatch(r'[+-]?[0-9]{1,19}', value):
+                raise InputError(f'{self.where}: "{field}" is {quote(value)}; expected an integer')
+            numbers.append(int(value))
+            if low is not None and not low <= numbers[-1] <= MAX_SIZE:
+                raise InputError(f'{self.where}: "{field}" is {value}; expected {low} or more')
+        return numbers
+
+    def number(self, field, default=None, low=None):
+        """Return a field's last value, as an integer not less than `low`, or the default."""
+        return (self.numbers(field, low) or [default])[-1]
+
+    def dims(self, low):
+        """Return the dimensions of a shape, none less than `low`."""
+        dims = self.numbers('dim', low)
+        if len(dims) > MAX_RANK:
+            raise InputError(f'{self.where}: {len(dims)} dimensions; expected at most {MAX_RANK}')
+        return tuple(dims)
+
+    def pair(self, field, default, low):
+        """Return what a field says for height and width: both at once, or each by its own name."""
+        prefix = field.partition('_')[0]
+        both = self.numbers(field, low) or [default]
+        if len(both) > 2:
+            raise InputError(f'{self.where}: "{field}" has {len(both)} values; 3-D is not modelled')
+        return (
+            self.number(f'{prefix}_h', both[0], low),
+            self.number(f'{prefix}_w', both[-1], low),
+        )
+
+
+def parse_prototxt(text, where):
+    """Return the Message that a file in protobuf's text format holds.
+
+    Raises InputError, with the line, if the text is malformed.
+    """
+    root = Message(where)
+    stack = [(root, '')]
+    field = None  # one that has its name, and not yet its value
+    in_list = False
+    after_string = False  # strings next to each other are one
+    line, position = 1, 0
+
+    def wrong(what):
+        return InputError(f'{where}, line {line}: {what}')
+
+    while position < len(text):
+        token = TOKEN.match(text, position)
+        if token is None:
+            raise wrong(f'unexpected {quote(text[position : position + 10])}; expected a field')
+        position = token.end()
+        kind, word = token.lastgroup, token.group()
+        message, close = stack[-1]
+        if kind == 'blank':
+            line += word.count('\n')
+            continue
+        if kind == 'string':
+            try:
+                value = word[1:-1].encode('latin-1', 'backslashreplace').decode('unicode_escape')
+            except UnicodeDecodeError:
+                raise wrong(f'string {quote(word)} has a wrong escape') from None
+            if after_string:
+                message[after_string][-1] += value
+                if len(message[after_string][-1]) > MAX_STRING_BYTES:
+                    raise wrong(f'a string of more than {MAX_STRING_BYTES} bytes; expected a name')
+                continue
+            if field is None:
+                raise wrong(f'unexpected string {quote(word)}; expected a field')
+            message.setdefault(field, []).append(value)
+            after_string, field = field, field if in_list else None
+            continue
+        after_string = False
+        if kind == 'word':
+            if field is None:
+                field = word
+            else:
+                message.setdefault(field, []).append(word)
+                field = field if in_list else None
+        elif word in '{<' and field is not None:
+            child = Message(f'{where}, line {line}')
+            message.setdefault(field, []).append(child)
+            stack.append((child, '}' if word == '{' else '>'))
+            field = None
+        elif word == '[' and field is not None and not in_list:
+            in_list = True
+        elif word == ']' and in_list:
+            in_list, field = False, None
+        elif word == close and field is None:
+            stack.pop()
+        elif not (word in ',;' and (field is None or in_list)) and not (word == ':' and field):
+            raise wrong(f'unexpected {quote(word)}; expected a field or balanced braces')
+    if len(stack) > 1:
+        raise InputError(f'{stack[-1][0].where}: the brace is never closed; expected a whole file')
+    if field is not None:
+        raise wrong(f'"{field}" has no value; expected a whole file')
+    return root
+
+
+def in_test_phase(layer):
+    """Return whether a layer is in the network as it is used, not only as it is trained."""
+
+    def met(rule):
+        return (
+            rule.text('phase', 'TEST') in ('TEST', '1')
+            and rule.number('min_level', 0) <= 0 <= rule.number('max_level', 0)
+            and not rule.get('stage')
+        )
+
+    include, exclude = layer.get('include', []), layer.get('exclude', [])
+    for rule in include + exclude:
+        if not isinstance(rule, Message):
+            raise InputError(f'{layer.where}: "include" is {quote(rule)}; expected {{...}}')
+    return any(map(met, include)) if include else not any(map(met, exclude))
+
+
+def caffe_inputs(net):
+    """Return the layer that stands for the inputs of a net without an Input layer, or None."""
+    names = net.texts('input')
+    if not names:
+        return None
+    layer = Message(net.where)
+    layer.update(name=['input'], type=['Input'], top=names)
+    shapes = net.get('input_shape', [])
+    dims = net.get('input_dim', [])
+    if not shapes:
+        for start in range(0, len(dims), 4):
+            shape = Message(net.where)
+            shape['dim'] = dims[start : start + 4]
+            shapes.append(shape)
+    parameters = Message(net.where)
+    parameters['shape'] = shapes
+    layer['input_param'] = [parameters]
+    return layer
+
+
+def input_shapes(layer, type_):
+    """Return the shapes of an input layer's tops, of which the last may stand for all others."""
+    if type_ in ('Input', 'DummyData'):
+        parameters = layer.message('input_param' if type_ == 'Input' else 'dummy_data_param')
+        shapes = []
+        for shape in parameters.get('shape', []):
+            if not isinstance(shape, Message):
+                raise InputError(f'{layer.where}: "shape" is {quote(shape)}; expected {{...}}')
+            shapes.append(shape.dims(low=1))
+        names = ('num', 'channels', 'height', 'width')
+        return shapes or list(zip(*(parameters.numbers(name, low=1) for name in names)))
+    if type_ == 'MemoryData':
+        parameters = layer.message('memory_data_param')
+        names = ('batch_size', 'channels', 'height', 'width')
+        return list(zip(*(parameters.numbers(name, low=1) for name in names)))
+    transform = layer.message('transform_param')
+    image = layer.message('image_data_param')
+    # Before there was transform_param, its fields stood in data_param.
+    crop = transform.number('crop_size') or layer.message('data_param').number('crop_size')
+    channels = DATA_CHANNELS
+    if transform.text('force_gray') == 'true' or image.text('is_color') == 'false':
+        channels = 1
+    if crop:
+        return [(1, channels, crop, crop)]
+    if image.number('new_height') and image.number('new_width'):
+        return [(1, channels, image.number('new_height'), image.number('new_width'))]
+    return [DIGIT_SHAPE]
+
+
+def caffe_window(parameters, type_, image):
+    """Return (kernel, stride, [P, Q]) of a conv or deconv layer over an ifmap of H x W."""
+    kernel = parameters.pair('kernel_size', None, low=1)
+    if None in kernel:
+        raise InputError(f'{parameters.where}: needs "kernel_size", or "kernel_h" and "kernel_w"')
+    stride = parameters.pair('stride', 1, low=1)
+    padding = parameters.pair('pad', 0, low=0)
+    dilation = parameters.pair('dilation', 1, low=1)
+    sizes = [
+        window_size(type_, size, k, s, 2 * p, d)
+        for size, k, s, p, d in zip(image, kernel, stride, padding, dilation)
+    ]
+    return kernel, stride, sizes
+
+
+def caffe_macs(layer, type_, shape, batch):
+    """Return (members, shape of the output) of a layer with MACs, from its input's shape."""
+    if type_ == 'InnerProduct':
+        parameters = layer.message('inner_product_param')
+        filters = parameters.number('num_output', low=1)
+        axis = axis_of(parameters, 'axis', shape, 1)
+        if filters is None:
+            raise InputError(f'{layer.where}: needs "num_output"')
+        rows = positions(shape[:axis], batch)
+        members = fc_members(math.prod(shape[axis:]), filters, rows)
+        return members, (*shape[:axis], filters)
+    parameters = layer.message('convolution_param')
+    filters = parameters.number('num_output', low=1)
+    if filters is None:
+        raise InputError(f'{layer.where}: needs "num_output"')
+    ifmap = frame(shape)
+    if len(shape) != 4:
+        raise ValueError(f'expected an input of 4 dimensions, not {list(shape)}')
+    kernel, stride, sizes = caffe_window(parameters, type_, ifmap[1:])
+    groups = parameters.number('group', 1, low=1)
+    ofmap = (filters, *sizes)
+    return conv_members(type_, ifmap, ofmap, kernel, stride, groups), (shape[0], *ofmap)
+
+
+def axis_of(parameters, field, shape, default):
+    """Return a field that counts dimensions, from the last one if it is negative."""
+    axis = parameters.number(field, default)
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f'"{field}" is {axis}, but the input is {list(shape)}')
+    return axis % len(shape)
+
+
+def pooled_shape(layer, shape):
+    """Return the shape of a Pooling layer's output: rounded up, as Caffe does."""
+    parameters = layer.message('pooling_param')
+    if len(shape) != 4:
+        raise ValueError(f'expected an input of 4 dimensions, not {list(shape)}')
+    if parameters.text('global_pooling') == 'true':
+        return (*shape[:2], 1, 1)
+    kernel = parameters.pair('kernel_size', None, low=1)
+    if None in kernel:
+        raise InputError(f'{parameters.where}: needs "kernel_size", or "kernel_h" and "kernel_w"')
+    down = (
+        parameters.text('round_mode') in ('FLOOR', '1') or parameters.text('ceil_mode') == 'false'
+    )
+    stride, padding = parameters.pair('stride', 1, low=1), parameters.pair('pad', 0, low=0)
+    sizes = []
+    for size, k, s, p in zip(shape[2:], kernel, stride, padding):
+        result = window_size('Pooling', size, k, s, 2 * p, 1)
+        if not down and (size + 2 * p - k) % s:
+            result += 1
+        if any(padding) and (result - 1) * s >= size + p:
+            result -= 1
+        sizes.append(result)
+    return (*shape[:2], *sizes)
+
+
+def reshaped(layer, shape):
+    """Return the shape of a Reshape layer's output: 0 copies a dimension, -1 takes what is left."""
+    parameters = layer.message('reshape_param')
+    dims = parameters.message('shape').dims(low=-1)
+    start = axis_of(parameters, 'axis', (*shape, 1), 0)
+    count = parameters.number('num_axes', -1)
+    end = len(shape) if count == -1 else min(start + count, len(shape))
+    old, new = shape[start:end], []
+    for index, dim in enumerate(dims):
+        if dim == 0 and index >= len(old):
+            raise ValueError(f'no dimension {index} to copy from {list(old)}')
+        new.append(dim or old[index])
+    rest = math.prod(dim for dim in new if dim != -1)
+    new = tuple(math.prod(old) // rest if dim == -1 else dim for dim in new)
+    if math.prod(new) != math.prod(old):
+        raise ValueError(f'cannot reshape {list(old)} to {list(dims)}')
+    return (*shape[:start], *new, *shape[end:])
+
+
+def sliced_shapes(layer, shape, count):
+    """Return the shapes of a Slice layer's outputs, in equal parts unless it says where to cut."""
+    parameters = layer.message('slice_param')
+    axis = axis_of(parameters, 'slice_dim' if 'slice_dim' in parameters else 'axis', shape, 1)
+    cuts = parameters.numbers('slice_point', low=1)
+    if not cuts:
+        if shape[axis] % count:
+            raise ValueError(f'{shape[axis]} channels do not divide into {count} slices')
+        cuts = range(shape[axis] // count, shape[axis], shape[axis] // count)
+    edges = [0, *cuts, shape[axis]]
+    sizes = [after - before for before, after in zip(edges, edges[1:])]
+    if len(sizes) != count or min(sizes) < 1:
+        raise ValueError(f'cannot cut {shape[axis]} at {list(cuts)} into {count} slices')
+    return [(*shape[:axis], size, *shape[axis + 1 :]) for size in sizes]
+
+
+def caffe_shapes(layer, type_, inputs, count, batch):
+    """Return the shapes of a layer's `count` outputs, from those of its inputs.
+
+    None if the type is not known, or if an input that it needs is Unknown.
+    Raises ValueError if the inputs are not what the layer can take.
+    """
+    if not inputs or not count or isinstance(inputs[0], Unknown):
+        return None
+    first = inputs[0]
+    if type_ in SAME_SHAPE_TYPES or type_ == 'Eltwise':
+        for other in inputs[1:]:
+            if type_ == 'Eltwise' and not isinstance(other, Unknown) and other != first:
+                raise ValueError(f'operands differ: {list(first)} and {list(other)}')
+        return [first] * count
+    if type_ == 'Pooling':
+        return [pooled_shape(layer, first)] * count
+    if type_ == 'ROIPooling':
+        parameters = layer.message('roi_pooling_param')
+        sizes = [parameters.number(f'pooled_{side}', low=1) for side in 'hw']
+        if None in sizes or len(first) != 4:
+            raise ValueError('needs "pooled_h", "pooled_w" and an input of 4 dimensions')
+        return [(batch, first[1], *sizes)]  # one region of interest for each frame
+    if type_ == 'Flatten':
+        parameters = layer.message('flatten_param')
+        start = axis_of(parameters, 'axis', first, 1)
+        end = axis_of(parameters, 'end_axis', first, -1) + 1
+        return [(*first[:start], math.prod(first[start:end]), *first[end:])]
+    if type_ == 'Reshape':
+        return [reshaped(layer, first)]
+    if type_ == 'Slice':
+        return sliced_shapes(layer, first, count)
+    if any(isinstance(shape, Unknown) for shape in inputs):
+        return None
+    if type_ == 'Concat':
+        parameters = layer.message('concat_param')
+        field = 'concat_dim' if 'concat_dim' in parameters else 'axis'
+        axis = axis_of(parameters, field, first, 1)
+        for other in inputs:
+            if other[:axis] + other[axis + 1 :] != first[:axis] + first[axis + 1 :]:
+                raise ValueError(f'inputs differ: {list(first)} and {list(other)}')
+        return [(*first[:axis], sum(shape[axis] for shape in inputs), *first[axis + 1 :])]
+    if type_ == 'Crop' and len(inputs) == 2:
+        axis = axis_of(layer.message('crop_param'), 'axis', first, 2)
+        if any(size < crop for size, crop in zip(first[axis:], inputs[1][axis:])):
+            raise ValueError(f'cannot crop {list(first)} to {list(inputs[1])}')
+        return [first[:axis] + inputs[1][axis:]]
+    return None
+
+
+def caffe_role(layer, type_, inputs):
+    """Return what a Caffe layer is to the layer before it."""
+    if type_ in PASS_TYPES and len(inputs) == 1:
+        return PASS
+    if type_ == 'Eltwise' and layer.message('eltwise_param').text('operation', 'SUM') in (
+        'SUM',
+        '1',
+    ):
+        return SUM
+    return POOL if type_ == 'Pooling' else OTHER
+
+
+def read_caffe(path, frame_shape):
+    """Return the nodes of a definition in Caffe's text format.
+
+    frame_shape: (C, H, W) of the first input instead of what the file says, or None.
+    Raises InputError, with the line, for what is wrong in it.
+    """
+    where = os.path.basename(path)
+    net = parse_prototxt(read_text(path, quote(path)), where)
+    layers = [layer for field in ('layer', 'layers') for layer in net.get(field, [])]
+    if not layers:
+        raise InputError(f'{where}: no "layer" in it; expected a network in Caffe\'s text format')
+    inputs = caffe_inputs(net)
+    nodes, shapes, blobs = [], {}, {}  # blobs: {name of a blob: the value that it is by now}
+    batch = None
+    for layer in [inputs] * (inputs is not None) + layers:
+        if not isinstance(layer, Message):
+            raise InputError(f'{where}: "layer" is {quote(layer)}; expected {{...}}')
+        if not in_test_phase(layer):
+            continue
+        name, type_ = layer.text('name'), layer.text('type')
+        if name is None or type_ is None:
+            raise InputError(f'{layer.where}: needs "name" and "type"')
+        if type_.isupper():
+            type_ = OLD_TYPES.get(type_, type_.title().replace('_', ''))
+        place = f'{layer.where} ({type_} {quote(name)})'
+        tops, bottoms = layer.texts('top'), layer.texts('bottom')
+        for bottom in bottoms:
+            if bottom not in blobs:
+                raise InputError(
+                    f'{place}: bottom {quote(bottom)} is not the top of a layer before'
+                )
+        values = [blobs[bottom] for bottom in bottoms]
+        known = [shapes[value] for value in values]
+        members, role = {}, caffe_role(layer, type_, values)
+        try:
+            if type_ in INPUT_TYPES:
+                found = input_shapes(layer, type_)
+                if frame_shape and batch is None:
+                    found[:1] = [(1, *frame_shape)]
+                found = [*found, *found[-1:] * len(tops)][: len(tops)]
+                if batch is None and found and found[0]:
+                    batch = found[0][0]
+            elif type_ in KIND_OF_TYPE:
+                if len(known) != 1 or len(tops) != 1:
+                    raise ValueError(f'{len(known)} inputs and {len(tops)} outputs; expected one')
+                if isinstance(known[0], Unknown):
+                    raise ValueError(
+                        f'needs the shape of its input, which {quote(known[0].name)} '
+                        f'({known[0].type}) does not tell; give a network that starts after it, '
+                        'or --input C,H,W if it is an input'
+                    )
+                members, shape = caffe_macs(layer, type_, known[0], batch)
+                found, role = [shape], MACS
+            else:
+                found = caffe_shapes(layer, type_, known, len(tops), batch)
+        except ValueError as error:
+            raise InputError(f'{place}: {error}') from None
+        if not found:
+            blame = next((shape for shape in known if isinstance(shape, Unknown)), None)
+            found = [blame or Unknown(name, type_)] * len(tops)
+        outputs = list(range(len(shapes), len(shapes) + len(tops)))
+        shapes.update(zip(outputs, found))
+        # A Split's outputs are its input under other names: what reads them, reads that.
+        blobs.update(zip(tops, values * len(tops) if type_ == 'Split' else outputs))
+        nodes.append(Node(name, type_, role, [] if type_ == 'Split' else values, outputs, members))
+    fuse(nodes, shapes, results=())  # what Caffe puts out is what nothing reads
+    return nodes
+
+
+# === ONNX ===
+
+# Fields of ONNX's messages that carry structure and shapes, by number (onnx.proto). All else,
+# tensors above all, is skipped over without being read.
+MODEL_GRAPH, MODEL_FUNCTIONS = 7, 25
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_VALUE_INFO = 1, 5, 11, 12, 13
+GRAPH_SPARSE_INITIALIZER = 15
+NODE_INPUT, NODE_OUTPUT, NODE_NAME, NODE_OP_TYPE, NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+ATTRIBUTE_NAME, ATTRIBUTE_I, ATTRIBUTE_S, ATTRIBUTE_T, ATTRIBUTE_INTS = 1, 3, 4, 5, 8
+TENSOR_DIMS, TENSOR_NAME = 1, 8
+SPARSE_TENSOR_VALUES, SPARSE_TENSOR_DIMS = 1, 3
+FUNCTION_NAME = 1
+VALUE_NAME, VALUE_TYPE, TYPE_TENSOR, TENSOR_TYPE_SHAPE, SHAPE_DIM, DIM_VALUE = 1, 2, 1, 2, 1, 1
+
+# More limits that no model comes near.
+MAX_FIELDS = 5_000_000
+MAX_INTS = 16  # the most that an attribute of a 3-D convolution has is 6
+
+LARGE_BYTES = 2**20  # see Wire.forget
+
+CONV_TYPES = {'Conv': 'Convolution', 'ConvTranspose': 'Deconvolution'}
+MATRIX_TYPES = ('Gemm', 'MatMul')
+ONNX_PASS_TYPES = (
+    'BatchNormalization Cast Celu Clip DequantizeLinear Dropout Elu Gelu HardSigmoid HardSwish '
+    'Identity LRN LeakyRelu Mish PRelu QuantizeLinear Relu Selu Sigmoid Softplus Softsign Swish '
+    'Tanh ThresholdedRelu'
+).split()
+SCALE_TYPES = ('Add', 'Div', 'Mul', 'Sub')  # with one operand that is a constant
+ONNX_SUM_TYPES = ('Add', 'Sum')
+ONNX_POOL_TYPES = ('AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'LpPool', 'MaxPool')
+
+# What takes MACs, or may have nodes inside that do, and is not modelled.
+UNMODELLED_TYPES = (
+    'Attention ConvInteger DeformConv Einsum FusedConv FusedGemm FusedMatMul GRU If LSTM Loop '
+    'MatMulInteger MultiHeadAttention QGemm QLinearConv QLinearMatMul RNN Scan'
+).split()
+
+INFER_SHAPES = (
+    "python3 -c \"import onnx; m = onnx.load('{0}'); "
+    "onnx.save(onnx.shape_inference.infer_shapes(m), '{0}')\""
+)
+
+OnnxNode = namedtuple('OnnxNode', 'name type inputs outputs attributes offset')
+
+
+class Wire:
+    """Protobuf's wire format, read from bytes that are mapped and not copied.
+
+    Whatever is malformed raises InputError with the byte offset.
+    """
+
+    def __init__(self, data, where):
+        self.data = data
+        self.where = where
+        self.fields_left = MAX_FIELDS
+
+    def wrong(self, offset, what):
+        """Return the InputError for what is wrong at an offset."""
+        return InputError(f'{self.where}, byte {offset}: {what}; expected an ONNX model')
+
+    def varint(self, offset, end):
+        """Return (number, offset after it) of a varint: unsigned, at most 64 bits."""
+        number = 0
+        for index in range(10):
+            if offset + index >= end:
+                raise self.wrong(offset, 'a number runs past the end')
+            byte = self.data[offset + index]
+            number |= (byte & 0x7F) << 7 * index
+            if byte < 0x80:
+                return number & 0xFFFFFFFFFFFFFFFF, offset + index + 1
+        raise self.wrong(offset, 'a number never ends')
+
+    def fields(self, start, end):
+        """Yield (field, value) of the message in a span: a number, or a span (start, end)."""
+        while start < end:
+            self.fields_left -= 1
+            if self.fields_left < 0:
+                raise self.wrong(start, f'more than {MAX_FIELDS} fields')
+            offset = start
+            key, start = self.varint(start, end)
+            field, wire_type = key >> 3, key & 7
+            if wire_type == 0:
+                value, start = self.varint(start, end)
+            else:
+                if wire_type == 2:
+                    size, start = self.varint(start, end)
+                elif wire_type in (1, 5):
+                    size = 8 if wire_type == 1 else 4
+                else:
+                    raise self.wrong(offset, f'wire type {wire_type} is not in use')
+                value = start, start + size
+                start += size
+                if start > end:
+                    raise self.wrong(offset, f'{size} bytes run past the end')
+            if field == 0:
+                raise self.wrong(offset, 'field 0 is not in use')
+            yield field, value
+
+    def forget(self, value):
+        """Give back the memory of a large message that has been read.
+
+        To look at a few bytes of a mapped file can bring in megabytes around them.
+        """
+        start, end = self.span(value)
+        if end - start > LARGE_BYTES and hasattr(mmap, 'MADV_DONTNEED'):
+            self.data.madvise(mmap.MADV_DONTNEED)
+
+    def message(self, value):
+        """Yield (field, value) of a message that is a field's value."""
+        return self.fields(*self.span(value))
+
+    def span(self, value):
+        """Return a field's value, which must be a span of bytes."""
+        if isinstance(value, int):
+            raise self.wrong(0, f'the number {value} stands where a message should')
+        return value
+
+    def string(self, value):
+        """Return the string that is a field's value."""
+        start, end = self.span(value)
+        if end - start > MAX_STRING_BYTES:
+            raise self.wrong(start, f'a name of {end - start} bytes')
+        try:
+            return self.data[start:end].decode('utf-8')
+        except UnicodeDecodeError:
+            raise self.wrong(start, 'a name is not UTF-8') from None
+
+    def integers(self, value):
+        """Return the signed integers that are a field's value: one, or several packed."""
+        numbers = [value]
+        if not isinstance(value, int):
+            start, end = value
+            numbers = []
+            while start < end:
+                number, start = self.varint(start, end)
+                numbers.append(number)
+                if len(numbers) > MAX_INTS:
+                    break
+        return [number - 2**64 if number >= 2**63 else number for number in numbers]
+
+
+def onnx_tensor(wire, value):
+    """Return (name, dims) of a TensorProto, of which nothing else is read."""
+    name, dims = '', []
+    for field, content in wire.message(value):
+        if field == TENSOR_NAME:
+            name = wire.string(content)
+        elif field == TENSOR_DIMS:
+            dims += wire.integers(content)
+    return name, tuple(dims)
+
+
+def onnx_sparse_tensor(wire, value):
+    """Return (name, dims) of a SparseTensorProto: the name of its values, and its own dims."""
+    name, dims = '', []
+    for field, content in wire.message(value):
+        if field == SPARSE_TENSOR_VALUES:
+            name, _ = onnx_tensor(wire, content)
+        elif field == SPARSE_TENSOR_DIMS:
+            dims += wire.integers(content)
+    return name, tuple(dims)
+
+
+def onnx_value(wire, value):
+    """Return (name, dims) of a ValueInfoProto; None for a symbolic dim, or for no shape at all."""
+    name, dims = '', None
+    for field, content in wire.message(value):
+        if field == VALUE_NAME:
+            name = wire.string(content)
+        elif field == VALUE_TYPE:
+            for number, tensor in wire.message(content):
+                if number == TYPE_TENSOR:
+                    for number, shape in wire.message(tensor):
+                        if number == TENSOR_TYPE_SHAPE:
+                            dims = tuple(onnx_dims(wire, shape))
+    return name, dims
+
+
+def onnx_dims(wire, value):
+    """Yield the dims of a TensorShapeProto; None for a symbolic one."""
+    for field, dim in wire.message(value):
+        if field == SHAPE_DIM:
+            size = None
+            for number, content in wire.message(dim):
+                if number == DIM_VALUE:
+                    (size,) = wire.integers(content)[:1] or (None,)
+            yield size
+
+
+def onnx_node(wire, value):
+    """Return the OnnxNode of a NodeProto; attributes are {name: [integers], string or dims}."""
+    inputs, outputs, name, type_, attributes = [], [], '', '', {}
+    for field, content in wire.message(value):
+        if field == NODE_INPUT:
+            inputs.append(wire.string(content))
+        elif field == NODE_OUTPUT:
+            outputs.append(wire.string(content))
+        elif field == NODE_NAME:
+            name = wire.string(content)
+        elif field == NODE_OP_TYPE:
+            type_ = wire.string(content)
+        elif field == NODE_ATTRIBUTE:
+            key, found = '', []
+            for number, part in wire.message(content):
+                if number == ATTRIBUTE_NAME:
+                    key = wire.string(part)
+                elif number in (ATTRIBUTE_I, ATTRIBUTE_INTS) and len(found) < MAX_INTS:
+                    found = [*found, *wire.integers(part)]
+                elif number == ATTRIBUTE_S and key == 'auto_pad':
+                    found = wire.string(part)
+                elif number == ATTRIBUTE_T:
+                    found = onnx_tensor(wire, part)[1]
+            attributes[key] = found
+    name = name or next(filter(None, outputs), '') or f'{type_} at byte {wire.span(value)[0]}'
+    return OnnxNode(name, type_, inputs, outputs, attributes, wire.span(value)[0])
+
+
+class Graph:
+    """What a model's graph says: nodes, shapes, and which values depend on the input.
+
+    nodes: [OnnxNode]; shapes: {value: dims or None}; weights: names of what is no feature map;
+    inputs and outputs: names, in order; functions: names of those that the model brings along.
+    """
+
+    def __init__(self, wire):
+        self.nodes, self.shapes = [], {}
+        self.inputs, self.outputs, self.functions = [], [], set()
+        graph = None
+        for field, value in wire.fields(0, len(wire.data)):
+            if field == MODEL_GRAPH:
+                graph = value
+            elif field == MODEL_FUNCTIONS:
+                for number, content in wire.message(value):
+                    if number == FUNCTION_NAME:
+                        self.functions.add(wire.string(content))
+        if graph is None:
+            raise wire.wrong(0, 'no graph in it')
+        initializers = {}
+        for field, value in wire.message(graph):
+            if field == GRAPH_NODE:
+                self.nodes.append(onnx_node(wire, value))
+            elif field == GRAPH_INITIALIZER:
+                initializers.update([onnx_tensor(wire, value)])
+                wire.forget(value)
+            elif field == GRAPH_SPARSE_INITIALIZER:
+                initializers.update([onnx_sparse_tensor(wire, value)])
+            elif field in (GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_VALUE_INFO):
+                name, dims = onnx_value(wire, value)
+                if dims is not None or name not in self.shapes:
+                    self.shapes[name] = dims
+                if field == GRAPH_INPUT:
+                    self.inputs.append(name)
+                elif field == GRAPH_OUTPUT:
+                    self.outputs.append(name)
+        if not self.nodes:
+            raise wire.wrong(0, 'no nodes in its graph')
+        self.shapes.update(initializers)
+        self.weights = set(initializers) | self.stripped_weights(initializers)
+        self.inputs = [name for name in self.inputs if name not in self.weights]
+
+    def stripped_weights(self, initializers):
+        """Return the inputs that stand for weights, in a model that was saved without them."""
+        weights = set()
+        for node in self.nodes:
+            data, value = (*node.inputs, '', '')[:2]
+            matrix = node.type in MATRIX_TYPES and len(self.shapes.get(value) or ()) == 2
+            if data not in initializers and (node.type in CONV_TYPES or matrix):
+                weights.add(value)
+        return weights.intersection(self.inputs[1:])
+
+    def shape(self, value, rank=None):
+        """Return the shape of a value, of which only the first dimension may be None.
+
+        rank: how many dimensions it must have. Raises ValueError if it is not all known.
+        """
+        dims = self.shapes.get(value)
+        first_known = 0 if value in self.weights else 1
+        if dims is None or any(dim is None for dim in dims[first_known:]):
+            what = (
+                'is not in the file' if dims is None else f'is symbolic in the file, {list(dims)}'
+            )
+            if value in self.inputs:
+                raise ValueError(f'the shape of {quote(value)} {what}; give it with --input C,H,W')
+            raise ValueError(
+                f'the shape of {quote(value)} {what}; fix the input size and run: INFER'
+            )
+        if any(dim < 1 for dim in dims[first_known:]):
+            raise ValueError(f'the shape of {quote(value)} is {list(dims)}; expected 1 or more')
+        if len(dims) > MAX_RANK:
+            raise ValueError(
+                f'{quote(value)} has {len(dims)} dimensions; expected {MAX_RANK} at most'
+            )
+        if rank is not None and len(dims) != rank:
+            raise ValueError(f'{quote(value)} is {list(dims)}; expected {rank} dimensions')
+        return dims
+
+
+def onnx_ints(node, name, default, low):
+    """Return an attribute that is a list of as many integers as the default, none below `low`."""
+    numbers = node.attributes.get(name) or default
+    if isinstance(numbers, str) or len(numbers) != len(default) or min(numbers) < low:
+        raise ValueError(f'"{name}" is {numbers}; expected {len(default)} integers, {low} or more')
+    return list(numbers)
+
+
+def onnx_conv(node, graph):
+    """Return (members, shape of the output) of a Conv or ConvTranspose node."""
+    if len(node.inputs) < 2:
+        raise ValueError(f'{len(node.inputs)} inputs; expected data and weights')
+    type_ = CONV_TYPES[node.type]
+    shape = graph.shape(node.inputs[0])
+    weights = graph.shape(node.inputs[1], rank=len(shape))
+    ifmap = frame(shape)
+    image = len(shape) - 2  # dimensions; a 1-D image has height 1
+    if image < 1 or weights[0] is None:
+        raise ValueError(
+            f'data {list(shape)} and weights {list(weights)}; expected 3 or 4 dimensions'
+        )
+
+    def spatial(numbers, fill):
+        return (*(fill,) * (2 - len(numbers)), *numbers)
+
+    (groups,) = onnx_ints(node, 'group', [1], 1)
+    channels, filters = weights[1] * groups, weights[0]
+    if type_ == 'Deconvolution':
+        channels, filters = filters, channels
+    if channels != ifmap[0]:
+        raise ValueError(f'weights for {channels} channels, but the input has {ifmap[0]}')
+    kernel = spatial(onnx_ints(node, 'kernel_shape', weights[2:], 1), 1)
+    if kernel != spatial(weights[2:], 1):
+        raise ValueError(f'"kernel_shape" is {list(kernel)}, but the weights are {list(weights)}')
+    stride = spatial(onnx_ints(node, 'strides', [1] * image, 1), 1)
+    dilation = spatial(onnx_ints(node, 'dilations', [1] * image, 1), 1)
+    pads = onnx_ints(node, 'pads', [0] * 2 * image, 0)
+    padding = spatial([pads[i] + pads[i + image] for i in range(image)], 0)
+    extra = spatial(onnx_ints(node, 'output_padding', [0] * image, 0), 0)
+    auto_pad = node.attributes.get('auto_pad', 'NOTSET')
+    if type_ == 'Deconvolution' and node.attributes.get('output_shape'):
+        sizes = spatial(onnx_ints(node, 'output_shape', [1] * image, 1), 1)
+    elif auto_pad in ('SAME_UPPER', 'SAME_LOWER'):
+        each = zip(ifmap[1:], stride)
+        sizes = [size * s if type_ == 'Deconvolution' else -(-size // s) for size, s in each]
+    elif auto_pad in ('NOTSET', 'VALID'):
+        padding = (0, 0) if auto_pad == 'VALID' else padding
+        each = zip(ifmap[1:], kernel, stride, padding, dilation, extra)
+        sizes = [window_size(type_, *numbers) for numbers in each]
+    else:
+        raise ValueError(f'"auto_pad" is {quote(auto_pad)}; expected NOTSET, SAME_... or VALID')
+    ofmap = (filters, *sizes)
+    return (
+        conv_members(type_, ifmap, ofmap, kernel, stride, groups),
+        (shape[0], filters, *sizes[2 - image :]),
+    )
+
+
+def onnx_matrices(node, graph):
+    """Return the shapes of what a Gemm or MatMul node multiplies, the first a value's."""
+    if len(node.inputs) < 2:
+        raise ValueError(f'{len(node.inputs)} inputs; expected two matrices')
+    shapes = []
+    for value, flag in zip(node.inputs, ('transA', 'transB')):
+        shape = graph.shape(value)
+        if len(shape) < 2:
+            raise ValueError(f'{quote(value)} is {list(shape)}; expected 2 dimensions or more')
+        if node.type == 'Gemm' and node.attributes.get(flag, [0])[:1] not in ([0], []):
+            shape = shape[::-1]
+        shapes.append(shape)
+    left, right = shapes
+    if left[-1] != right[-2]:
+        raise ValueError(f'cannot multiply {list(left)} by {list(right)}')
+    return left, right
+
+
+def onnx_matrix(node, graph, depends, batch):
+    """Return the members of a Gemm or MatMul node with weights, or just the MACs of one without.
+
+    depends: the values that depend on the network's input, which weights do not.
+    """
+    left, right = onnx_matrices(node, graph)
+    of_input = [value in depends for value in node.inputs[:2]]
+    if all(of_input):
+        leading = max(left[:-2], right[:-2], key=len)
+        return positions((*leading, left[-2]), batch) * left[-1] * right[-1]
+    weights, rows = (right, left[:-1]) if of_input[0] else (left[::-1], (*right[:-2], right[-1]))
+    if math.prod(weights[:-2]) != 1:
+        raise ValueError(f'the weights are {list(weights)}; expected a matrix')
+    return fc_members(weights[-2], weights[-1], positions(rows, batch))
+
+
+def onnx_role(node, inputs):
+    """Return what an ONNX node is to the node before it; inputs: those that are not constants."""
+    if len(inputs) == 1 and node.type in (*ONNX_PASS_TYPES, *SCALE_TYPES):
+        return PASS
+    if len(inputs) > 1 and node.type in ONNX_SUM_TYPES:
+        return SUM
+    return POOL if node.type in ONNX_POOL_TYPES else OTHER
+
+
+def read_onnx(path, frame_shape, notes):
+    """Return the nodes of an ONNX model.
+
+    frame_shape: (C, H, W) of the first input instead of what the file says, or None.
+    notes: a list, to which a line is added that says which MACs were left out, if any were.
+    Raises InputError, with the byte offset, for what is wrong in it.
+    """
+    where = os.path.basename(path)
+    try:
+        with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            wire = Wire(data, where)
+            graph = Graph(wire)
+    except OSError as error:
+        reason = error.strerror
+        raise InputError(f'{quote(path)}: cannot be read ({reason}); expected a file') from None
+    except ValueError:
+        raise InputError(f'{quote(path)}: empty, or no file; expected an ONNX model') from None
+    if frame_shape and graph.inputs:
+        graph.shapes[graph.inputs[0]] = (1, *frame_shape)
+    first = graph.shapes.get(graph.inputs[0]) if graph.inputs else None
+    batch = first[0] if first else None
+    made = {'', *graph.inputs, *graph.weights}
+    depends = set(graph.inputs)
+    nodes, left_out = [], {}
+    for node in graph.nodes:
+        place = f'{where}, byte {node.offset} ({node.type} {quote(node.name)})'
+        for value in node.inputs:
+            if value not in made:
+                raise InputError(
+                    f'{place}: reads {quote(value)}, which nothing before it makes; '
+                    'expected nodes in their order, without cycles'
+                )
+        for value in filter(None, node.outputs):
+            if value in made:
+                raise InputError(f'{place}: {quote(value)} is made twice; expected one node for it')
+        made.update(node.outputs)
+        inputs = [value for value in node.inputs if value in depends]
+        if node.type == 'Constant':
+            dims = node.attributes.get('value')
+            if isinstance(dims, tuple):
+                graph.shapes.update(dict.fromkeys(node.outputs, dims))
+        if not inputs:
+            graph.weights.update(node.outputs)
+        else:
+            depends.update(filter(None, node.outputs))
+        type_, members, role = node.type, {}, onnx_role(node, inputs)
+        try:
+            if inputs and type_ in CONV_TYPES:
+                members, shape = onnx_conv(node, graph)
+                declared = graph.shapes.get(node.outputs[0]) or shape
+                if len(declared) != len(shape) or any(
+                    said not in (None, dim) for said, dim in zip(declared[1:], shape[1:])
+                ):
+                    raise ValueError(f'the file says {list(declared)}, but it makes {list(shape)}')
+                graph.shapes[node.outputs[0]] = shape
+                type_ = CONV_TYPES[type_]
+            elif inputs and type_ in MATRIX_TYPES:
+                if all(value in depends for value in node.inputs[:2]):
+                    left_out.setdefault(type_, []).append(onnx_matrix(node, graph, depends, batch))
+                else:
+                    members = onnx_matrix(node, graph, depends, batch)
+                    type_ = 'InnerProduct'
+            elif type_ in UNMODELLED_TYPES or type_ in graph.functions:
+                left_out.setdefault(type_, [])
+        except ValueError as error:
+            message = str(error).replace('INFER', INFER_SHAPES.format(where))
+            raise InputError(f'{place}: {message}') from None
+        nodes.append(
+            Node(node.name, type_, MACS if members else role, inputs, node.outputs, members)
+        )
+    if left_out:
+        parts = [
+            f'{len(macs)} {type_} of two feature maps ({sum(macs):,} MACs a frame)'
+            if macs
+            else f'whatever is in {type_}'
+            for type_, macs in left_out.items()
+        ]
+        notes.append(f'{where}: left out, as FODLAM does not model it: {"; ".join(parts)}')
+    fuse(nodes, graph.shapes, results=set(graph.outputs))
+    return nodes
+
+
+# === Command line ===
+
+
+class Options:
+    """What the command line asks for."""
+
+    model = None
+    input = None
+    help = False
+
+
+def make_parser():
+    """Return the parser of the extractor's command line."""
+    parser = new_parser(
+        prog='extract.py',
+        description="Extract the MACs and shapes of a network's layers, as a net file for FODLAM.",
+        epilog="""examples:
+  python3 nets/extract.py lenet.prototxt > nets/lenet.json
+  python3 nets/extract.py model.onnx --input 3,224,224 > nets/model.json
+""",
+    )
+    parser.add_argument(
+        'model', nargs='?', help="a definition in Caffe's text format (.prototxt) or ONNX (.onnx)"
+    )
+    parser.add_argument(
+        '--input',
+        metavar='C,H,W',
+        help='channels, height and width of the first input, where the model does not say',
+    )
+    parser.add_argument('-h', '--help', action='store_true', help='print this help')
+    return parser
+
+
+def parse_frame(text):
+    """Return the (C, H, W) that --input gives; (C, L) for a 1-D network; None for None."""
+    if text is None:
+        return None
+    if not re.fullmatch(r'[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,2}', text):
+        raise InputError(
+            f'arguments: --input is {quote(text)}; expected C,H,W such as 3,224,224', status=2
+        )
+    return tuple(map(int, text.split(',')))
+
+
+def run(argv, notes):
+    """Return the text that the command line asks for; add to `notes` what stderr should say."""
+    parser = make_parser()
+    options = parser.parse_args(argv, Options())
+    if options.help:
+        return parser.format_help()
+    if options.model is None:
+        parser.error('no model; expected a .prototxt or .onnx file')
+    frame_shape = parse_frame(options.input)
+    extension = os.path.splitext(options.model)[1].lower()
+    if extension == '.prototxt':
+        nodes = read_caffe(options.model, frame_shape)
+    elif extension == '.onnx':
+        nodes = read_onnx(options.model, frame_shape, notes)
+    else:
+        raise InputError(
+            f'{quote(options.model)}: unknown format {quote(extension)}; '
+            f'{choices([".prototxt", ".onnx"])}'
+        )
+    return json.dumps(net_file(nodes), indent=2, sort_keys=True) + '\n'
+
+
+def main(argv, stdin, stdout, stderr):
+    """Run the extractor on the arguments `argv`; return the exit status. stdin is not read."""
+    notes = []
+    status = deliver(lambda: run(argv, notes), stdout, stderr, program='extract.py')
+    if status == 0:
+        for note in notes:
+            complain(note, stderr, program='extract.py')
+    return status
+
+
+if __name__ == '__main__':
+    command(main)

@@ -1,0 +1,79 @@
+"""Network definitions in Caffe's text format, written down from the papers' lists of layers."""
+
+
+def layer(name, type_, parameters='', bottom=None, top=None):
+    """Return one layer; it reads `bottom` and makes `top`, which is called like the layer."""
+    bottom = '' if bottom is None else f'bottom: "{bottom}" '
+    return f'layer {{ name: "{name}" type: "{type_}" {bottom}top: "{top or name}" {parameters} }}\n'
+
+
+def convolution(outputs, kernel, stride=1, pad=0, more=''):
+    return (
+        f'convolution_param {{ num_output: {outputs} kernel_size: {kernel} '
+        f'stride: {stride} pad: {pad} {more} }}'
+    )
+
+
+def pooling(kernel, stride, more=''):
+    return f'pooling_param {{ pool: MAX kernel_size: {kernel} stride: {stride} {more} }}'
+
+
+def inner_product(outputs):
+    return f'inner_product_param {{ num_output: {outputs} }}'
+
+
+def chain(steps, shape=(3, 224, 224)):
+    """Return a definition whose layers follow each other.
+
+    steps: (name, type, parameters); ReLU and Dropout layers work in place.
+    """
+    dims = ' '.join(f'input_dim: {dim}' for dim in (10, *shape))
+    text, blob = f'name: "chain"\ninput: "data"\n{dims}\n', 'data'
+    for name, type_, parameters in steps:
+        top = blob if type_ in ('ReLU', 'Dropout') else name
+        text += layer(name, type_, parameters, blob, top)
+        blob = top
+    return text
+
+
+def fully_connected(outputs):
+    """Return the steps of the last layers of the VGG networks: fc6, fc7 and fc8."""
+    steps = []
+    for number, size in zip((6, 7, 8), outputs):
+        steps.append((f'fc{number}', 'InnerProduct', inner_product(size)))
+        if number < 8:
+            steps += [(f'relu{number}', 'ReLU', ''), (f'drop{number}', 'Dropout', '')]
+    return [*steps, ('prob', 'Softmax', '')]
+
+
+def vgg16():
+    """Return VGG-16: Simonyan and Zisserman, ICLR 2015, Table 1, column D."""
+    steps = []
+    for block, (outputs, count) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), 1):
+        for number in range(1, count + 1):
+            steps.append((f'conv{block}_{number}', 'Convolution', convolution(outputs, 3, pad=1)))
+            steps.append((f'relu{block}_{number}', 'ReLU', ''))
+        steps.append((f'pool{block}', 'Pooling', pooling(2, 2)))
+    return chain(steps + fully_connected((4096, 4096, 1000)))
+
+
+def vgg_cnn_m():
+    """Return VGG CNN M: Chatfield et al., BMVC 2014, Table 1."""
+    steps = []
+    for number, (parameters, normed, pooled) in enumerate(
+        (
+            (convolution(96, 7, stride=2), True, True),
+            (convolution(256, 5, stride=2, pad=1), True, True),
+            (convolution(512, 3, pad=1), False, False),
+            (convolution(512, 3, pad=1), False, False),
+            (convolution(512, 3, pad=1), False, True),
+        ),
+        1,
+    ):
+        steps.append((f'conv{number}', 'Convolution', parameters))
+        steps.append((f'relu{number}', 'ReLU', ''))
+        if normed:
+            steps.append((f'norm{number}', 'LRN', ''))
+        if pooled:
+            steps.append((f'pool{number}', 'Pooling', pooling(3, 2)))
+    return chain(steps + fully_connected((4096, 4096, 1000)))

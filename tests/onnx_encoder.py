@@ -1,0 +1,88 @@
+"""A small encoder of ONNX models, for tests: protobuf's wire format, field numbers of onnx.proto."""
+
+FLOAT = 1  # TensorProto.DataType
+
+
+def varint(number):
+    number &= 2**64 - 1  # negative numbers are written as 64-bit two's complement
+    result = bytearray()
+    while number > 0x7F:
+        result.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*result, number])
+
+
+def field(number, value):
+    """Return a field: an integer as a varint, a string or bytes with their length before them."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def fields(number, values):
+    return b''.join(field(number, value) for value in values)
+
+
+def tensor(name, dims, raw=b'', packed=False, external=False):
+    """Return a TensorProto; external data is a reference to a file instead of the numbers."""
+    content = field(1, b''.join(map(varint, dims))) if packed else fields(1, dims)
+    content += field(2, FLOAT) + field(8, name)
+    if external:
+        return content + field(13, field(1, 'location') + field(2, 'weights.bin')) + field(14, 1)
+    return content + field(9, raw)
+
+
+def value(name, dims=None):
+    """Return a ValueInfoProto; a string among the dims is a symbolic one, None for dims no shape."""
+    shape = b''
+    if dims is not None:
+        shape = field(
+            2,
+            b''.join(
+                field(1, field(2, dim) if isinstance(dim, str) else field(1, dim)) for dim in dims
+            ),
+        )
+    return field(1, name) + field(2, field(1, field(1, FLOAT) + shape))
+
+
+def attribute(name, content):
+    """Return an AttributeProto: an integer, a string, a list of integers, or a tensor in bytes."""
+    if isinstance(content, int):
+        return field(1, name) + field(3, content) + field(20, 2)
+    if isinstance(content, str):
+        return field(1, name) + field(4, content) + field(20, 3)
+    if isinstance(content, bytes):
+        return field(1, name) + field(5, content) + field(20, 4)
+    return field(1, name) + fields(8, content) + field(20, 7)
+
+
+def node(type_, inputs, outputs, name='', **attributes):
+    """Return a NodeProto; inputs and outputs are names with blanks between them."""
+    return (
+        fields(1, inputs.split(' ') if inputs else [])
+        + fields(2, outputs.split(' '))
+        + (field(3, name) if name else b'')
+        + field(4, type_)
+        + fields(5, [attribute(key, content) for key, content in attributes.items()])
+    )
+
+
+def model(nodes, inputs, initializers=(), values=(), outputs=(), functions=(), sparse=()):
+    """Return a ModelProto of such messages; inputs, values and outputs are ValueInfoProtos."""
+    graph = (
+        fields(1, nodes)
+        + field(2, 'graph')
+        + fields(5, initializers)
+        + fields(11, inputs)
+        + fields(12, outputs)
+        + fields(13, values)
+        + fields(15, sparse)
+    )
+    return (
+        field(1, 8)
+        + field(2, 'tests')
+        + field(7, graph)
+        + field(8, field(1, '') + field(2, 17))
+        + fields(25, [field(1, name) for name in functions])
+    )

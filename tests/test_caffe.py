@@ -1,0 +1,492 @@
+"""nets/extract.py on Caffe's text format."""
+
+import json
+import math
+import os
+import random
+import unittest
+
+import definitions
+from definitions import convolution, inner_product, layer, pooling
+from support import ROOT, extract, extractor, fodlam, path, read
+
+MODELS = path(os.path.dirname(ROOT), 'shared', 'models')
+DATA = 'input: "data" input_shape { dim: 2 dim: 3 dim: 32 dim: 24 }\n'
+
+
+def entries(text, *argv):
+    """Return {name: entry} of the net file of a definition."""
+    result = extract('net.prototxt', text, *argv)
+    if result.status:
+        raise AssertionError(result.err)
+    return {entry['name']: entry for entry in json.loads(result.out)}
+
+
+def after(text, *argv):
+    """Return the ifmap of a conv layer put behind the blob "x" that `text` makes."""
+    probe = layer('probe', 'Convolution', convolution(1, 1), 'x')
+    return entries(text + probe, *argv)['probe']['ifmap']
+
+
+class Networks(unittest.TestCase):
+    """Whole networks, as they ship in nets/."""
+
+    def shipped(self, name):
+        return json.loads(read('nets', f'{name}.json'))
+
+    def test_vgg16(self):
+        result = extract('vgg16.prototxt', definitions.vgg16())
+        self.assertEqual(result, (0, read('nets', 'VGG_ILSVRC_16_layers_deploy.json'), ''))
+
+    def test_vgg_cnn_m(self):
+        result = extract('vgg_cnn_m.prototxt', definitions.vgg_cnn_m())
+        self.assertEqual(result, (0, read('nets', 'VGG_CNN_M_deploy.json'), ''))
+
+    @unittest.skipUnless(os.path.isdir(MODELS), 'the published definitions are not at hand')
+    def test_published_definitions(self):
+        for model, name in (
+            ('bvlc_alexnet', 'alexnet_deploy'),
+            ('faster_rcnn_vgg16', 'faster_rcnn_vgg16'),
+            ('faster_rcnn_vggm', 'faster_rcnn_vggm'),
+            ('lenet', 'lenet'),
+            ('bvlc_googlenet', 'googlenet'),
+            ('resnet50', 'resnet50'),
+        ):
+            with open(path(MODELS, f'{model}.prototxt'), encoding='utf-8') as file:
+                result = extract(f'{model}.prototxt', file.read())
+            self.assertEqual(result, (0, read('nets', f'{name}.json'), ''), model)
+
+    def test_macs_of_the_original(self):
+        # Sums over the layers of the original's nets/*.json.
+        for name, macs in (
+            ('alexnet_deploy', 724406816),
+            ('VGG_ILSVRC_16_layers_deploy', 15470264320),
+            ('VGG_CNN_M_deploy', 1676172320),
+            ('faster_rcnn_vgg16', 15934439424),
+            ('faster_rcnn_vggm', 1861297696),
+        ):
+            with self.subTest(name):
+                self.assertEqual(sum(entry.get('macs', 0) for entry in self.shipped(name)), macs)
+
+    def test_macs_of_the_papers(self):
+        # LeNet and GoogLeNet: added up by hand from LeCun et al. 1998 as in Caffe's examples, and
+        # from Szegedy et al. 2015, Table 1; ResNet-50: NVDLA's facts, 53 conv layers and fc1000.
+        lenet = [20 * 24 * 24 * 25, 50 * 8 * 8 * 20 * 25, 800 * 500, 500 * 10]
+        of = {name: [e['macs'] for e in self.shipped(name) if 'macs' in e] for name in
+              ('lenet', 'googlenet', 'resnet50')}  # fmt: skip
+        self.assertEqual(of['lenet'], lenet)
+        self.assertEqual((len(of['resnet50']), sum(of['resnet50'])), (54, 3857973248))
+        self.assertEqual(len(of['googlenet']), 58)
+        self.assertAlmostEqual(sum(of['googlenet']), 1.58e9, delta=0.01e9)
+
+    def test_shapes_account_for_the_macs(self):
+        for file in os.listdir(path('nets')):
+            if not file.endswith('.json'):
+                continue
+            for entry in json.loads(read('nets', file)):
+                if 'macs' in entry:
+                    (c, *_), (k, p, q) = entry['ifmap'], entry['ofmap']
+                    per_pixel = c * k // entry.get('groups', 1) * math.prod(entry['kernel'])
+                    self.assertEqual(entry['macs'], p * q * per_pixel, (file, entry['name']))
+
+    def test_a_net_file_costs_the_same_with_and_without_shapes(self):
+        for name in ('alexnet_deploy', 'faster_rcnn_vgg16'):
+            bare = [
+                {k: v for k, v in entry.items() if k in ('name', 'type', 'macs')}
+                for entry in self.shipped(name)
+            ]
+            layers = [fodlam.parse_layer(entry, '') for entry in bare]
+            self.assertEqual(layers, list(fodlam.read_net(f'{name}.json').values()))
+
+    def test_resnet50_fusion(self):
+        """conv1 and the last block are pooled; each block's last branch adds the other."""
+        net = {entry['name']: entry for entry in self.shipped('resnet50')}
+        stored = {name: entry['stored'] for name, entry in net.items() if 'stored' in entry}
+        self.assertEqual(stored, {'conv1': [64, 56, 56], 'res5c_branch2c': [2048, 1, 1]})
+        blocks = [f'{s}{b}' for s, n in ((2, 3), (3, 4), (4, 6), (5, 3)) for b in 'abcdef'[:n]]
+        addends = [name for name, entry in net.items() if 'addend' in entry]
+        self.assertEqual(addends, [f'res{block}_branch2c' for block in blocks])
+
+
+class Format(unittest.TestCase):
+    """The text format itself."""
+
+    def test_ways_to_write_it(self):
+        expected = entries(DATA + layer('c', 'Convolution', convolution(8, 3), 'data'))
+        for text in (
+            """input: 'data'  # the image
+            input_dim: 2 input_dim: 3, input_dim: 32; input_dim: 24
+            layer < name: "c" type: 'Convolution' bottom: "da" 'ta' top: "c"
+              convolution_param: { num_output: 8 kernel_size: [3] } >""",
+            """input: "data" input_shape: {dim: [2, 3, 32, 24]}
+            layers { name: "c" type: CONVOLUTION bottom: "\\144ata" top: "c" convolution_param {
+              num_output: 8 kernel_h: 3 kernel_w: 3 stride_h: 1 stride_w: 1 } }""",
+        ):
+            with self.subTest(text):
+                self.assertEqual(entries(text), expected)
+        self.assertEqual(expected['c']['ifmap'], [3, 32, 24])
+        self.assertEqual(expected['c']['ofmap'], [8, 30, 22])
+        self.assertEqual(expected['c']['macs'], 8 * 30 * 22 * 3 * 9)
+
+    def test_old_types(self):
+        for old, new in (
+            ('INNER_PRODUCT', 'InnerProduct'),
+            ('RELU', 'ReLU'),
+            ('LRN', 'LRN'),
+            ('SOFTMAX_LOSS', 'SoftmaxWithLoss'),
+            ('TANH', 'TanH'),
+        ):
+            text = DATA + layer('x', 'T', inner_product(4), 'data').replace('"T"', old)
+            self.assertEqual(entries(text)['x']['type'], new)
+
+    def test_phases(self):
+        for rule, there in (
+            ('include { phase: TEST }', True),
+            ('include { phase: TRAIN }', False),
+            ('include { phase: TRAIN } include { phase: TEST }', True),
+            ('exclude { phase: TEST }', False),
+            ('exclude { phase: TRAIN }', True),
+            ('include { min_level: 1 }', False),
+            ('include { phase: TEST stage: "deploy" }', False),
+        ):
+            text = DATA + layer('c', 'Convolution', convolution(8, 3) + rule, 'data')
+            self.assertEqual('c' in entries(text), there, rule)
+
+    def test_old_input_is_a_layer(self):
+        text = DATA + layer('c', 'Convolution', convolution(8, 3), 'data')
+        self.assertEqual(entries(text)['input'], {'name': 'input', 'type': 'Input'})
+
+    def test_names_that_fodlam_could_not_tell_apart(self):
+        text = DATA + layer('a-b', 'ReLU', '', 'data') + layer('A_B', 'ReLU', '', 'data')
+        self.assertEqual(list(entries(text)), ['input', 'a-b', 'A_B#2'])
+
+
+class Inputs(unittest.TestCase):
+    def test_data_layers(self):
+        for type_, parameters, ifmap in (
+            ('Input', 'input_param { shape { dim: 1 dim: 5 dim: 6 dim: 7 } }', [5, 6, 7]),
+            ('Data', 'transform_param { crop_size: 227 }', [3, 227, 227]),
+            ('Data', 'transform_param { crop_size: 99 force_gray: true }', [1, 99, 99]),
+            ('Data', 'data_param { crop_size: 227 }', [3, 227, 227]),
+            ('Data', 'data_param { batch_size: 64 }', [1, 28, 28]),
+            ('ImageData', 'image_data_param { new_height: 8 new_width: 9 }', [3, 8, 9]),
+            ('DummyData', 'dummy_data_param { shape { dim: 1 dim: 2 dim: 3 dim: 4 } }', [2, 3, 4]),
+            ('DummyData', 'dummy_data_param { num: 1 channels: 2 height: 3 width: 4 }', [2, 3, 4]),
+            (
+                'MemoryData',
+                'memory_data_param { batch_size: 9 channels: 2 height: 3 width: 4 }',
+                [2, 3, 4],
+            ),
+        ):
+            text = layer('x', type_, parameters)
+            self.assertEqual(after(text), ifmap, (type_, parameters))
+            self.assertEqual(after(text, '--input', '4,20,30'), [4, 20, 30])
+
+    def test_input_for_an_input_without_shape(self):
+        self.assertEqual(after('input: "x"', '--input', '4,20,30'), [4, 20, 30])
+
+    def test_train_val(self):
+        """A Data layer for each phase, its labels, and a loss and an accuracy that use them."""
+        text = ''.join(
+            f'layer {{ name: "data" type: "Data" top: "x" top: "label" '
+            f'include {{ phase: {phase} }} transform_param {{ crop_size: {size} }} }}'
+            for phase, size in (('TRAIN', 200), ('TEST', 224))
+        )
+        text += layer('fc', 'InnerProduct', inner_product(10), 'x')
+        for type_ in ('Accuracy', 'SoftmaxWithLoss'):
+            text += layer(type_, type_, 'bottom: "label"', 'fc')
+        self.assertEqual(entries(text)['fc']['macs'], 3 * 224 * 224 * 10)
+
+
+class Layers(unittest.TestCase):
+    """MACs and shapes, layer type by layer type."""
+
+    def conv(self, parameters, type_='Convolution', data=DATA):
+        return entries(data + layer('c', type_, parameters, 'data'))['c']
+
+    def test_convolution(self):
+        data = DATA.replace('dim: 3 ', 'dim: 4 ')
+        grouped = self.conv(convolution(8, 3, stride=2, pad=1, more='group: 2'), data=data)
+        self.assertEqual(grouped['ofmap'], [8, 16, 12])
+        self.assertEqual((grouped['groups'], grouped['macs']), (2, 8 * 16 * 12 * 2 * 9))
+        self.assertEqual((grouped['kernel'], grouped['stride']), ([3, 3], [2, 2]))
+        dilated = self.conv(convolution(8, 3, more='dilation: 2'))
+        self.assertEqual(dilated['ofmap'], [8, 28, 20])
+        oblong = self.conv(
+            'convolution_param { num_output: 8 kernel_h: 1 kernel_w: 7 pad_h: 0 pad_w: 3 '
+            'stride_h: 2 stride_w: 1 }'
+        )
+        self.assertEqual(oblong['ofmap'], [8, 16, 24])
+        self.assertEqual((oblong['kernel'], oblong['stride']), ([1, 7], [2, 1]))
+        two = self.conv('convolution_param { num_output: 8 kernel_size: 1 kernel_size: 5 }')
+        self.assertEqual(two['ofmap'], [8, 32, 20])
+
+    def test_deconvolution_counts_input_pixels(self):
+        up = self.conv(convolution(6, 4, stride=2, pad=1, more='group: 3'), 'Deconvolution')
+        self.assertEqual(up['ofmap'], [6, 64, 48])
+        self.assertEqual(up['macs'], 32 * 24 * 3 * 2 * 16)
+
+    def test_inner_product(self):
+        fc = self.conv(inner_product(10), 'InnerProduct')
+        self.assertEqual(fc['ifmap'], [3 * 32 * 24, 1, 1])
+        self.assertEqual((fc['ofmap'], fc['kernel']), ([10, 1, 1], [1, 1]))
+        self.assertEqual(fc['macs'], 3 * 32 * 24 * 10)
+        each = self.conv(inner_product(10).replace('}', 'axis: -1 }'), 'InnerProduct')
+        self.assertEqual(each['ifmap'], [24, 3 * 32, 1])
+        self.assertEqual(each['macs'], 3 * 32 * 24 * 10)
+
+    def test_pooling(self):
+        for parameters, size in (
+            (pooling(2, 2), [16, 12]),
+            (pooling(3, 2), [16, 12]),  # rounded up
+            (pooling(3, 2, 'round_mode: FLOOR'), [15, 11]),
+            (pooling(3, 2, 'pad: 1'), [17, 13]),
+            (pooling(2, 2, 'pad: 1'), [17, 13]),
+            (pooling(1, 2, 'pad: 1'), [17, 13]),
+            (pooling(1, 3, 'pad: 1'), [11, 9]),
+            ('pooling_param { global_pooling: true }', [1, 1]),
+            ('pooling_param { kernel_h: 4 kernel_w: 2 stride_h: 4 stride_w: 2 }', [8, 12]),
+        ):
+            self.assertEqual(after(DATA + layer('x', 'Pooling', parameters, 'data')), [3, *size])
+
+    def test_caffe_starts_no_pooling_window_in_the_padding(self):
+        # (5 + 2 - 2) / 2 rounded up, and one: the fourth window would start past the image.
+        data = DATA.replace('dim: 32 dim: 24', 'dim: 5 dim: 5')
+        self.assertEqual(
+            after(data + layer('x', 'Pooling', pooling(2, 2, 'pad: 1'), 'data')), [3, 3, 3]
+        )
+
+    def test_shapes_of_other_types(self):
+        for type_, parameters, shape in (
+            ('Flatten', '', [3 * 32 * 24]),
+            ('Flatten', 'flatten_param { axis: 2 }', [3, 32 * 24]),
+            ('Reshape', 'reshape_param { shape { dim: 0 dim: 6 dim: -1 dim: 0 } }', [6, 16, 24]),
+            ('Reshape', 'reshape_param { shape { dim: 0 dim: -1 } }', [3 * 32 * 24]),
+            ('Reshape', 'reshape_param { shape { dim: -1 } axis: 1 num_axes: 2 }', [96, 24]),
+            ('Softmax', '', [3, 32, 24]),
+            ('ReLU', '', [3, 32, 24]),
+            ('Concat', 'bottom: "data"', [6, 32, 24]),
+            ('Concat', 'bottom: "data" concat_param { axis: 2 }', [3, 64, 24]),
+            ('Eltwise', 'bottom: "data"', [3, 32, 24]),
+            (
+                'ROIPooling',
+                'bottom: "roi" roi_pooling_param { pooled_h: 7 pooled_w: 6 }',
+                [3, 7, 6],
+            ),
+            ('Crop', 'bottom: "small"', [3, 4, 5]),
+            ('Crop', 'bottom: "small" crop_param { axis: 3 offset: 2 }', [3, 32, 5]),
+            ('Slice', 'top: "y" top: "z"', [1, 32, 24]),
+            ('Slice', 'top: "y" slice_param { axis: 2 slice_point: 10 }', [3, 10, 24]),
+        ):
+            with self.subTest(type_ + parameters):
+                text = DATA + layer('roi', 'Python', '', 'data')
+                text += layer(
+                    'small', 'Input', 'input_param { shape { dim: 1 dim: 9 dim: 4 dim: 5 } }'
+                )
+                text += layer('x', type_, parameters, 'data')
+                text += layer(
+                    'fc', 'InnerProduct', 'inner_product_param { num_output: 1 axis: 1 }', 'x'
+                )
+                self.assertEqual(entries(text)['fc']['ifmap'], [math.prod(shape), 1, 1])
+                if len(shape) == 3:
+                    self.assertEqual(after(text), shape)
+
+    def test_slices_are_each_their_own(self):
+        text = DATA + layer('s', 'Slice', 'top: "b" slice_param { slice_point: 1 }', 'data', 'a')
+        for top in 'ab':
+            text += layer(f'conv_{top}', 'Convolution', convolution(1, 1), top)
+        net = entries(text)
+        self.assertEqual([net[f'conv_{top}']['ifmap'][0] for top in 'ab'], [1, 2])
+
+    def test_unknown_types_matter_only_to_layers_that_need_their_shape(self):
+        text = DATA + layer('odd', 'MyLayer', '', 'data') + layer('r', 'ReLU', '', 'odd')
+        self.assertEqual(entries(text)['odd'], {'name': 'odd', 'type': 'MyLayer'})
+        result = extract('n.prototxt', text + layer('c', 'Convolution', convolution(1, 1), 'r'))
+        self.assertEqual(result.status, 1)
+        for part in ('line 4', "Convolution 'c'", "'odd' (MyLayer)"):
+            self.assertIn(part, result.err)
+
+
+class Fusion(unittest.TestCase):
+    """What an accelerator does with an ofmap on its way to DRAM: `stored` and `addend`."""
+
+    CONV = layer('c', 'Convolution', convolution(4, 3, pad=1), 'data')
+    POOL = layer('p', 'Pooling', pooling(2, 2), 'r')
+
+    def test_pooling_behind_activation(self):
+        text = DATA + self.CONV + layer('r', 'ReLU', '', 'c')
+        self.assertNotIn('stored', entries(text)['c'])
+        self.assertEqual(entries(text + self.POOL)['c']['stored'], [4, 16, 12])
+        second = layer('q', 'Pooling', pooling(2, 2), 'p')
+        self.assertEqual(entries(text + self.POOL + second)['c']['stored'], [4, 16, 12])
+
+    def test_not_if_something_else_reads_it(self):
+        text = DATA + self.CONV + layer('r', 'ReLU', '', 'c') + self.POOL
+        for blob in 'cr':
+            self.assertNotIn('stored', entries(text + layer('o', 'Softmax', '', blob))['c'])
+        split = layer('s', 'Split', '', 'c') + layer('r', 'ReLU', '', 's') + self.POOL
+        self.assertIn('stored', entries(DATA + self.CONV + split)['c'])
+        self.assertNotIn(
+            'stored', entries(DATA + self.CONV + split + layer('o', 'ReLU', '', 'c'))['c']
+        )
+
+    def test_not_if_something_else_stands_between(self):
+        for type_ in ('Softmax', 'MyLayer', 'Convolution'):
+            parameters = convolution(4, 3, pad=1) if type_ == 'Convolution' else ''
+            text = DATA + self.CONV + layer('r', type_, parameters, 'c')
+            self.assertNotIn('stored', entries(text + self.POOL)['c'], type_)
+
+    def test_in_place_layers_are_what_reads_next(self):
+        text = DATA + self.CONV
+        for type_ in ('BatchNorm', 'Scale', 'ReLU', 'Dropout'):
+            text += layer(type_, type_, '', 'c', 'c')
+        text += layer('p', 'Pooling', pooling(2, 2), 'c')
+        self.assertEqual(entries(text)['c']['stored'], [4, 16, 12])
+
+    def sum(self, order='cd', more='', operation='SUM'):
+        text = DATA
+        for name in order:
+            text += layer(name, 'Convolution', convolution(4, 3, pad=1), 'data')
+        both = f'bottom: "d" eltwise_param {{ operation: {operation} }}'
+        return entries(text + layer('r', 'Eltwise', both, 'c') + self.POOL + more)
+
+    def test_the_last_producer_carries_the_addend(self):
+        for order in ('cd', 'dc'):
+            net = self.sum(order)
+            first, last = net[order[0]], net[order[1]]
+            self.assertIs(last['addend'], True)
+            self.assertEqual(last['stored'], [4, 16, 12])
+            self.assertNotIn('addend', first)
+            self.assertNotIn('stored', first)
+
+    def test_no_addend(self):
+        self.assertNotIn('addend', self.sum(operation='PROD')['d'])
+        self.assertNotIn('addend', self.sum(operation='MAX')['d'])
+        self.assertNotIn('addend', self.sum(more=layer('o', 'Softmax', '', 'd'))['d'])
+        self.assertIn('addend', self.sum(more=layer('o', 'Softmax', '', 'c'))['d'])
+
+
+class Mistakes(unittest.TestCase):
+    """Each mistake is one line on stderr that names file and line, and nothing on stdout."""
+
+    def test_mistakes(self):
+        conv = layer('c', 'Convolution', convolution(8, 3), 'data')
+        for text, *parts in (
+            ('', 'n.prototxt: no "layer" in it'),
+            ('name: "x"', 'n.prototxt: no "layer" in it'),
+            (DATA + conv[:-3], 'line 2: the brace is never closed'),
+            (DATA + conv + '}', "line 3: unexpected '}'"),
+            (DATA + conv.replace('}', '>', 1), "line 2: unexpected '>'"),
+            (DATA + conv + 'layer', 'line 3: "layer" has no value'),
+            (DATA + 'layer { name: }', "line 2: unexpected '}'"),
+            (DATA + 'layer { name: "a }', 'line 2: unexpected'),
+            (DATA + 'layer { "a" }', 'line 2: unexpected string'),
+            (DATA + 'layer { name: "\\x" type: "y" }', 'line 2: string', 'escape'),
+            (DATA + '\0', 'line 2: unexpected'),
+            (DATA + 'layer: 5', 'n.prototxt: "layer" is \'5\''),
+            (DATA + 'layer { type: "ReLU" }', 'line 2: needs "name" and "type"'),
+            (DATA + 'layer { name { } type: "ReLU" }', 'line 2: "name" is a message'),
+            (DATA + conv.replace('"data"', '"nodata"'), "line 2 (Convolution 'c')", "'nodata'"),
+            (DATA + layer('a', 'ReLU', '', 'b') + layer('b', 'ReLU', '', 'a'), 'line 2', "'b'"),
+            (DATA + conv.replace('num_output: 8', ''), 'line 2', 'needs "num_output"'),
+            (DATA + conv.replace('kernel_size: 3', ''), 'line 2', 'needs "kernel_size"'),
+            (DATA + conv.replace('convolution_param', 'x'), 'line 2', 'needs "num_output"'),
+            (
+                DATA + conv.replace('convolution_param', 'convolution_param: 1 x'),
+                'line 2',
+                "is '1'",
+            ),
+            (DATA + conv.replace('8', '0'), '"num_output" is 0; expected 1 or more'),
+            (DATA + conv.replace('8', '-8'), '"num_output" is -8; expected 1 or more'),
+            (DATA + conv.replace('8', '8.5'), '"num_output" is \'8.5\'; expected an integer'),
+            (DATA + conv.replace('8', '9' * 5000), '"num_output" is \'999'),
+            (DATA + conv.replace('8', '9' * 19), '"num_output" is 9999999999999999999;'),
+            (DATA + conv.replace('stride: 1', 'stride: 0'), '"stride" is 0; expected 1 or more'),
+            (DATA + conv.replace('pad: 0', 'pad: -1'), '"pad" is -1; expected 0 or more'),
+            (DATA + conv.replace('size: 3', 'size: 25'), 'line 2', 'kernel of 25', 'fit 24 + 0'),
+            (DATA + conv.replace('pad: 0', 'group: 2'), 'do not divide into 2 groups'),
+            (DATA + conv.replace('size: 3', 'size: [1, 2, 3]'), '3-D is not modelled'),
+            (DATA.replace('32', '0') + conv, '"dim" is 0; expected 1 or more'),
+            (DATA.replace('32', '-1') + conv, '"dim" is -1; expected 1 or more'),
+            (DATA.replace('dim: 24', '') + conv, 'line 2', 'expected an input of 4 dimensions'),
+            (DATA.replace('dim: 24', 'dim: 2 dim: 2') + conv, '3-D feature maps are not modelled'),
+            ('input: "data"\n' + conv, 'line 2', "'input' (Input)", '--input C,H,W'),
+            (DATA + layer('p', 'Pooling', pooling(33, 1), 'data'), 'kernel of 33'),
+            (DATA + layer('p', 'Pooling', '', 'data'), 'needs "kernel_size"'),
+            (DATA + layer('p', 'Slice', 'top: "q"', 'data'), '3 channels do not divide into 2'),
+            (
+                DATA + layer('p', 'Slice', 'slice_param { slice_point: 9 }', 'data'),
+                'cannot cut 3 at',
+            ),
+            (
+                DATA + layer('p', 'Reshape', 'reshape_param { shape { dim: 7 } }', 'data'),
+                'cannot reshape',
+            ),
+            (
+                DATA + layer('p', 'Flatten', 'flatten_param { axis: 9 }', 'data'),
+                '"axis" is 9',
+            ),
+            (b'\xff', 'not UTF-8'),
+            (DATA.replace('dim: 24', 'dim: 2 ' * 99) + conv, 'line 1: 102 dimensions'),
+            ('name: ' + '"a" ' * 10**5, 'line 1: a string of more than 65536 bytes'),
+            ('layer {' * 100_000, 'line 1: the brace is never closed'),
+        ):
+            with self.subTest(text=text[-80:]):
+                result = extract('n.prototxt', text)
+                self.assertEqual((result.status, result.out), (1, ''))
+                self.assertRegex(result.err, r'\Aextract.py: [^\n]+[:;] [^\n]+\n\Z')
+                self.assertLess(len(result.err), 600)
+                for part in parts:
+                    self.assertIn(part, result.err)
+
+    def test_files_and_arguments(self):
+        for name, argv, status, said in (
+            ('n.prototxt', ['--input', '3,0,5'], 2, "--input is '3,0,5'"),
+            ('n.prototxt', ['--inputs', '3,5,5'], 2, 'unrecognized arguments'),
+            ('n.caffemodel', [], 1, "unknown format '.caffemodel'; choose from .prototxt, .onnx"),
+        ):
+            result = extract(name, DATA, *argv)
+            self.assertEqual((result.status, result.out), (status, ''))
+            self.assertIn(said, result.err)
+
+    def test_fuzz(self):
+        good = (definitions.vgg_cnn_m() + layer('s', 'Slice', 'top: "t"', 'prob')).encode()
+        bits = [
+            b'{',
+            b'}',
+            b'"',
+            b'-1',
+            b'0',
+            b'9' * 18,
+            b'pad: 3 ',
+            b'[',
+            b']',
+            b'\xff',
+            b'<',
+            b'#',
+        ]
+        failed = 0
+        for seed in range(1500):
+            rng = random.Random(seed)
+            text = good
+            for _ in range(rng.randint(1, 4)):
+                start = rng.randrange(len(text))
+                end = start + rng.choice((0, 1, 2, 10, 60))
+                text = (
+                    text[:start]
+                    + rng.choice((b'', rng.choice(bits), text[start:end] * 2))
+                    + text[end:]
+                )
+            result = extract('n.prototxt', text)
+            if result.status == 0:
+                extractor.json.loads(result.out)
+                self.assertEqual(result.err, '', seed)
+            else:
+                failed += 1
+                self.assertEqual((result.status, result.out), (1, ''), seed)
+                self.assertRegex(result.err, r'\Aextract.py: [^\n]+\n\Z', seed)
+        self.assertTrue(300 < failed < 1500, failed)
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,396 @@
+"""nets/extract.py on ONNX models, built here by a small encoder."""
+
+import json
+import random
+import unittest
+from unittest import mock
+
+from onnx_encoder import field, fields, model, node, tensor, value, varint
+from support import extract
+
+IMAGE = value('x', ['N', 3, 32, 24])
+KERNEL = tensor('w', [8, 3, 3, 3])
+
+
+def entries(*arguments, argv=(), note='', **keywords):
+    """Return {name: entry} of the net file of a model."""
+    result = extract('m.onnx', model(*arguments, **keywords), *argv)
+    if result.status or note not in result.err or bool(note) != bool(result.err):
+        raise AssertionError(result.err or 'no note')
+    return {entry['name']: entry for entry in json.loads(result.out)}
+
+
+def conv(inputs='x w', shape=IMAGE, weights=KERNEL, type_='Conv', argv=(), **attributes):
+    """Return the entry of a model of one conv node."""
+    nodes = [node(type_, inputs, 'y', 'c', **attributes)]
+    return entries(nodes, [shape], [weights], argv=argv)['c']
+
+
+class Conv(unittest.TestCase):
+    def test_conv(self):
+        self.assertEqual(
+            conv(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+            {
+                'name': 'c',
+                'type': 'Convolution',
+                'macs': 8 * 16 * 12 * 3 * 9,
+                'ifmap': [3, 32, 24],
+                'ofmap': [8, 16, 12],
+                'kernel': [3, 3],
+                'stride': [2, 2],
+            },
+        )
+
+    def test_attributes(self):
+        for attributes, size in (
+            ({}, [30, 22]),
+            ({'dilations': [2, 3]}, [28, 18]),
+            ({'strides': [1, 3]}, [30, 8]),
+            ({'pads': [0, 1, 2, 3]}, [32, 26]),
+            ({'auto_pad': 'VALID'}, [30, 22]),
+            ({'auto_pad': 'SAME_UPPER', 'strides': [3, 3]}, [11, 8]),
+            ({'auto_pad': 'SAME_LOWER'}, [32, 24]),
+            ({'auto_pad': 'NOTSET', 'pads': [1, 1, 1, 1]}, [32, 24]),
+        ):
+            self.assertEqual(conv(**attributes)['ofmap'], [8, *size], attributes)
+
+    def test_groups(self):
+        depthwise = conv(weights=tensor('w', [6, 1, 3, 3]), group=3)
+        self.assertEqual((depthwise['groups'], depthwise['macs']), (3, 6 * 30 * 22 * 9))
+
+    def test_1d_has_height_1(self):
+        entry = conv(
+            shape=value('x', [1, 4, 50]), weights=tensor('w', [8, 4, 5]), strides=[2], pads=[2, 2]
+        )
+        self.assertEqual((entry['ifmap'], entry['ofmap']), ([4, 1, 50], [8, 1, 25]))
+        self.assertEqual((entry['kernel'], entry['stride']), ([1, 5], [1, 2]))
+        self.assertEqual(entry['macs'], 8 * 25 * 4 * 5)
+
+    def test_transposed(self):
+        for attributes, size in (
+            ({'strides': [2, 2]}, [65, 49]),
+            ({'strides': [2, 2], 'pads': [1, 1, 1, 1], 'output_padding': [1, 1]}, [64, 48]),
+            ({'strides': [2, 2], 'auto_pad': 'SAME_UPPER'}, [64, 48]),
+            ({'strides': [2, 2], 'output_shape': [60, 48]}, [60, 48]),
+        ):
+            entry = conv(type_='ConvTranspose', weights=tensor('w', [3, 5, 3, 3]), **attributes)
+            self.assertEqual((entry['type'], entry['ofmap']), ('Deconvolution', [5, *size]))
+            self.assertEqual(entry['macs'], 32 * 24 * 3 * 5 * 9)  # for each pixel that it reads
+
+    def test_where_shapes_come_from(self):
+        """Initializers of every kind, initializers that are inputs, and value_info alone."""
+        expected = conv()
+        nodes, dims = [node('Conv', 'x w', 'y', 'c')], [8, 3, 3, 3]
+        for initializers, inputs, values, sparse in (
+            ([tensor('w', dims, packed=True)], [], [], []),
+            ([tensor('w', dims, external=True)], [], [], []),
+            ([KERNEL], [value('w', dims)], [], []),
+            ([KERNEL], [value('w')], [], []),
+            ([], [value('w', dims)], [], []),
+            ([], [], [], [field(1, tensor('w', [5])) + fields(3, dims)]),
+        ):
+            net = entries(nodes, [IMAGE, *inputs], initializers, values, sparse=sparse)
+            self.assertEqual(net['c'], expected)
+
+    def test_weights_made_by_nodes(self):
+        for maker in (
+            node('Constant', '', 'w', 'k', value=tensor('', [8, 3, 3, 3])),
+            node('DequantizeLinear', 'q s', 'w', 'k'),
+        ):
+            nodes = [maker, node('Conv', 'x w', 'y', 'c')]
+            known = [value('w', [8, 3, 3, 3])] if b'Dequ' in maker else []
+            net = entries(nodes, [IMAGE], [tensor('q', [8, 3, 3, 3]), tensor('s', [1])], known)
+            self.assertEqual(net['c'], conv())
+            self.assertNotIn('macs', net['k'])
+
+    def test_input_option(self):
+        for shape in (IMAGE, value('x', ['N', 'C', 'H', 'W']), value('x')):
+            self.assertEqual(conv(shape=shape, argv=['--input', '3,12,14'])['ifmap'], [3, 12, 14])
+
+    def test_shapes_are_carried_from_one_node_to_the_next_by_value_info(self):
+        nodes = [
+            node('Conv', 'x w', 'y', 'a'),
+            node('Relu', 'y', 'z'),
+            node('Conv', 'z v', 'o', 'b'),
+        ]
+        weights = [KERNEL, tensor('v', [4, 8, 1, 1])]
+        net = entries(nodes, [IMAGE], weights, [value('z', [1, 8, 30, 22])])
+        self.assertEqual(net['b']['ofmap'], [4, 30, 22])
+
+
+class Matrix(unittest.TestCase):
+    """Gemm and MatMul: fully-connected with weights, left out without."""
+
+    def fc(self, type_, inputs, x, w, argv=(), batch=None, **attributes):
+        shapes = [value('x', x)] if batch is None else [value('image', [batch, 3]), value('x', x)]
+        nodes = [node(type_, inputs, 'y', 'f', **attributes)]
+        return entries(nodes, shapes, [tensor('w', w)], argv=argv)['f']
+
+    def test_fully_connected(self):
+        for type_, inputs, x, w, attributes in (
+            ('Gemm', 'x w b', ['N', 50], [50, 10], {}),
+            ('Gemm', 'x w', [4, 50], [10, 50], {'transB': 1}),
+            ('Gemm', 'x w', [50, 4], [10, 50], {'transA': 1, 'transB': 1}),
+            ('MatMul', 'x w', ['N', 50], [50, 10], {}),
+            ('MatMul', 'x w', ['N', 1, 50], [1, 50, 10], {}),
+            ('MatMul', 'w x', [50, 1], [10, 50], {}),
+        ):
+            with self.subTest(type_ + inputs, x=x, w=w):
+                shapes = [value('x', x)]
+                net = entries(
+                    [node(type_, inputs, 'y', 'f', **attributes)],
+                    [value('image', [x[1] if attributes.get('transA') else x[0], 3]), *shapes],
+                    [tensor('w', w), tensor('b', [10])],
+                )
+                self.assertEqual(
+                    net['f'],
+                    {
+                        'name': 'f',
+                        'type': 'InnerProduct',
+                        'macs': 500,
+                        'ifmap': [50, 1, 1],
+                        'ofmap': [10, 1, 1],
+                        'kernel': [1, 1],
+                        'stride': [1, 1],
+                    },
+                )
+
+    def test_positions(self):
+        """A transformer's layer is applied to each token, also if the batch is folded into them."""
+        for x, batch in ((['N', 197, 50], 'N'), ([2, 197, 50], 2), ([197 * 2, 50], 2)):
+            entry = self.fc('MatMul', 'x w', x, [50, 10], batch=batch)
+            self.assertEqual((entry['macs'], entry['ifmap']), (197 * 500, [50, 197, 1]))
+
+    def test_weights_that_are_not_in_the_file(self):
+        nodes = [node('Gemm', 'x w', 'y', 'f')]
+        net = entries(nodes, [value('x', ['N', 50]), value('w', [50, 10])])
+        self.assertEqual(net['f']['macs'], 500)
+
+    def test_two_feature_maps_are_left_out_and_said(self):
+        shapes = [value('x', [2, 12, 197, 64]), value('k', [2, 12, 64, 197])]
+        nodes = [
+            node('MatMul', 'x k', 'scores', 'qk'),
+            node('MatMul', 'scores x', 'y', 'av'),
+            node('LSTM', 'x', 'z', 'lstm'),
+            node('Mine', 'x', 'm', 'mine'),
+        ]
+        values = [value('scores', [2, 12, 197, 197])]
+        note = (
+            'extract.py: m.onnx: left out, as FODLAM does not model it: 2 MatMul of two feature maps '
+            f'({2 * 12 * 197 * 197 * 64:,} MACs a frame); whatever is in LSTM; whatever is in Mine\n'
+        )
+        net = entries(nodes, shapes, values=values, functions=['Mine'], note=note)
+        self.assertEqual(net['qk'], {'name': 'qk', 'type': 'MatMul'})
+        self.assertEqual(len(net), 4)
+
+    def test_a_product_of_constants_is_none_of_the_network(self):
+        nodes = [node('MatMul', 'a a', 'w', 'k'), node('Relu', 'x', 'y', 'r')]
+        net = entries(nodes, [IMAGE], [tensor('a', [3, 3])])
+        self.assertEqual(net['k'], {'name': 'k', 'type': 'MatMul'})
+
+
+class Names(unittest.TestCase):
+    def test_empty_names_fall_back_to_the_output(self):
+        nodes = [node('Relu', 'x', 'y'), node('Dropout', 'y', ' mask'), node('Relu', 'y', '')]
+        names = list(entries(nodes, [IMAGE]))
+        self.assertEqual(names[:2], ['y', 'mask'])
+        self.assertRegex(names[2], r'Relu at byte \d+')
+
+    def test_same_names(self):
+        nodes = [node('Relu', 'x', 'y', 'a-b'), node('Relu', 'x', 'z', 'a_b')]
+        self.assertEqual(list(entries(nodes, [IMAGE])), ['a-b', 'a_b#2'])
+
+
+class Fusion(unittest.TestCase):
+    def net(self, *nodes, outputs=()):
+        nodes = [node('Conv', 'x w', 'y', 'c', pads=[1, 1, 1, 1]), *nodes]
+        values = [value(name, [1, 8, 16, 12]) for name in 'pq'] + [value('g', [1, 8, 1, 1])]
+        values += [value(name, [1, 8, 32, 24]) for name in 'ybrs']
+        initializers = [KERNEL, tensor('bias', [8, 1, 1])]
+        return entries(nodes, [IMAGE], initializers, values, [value(name) for name in outputs])
+
+    def test_pooling(self):
+        for between in (
+            [node('BatchNormalization', 'y bias bias bias bias', 'b'), node('Relu', 'b', 'r')],
+            [node('Add', 'y bias', 'b'), node('Mul', 'bias b', 'r')],
+        ):
+            net = self.net(*between, node('MaxPool', 'r', 'p', kernel_shape=[2, 2]), outputs=['p'])
+            self.assertEqual(net['c']['stored'], [8, 16, 12])
+        net = self.net(node('GlobalAveragePool', 'y', 'g'))
+        self.assertEqual(net['c']['stored'], [8, 1, 1])
+
+    def test_no_pooling(self):
+        relu, pool = node('Relu', 'y', 'r'), node('MaxPool', 'r', 'p')
+        self.assertNotIn('stored', self.net(relu, pool, node('Relu', 'y', 's'))['c'])
+        self.assertNotIn('stored', self.net(relu, pool, outputs=['r', 'p'])['c'])
+        self.assertNotIn('stored', self.net(node('Softmax', 'y', 'r'), pool)['c'])
+        self.assertNotIn('stored', self.net(node('Mul', 'y y', 'r'), pool)['c'])
+
+    def test_addend(self):
+        other = node('Conv', 'x w', 's', 'd', pads=[1, 1, 1, 1])
+        for type_ in ('Add', 'Sum'):
+            net = self.net(other, node(type_, 'y s', 'r'), node('MaxPool', 'r', 'p'))
+            self.assertIs(net['d']['addend'], True)
+            self.assertEqual(net['d']['stored'], [8, 16, 12])
+            self.assertEqual(set(net['c']) & {'addend', 'stored'}, set())
+        self.assertNotIn('addend', self.net(other, node('Mul', 'y s', 'r'))['d'])
+        self.assertNotIn('addend', self.net(node('Add', 'y bias', 'r'))['c'])
+
+
+class Mistakes(unittest.TestCase):
+    """Each mistake is one line on stderr that says where, and nothing on stdout."""
+
+    GOOD = model([node('Conv', 'x w', 'y', 'c')], [IMAGE], [KERNEL])
+
+    def check(self, content, *parts):
+        result = extract('m.onnx', content)
+        self.assertEqual((result.status, result.out), (1, ''))
+        self.assertRegex(result.err, r'\Aextract.py: [^\n]+[:;] [^\n]+\n\Z')
+        for part in parts:
+            self.assertIn(part, result.err)
+
+    def test_wire_format(self):
+        whole = model([node('Relu', 'x', 'y')], [IMAGE])
+        for content, *parts in (
+            (b'', "m.onnx': empty, or no file"),
+            (b'PK\3\4 a zip file', 'm.onnx, byte '),
+            (b'<!DOCTYPE html>', 'm.onnx, byte 0: wire type 4 is not in use'),
+            (b'{"not": "onnx"}', 'm.onnx, byte 0: wire type 3 is not in use'),
+            (b'\0\0', 'byte 0: field 0 is not in use'),
+            (whole[:-20], 'byte 9: ', 'bytes run past the end'),
+            (b'\x08' + b'\xff' * 20, 'byte 1: a number never ends'),
+            (b'\x08\xff', 'byte 1: a number runs past the end'),
+            (varint(7 << 3 | 2) + varint(2**63), 'byte 0: 9223372036854775808 bytes run past'),
+            (field(1, 8), 'byte 0: no graph in it'),
+            (field(7, 5), 'the number 5 stands where a message should'),
+            (field(7, b''), 'byte 0: no nodes in its graph'),
+            (field(7, field(1, field(4, b'\xff'))), 'byte 6: a name is not UTF-8'),
+            (field(7, field(1, field(4, b'a' * 70_000))), 'a name of 70000 bytes'),
+        ):
+            with self.subTest(content[:30]):
+                self.check(content, *parts)
+        for end in range(len(self.GOOD)):
+            self.assertIn(extract('m.onnx', self.GOOD[:end]).status, (0, 1))
+
+    def test_too_many_fields(self):
+        with mock.patch('extract.MAX_FIELDS', 1000):
+            self.check(field(1, 8) * 2000, 'byte 2000: more than 1000 fields')
+
+    def test_nodes(self):
+        place = "(Conv 'c')"
+        infer = 'onnx.shape_inference.infer_shapes(m)'
+        relu = node('Relu', 'x', 'z')
+        for nodes, shape, weights, *parts in (
+            ([node('Conv', 'x nope', 'y', 'c')], IMAGE, KERNEL, place, "reads 'nope'"),
+            (
+                [node('Conv', 'z w', 'y', 'c'), node('Relu', 'y', 'z')],
+                IMAGE,
+                KERNEL,
+                "'z'",
+                'cycles',
+            ),
+            ([node('Relu', 'x', 'x')], IMAGE, KERNEL, "'x' is made twice"),
+            ([node('Conv', 'x', 'y', 'c')], IMAGE, KERNEL, place, '1 inputs; expected data and'),
+            ([relu, node('Conv', 'z w', 'y', 'c')], IMAGE, KERNEL, place, "'z' is not in", infer),
+            ([node('Conv', 'x w', 'y', 'c')], value('x'), KERNEL, place, '--input C,H,W'),
+            (
+                [node('Conv', 'x w', 'y', 'c')],
+                value('x', [1, 3, 'H', 'W']),
+                KERNEL,
+                place,
+                'symbolic',
+                '--input C,H,W',
+            ),
+            (
+                [node('Conv', 'x w', 'y', 'c')],
+                value('x', [1, 3, 0, 9]),
+                KERNEL,
+                'expected 1 or more',
+            ),
+            ([node('Conv', 'x w', 'y', 'c')], value('x', [1, 3, -5, 9]), KERNEL, '[1, 3, -5, 9]'),
+            (
+                [node('Conv', 'x w', 'y', 'c')],
+                value('x', [1, 3, 2, 9]),
+                KERNEL,
+                'does not fit 2 + 0',
+            ),
+            ([node('Conv', 'x w', 'y', 'c')], value('x', [1, 4, 9, 9]), KERNEL, 'for 3 channels'),
+            (
+                [node('Conv', 'x w', 'y', 'c')],
+                value('x', [1, 3, 9, 9, 9]),
+                tensor('w', [8, 3, 3, 3, 3]),
+                '3-D feature maps are not modelled',
+            ),
+            ([node('Conv', 'x w', 'y', 'c')], IMAGE, tensor('w', [8, 3]), 'expected 4 dimensions'),
+            (
+                [node('Conv', 'x w', 'y', 'c')],
+                value('x', [1, 3]),
+                tensor('w', [8, 3]),
+                '3 or 4 dim',
+            ),
+            (
+                [node('Conv', 'x w', 'y', 'c')],
+                IMAGE,
+                tensor('w', [8, 3, 0, 3]),
+                'expected 1 or more',
+            ),
+            ([node('Conv', 'x w', 'y', 'c', strides=[0, 1])], IMAGE, KERNEL, '"strides" is [0, 1]'),
+            ([node('Conv', 'x w', 'y', 'c', pads=[1])], IMAGE, KERNEL, '"pads" is [1]; expected 4'),
+            ([node('Conv', 'x w', 'y', 'c', pads=[-1] * 4)], IMAGE, KERNEL, '"pads" is [-1'),
+            ([node('Conv', 'x w', 'y', 'c', group=0)], IMAGE, KERNEL, '"group" is [0]'),
+            ([node('Conv', 'x w', 'y', 'c', auto_pad='FULL')], IMAGE, KERNEL, "is 'FULL'"),
+            ([node('Conv', 'x w', 'y', 'c', kernel_shape=[5, 5])], IMAGE, KERNEL, '"kernel_shape"'),
+            ([node('Gemm', 'x w', 'y', 'f')], value('x', [1, 4]), tensor('w', [5, 6]), 'multiply'),
+            ([node('Gemm', 'x w', 'y', 'f')], value('x', [4]), tensor('w', [5, 6]), '2 dimensions'),
+            ([node('MatMul', 'x w', 'y', 'f')], value('x', [1] * 99), KERNEL, 'has 99 dimensions'),
+            ([node('MatMul', 'x', 'y', 'f')], IMAGE, KERNEL, 'expected two matrices'),
+            (
+                [node('MatMul', 'x w', 'y', 'f')],
+                value('x', [1, 7, 4]),
+                tensor('w', [7, 4, 6]),
+                'expected a matrix',
+            ),
+        ):
+            with self.subTest(parts):
+                self.check(model(nodes, [shape], [weights]), 'm.onnx, byte ', *parts)
+
+    def test_a_declared_shape_that_is_not_what_the_node_makes(self):
+        nodes = [node('Conv', 'x w', 'y', 'c')]
+        content = model(nodes, [IMAGE], [KERNEL], [value('y', [1, 8, 32, 24])])
+        self.check(content, 'the file says [1, 8, 32, 24]', 'makes [None, 8, 30, 22]')
+
+    def test_file_that_is_not_there(self):
+        result = extract('m.onnx', self.GOOD, '--input', '1')
+        self.assertEqual(result.status, 1)
+
+    def test_fuzz(self):
+        nodes = [
+            node('Conv', 'x w', 'y', 'c', strides=[2, 2], pads=[1, 1, 1, 1], group=1),
+            node('Relu', 'y', 'r'),
+            node('MaxPool', 'r', 'p', kernel_shape=[2, 2]),
+            node('Flatten', 'p', 'f'),
+            node('Gemm', 'f v', 'o', 'fc', transB=1),
+        ]
+        values = [value('p', [1, 8, 8, 6]), value('f', [1, 384])]
+        weights = [KERNEL, tensor('v', [10, 384], raw=b'\1\2\3\4' * 20)]
+        good = model(nodes, [IMAGE], weights, values, [value('o', [1, 10])])
+        failed = 0
+        for seed in range(3000):
+            rng = random.Random(seed)
+            content = bytearray(good)
+            for _ in range(rng.randint(1, 4)):
+                start = rng.randrange(len(content))
+                end = start + rng.choice((0, 0, 1, 1, 5))
+                content[start:end] = rng.randbytes(rng.choice((0, 1, 1, 3)))
+            result = extract('m.onnx', bytes(content))
+            if result.status == 0:
+                json.loads(result.out)
+            else:
+                failed += 1
+                self.assertEqual((result.status, result.out), (1, ''), seed)
+                self.assertRegex(result.err, r'\Aextract.py: [^\n]+\n\Z', seed)
+        self.assertTrue(1000 < failed < 3000, failed)
+
+
+if __name__ == '__main__':
+    unittest.main()
