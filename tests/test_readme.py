@@ -4,10 +4,13 @@ import doctest
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
+import onnx_encoder
 from support import ROOT, fodlam, read
 
 README = read('README.md')
@@ -19,6 +22,18 @@ def blocks(language):
 
 
 class Readme(unittest.TestCase):
+    def shell(self, commands, cwd=ROOT):
+        """Run commands of the README in a shell, in which python3 is the one that runs the tests."""
+        return subprocess.run(
+            ['sh', '-c', f'python3() {{ "$PYTHON" "$@"; }}\n{commands}'],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, 'PYTHON': sys.executable},
+            timeout=60,
+        )
+
     @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
     def test_console_blocks(self):
         sessions = blocks('console')
@@ -28,18 +43,7 @@ class Readme(unittest.TestCase):
                 r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', session, re.MULTILINE
             ):
                 with self.subTest(command):
-                    # A function, so that python3 is the one that runs the tests.
-                    script = f'python3() {{ "$PYTHON" "$@"; }}\n{command}'
-                    process = subprocess.run(
-                        ['sh', '-c', script],
-                        stdout=subprocess.PIPE,
-                        stderr=subprocess.STDOUT,
-                        text=True,
-                        cwd=ROOT,
-                        env={**os.environ, 'PYTHON': sys.executable},
-                        timeout=60,
-                    )
-                    self.assertEqual(process.stdout, expected)
+                    self.assertEqual(self.shell(command).stdout, expected)
 
     def test_python_blocks(self):
         sessions = blocks('python')
@@ -51,13 +55,35 @@ class Readme(unittest.TestCase):
 
     def test_other_commands_are_those_of_ci(self):
         ci = read('.ci', 'run')
+        self.assertTrue(blocks('sh'))
         for command in blocks('sh'):
-            if command != 'pip install .\n':  # which .ci/run does by way of the wheel
+            # The package is tried by way of its wheel, the extractor in test_extract_in_two_commands.
+            if command != 'pip install .\n' and 'nets/extract.py' not in command:
                 self.assertIn(f"'{command.strip()}'", ci)
 
+    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+    def test_extract_in_two_commands(self):
+        (commands,) = (block for block in blocks('sh') if 'nets/extract.py' in block)
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(os.path.join(ROOT, 'nets'), os.path.join(folder, 'nets'))
+            shutil.copytree(os.path.join(ROOT, 'data'), os.path.join(folder, 'data'))
+            shutil.copy(os.path.join(ROOT, 'fodlam.py'), folder)
+            with open(os.path.join(folder, 'model.onnx'), 'wb') as file:
+                gemm = onnx_encoder.node('Gemm', 'x w', 'y', 'fc')
+                weights = onnx_encoder.tensor('w', [10**6, 1000])
+                file.write(
+                    onnx_encoder.model([gemm], [onnx_encoder.value('x', [1, 10**6])], [weights])
+                )
+            process = self.shell(commands, cwd=folder)
+        macs = 10**9
+        per_mac = fodlam.diagnose()['average']['latency']['fc']
+        self.assertEqual(json.loads(process.stdout)['total']['latency'], macs * per_mac)
+
     def test_json_blocks(self):
+        self.assertTrue(blocks('json'))
         for block in blocks('json'):
-            self.assertEqual(fodlam.parse_layer(json.loads(block)[0], '').macs, 105415200)
+            for entry in json.loads(block):
+                fodlam.parse_layer(entry, 'README')
 
     def test_first_screen(self):
         first_screen = '\n'.join(README.splitlines()[:40])
