@@ -29,7 +29,6 @@ Sources:
   ONNX   onnx.proto and Operators.md, github.com/onnx/onnx
 """
 
-import json
 import math
 import mmap
 import os
@@ -50,6 +49,7 @@ from fodlam import (
     new_parser,
     quote,
     read_text,
+    to_json,
 )
 
 # === Nodes ===
@@ -1185,11 +1185,12 @@ def parse_frame(text):
 
 
 def run(argv, notes):
-    """Return the text that the command line asks for; add to `notes` what stderr should say."""
+    """Yield the text that the command line asks for; add to `notes` what stderr should say."""
     parser = make_parser()
     options = parser.parse_args(argv, Options())
     if options.help:
-        return parser.format_help()
+        yield parser.format_help()
+        return
     if options.model is None:
         parser.error('no model; expected a .prototxt or .onnx file')
     frame_shape = parse_frame(options.input)
@@ -1203,13 +1204,13 @@ def run(argv, notes):
             f'{quote(options.model)}: unknown format {quote(extension)}; '
             f'{choices([".prototxt", ".onnx"])}'
         )
-    return json.dumps(net_file(nodes), indent=2, sort_keys=True) + '\n'
+    yield to_json(net_file(nodes))
 
 
 def main(argv, stdin, stdout, stderr):
     """Run the extractor on the arguments `argv`; return the exit status. stdin is not read."""
     notes = []
-    status = deliver(lambda: run(argv, notes), stdout, stderr, program='extract.py')
+    status = deliver(run(argv, notes), stdout, stderr, program='extract.py')
     if status == 0:
         for note in notes:
             complain(note, stderr, program='extract.py')

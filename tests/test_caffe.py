@@ -8,7 +8,7 @@ import unittest
 
 import definitions
 from definitions import convolution, inner_product, layer, pooling
-from support import ROOT, extract, extractor, fodlam, path, read
+from support import ROOT, extract, fodlam, path, read
 
 MODELS = path(os.path.dirname(ROOT), 'shared', 'models')
 DATA = 'input: "data" input_shape { dim: 2 dim: 3 dim: 32 dim: 24 }\n'
@@ -479,7 +479,7 @@ class Mistakes(unittest.TestCase):
                 )
             result = extract('n.prototxt', text)
             if result.status == 0:
-                extractor.json.loads(result.out)
+                json.loads(result.out)
                 self.assertEqual(result.err, '', seed)
             else:
                 failed += 1

@@ -212,6 +212,7 @@ class ReadTable(unittest.TestCase):
                     r"eyeriss-alexnet.csv.* \['conv[36]'\]$",
                     fodlam.published_costs,
                     'AlexNet',
+                    False,
                 )
 
 
