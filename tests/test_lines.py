@@ -1,0 +1,126 @@
+"""--lines: many configurations in one process."""
+
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+from support import fodlam, path, read, run
+
+CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
+
+
+class Lines(unittest.TestCase):
+    def test_results_are_those_of_single_runs(self):
+        rng = random.Random(1)
+        configs = [rng.choice(CONFIGS) | rng.choice(({}, {'process_nm': 28})) for _ in range(100)]
+        stdin = ''.join(json.dumps(config) + '\n' for config in configs).encode()
+        for flags in ([], ['--per-frame'], ['--range'], ['--per-layer', '--range', '--per-frame']):
+            result = run('--lines', *flags, stdin=stdin)
+            self.assertEqual((result.status, result.err), (0, ''))
+            for line, config in zip(result.out.splitlines(), configs, strict=True):
+                single = run(*flags, stdin=json.dumps(config).encode())
+                self.assertEqual(json.loads(line), json.loads(single.out))
+                self.assertNotIn(' ', line.replace('rpn conv', ''))
+
+    def test_bad_lines_are_answered_in_their_place(self):
+        stdin = b'{"net": "VGG16"}\n\n{"net": "VGG19"}\n \t\r\n[\n\xff\n{"net": "VGG16"}\r\n{"net": "AlexNet"}'
+        result = run('--lines', stdin=stdin)
+        results = list(map(json.loads, result.out.splitlines()))
+        good = json.loads(read('tests', 'golden', 'vgg16.json'))
+        self.assertEqual([results[0], results[4]], [good, good])
+        self.assertEqual(results[5], json.loads(read('tests', 'golden', 'alexnet.json')))
+        for index, start in ((1, 'line 3: config "net": unknown'), (2, 'line 5: config: not JSON')):
+            self.assertEqual(list(results[index]), ['error'])
+            self.assertTrue(results[index]['error'].startswith(start), results[index])
+        self.assertTrue(results[3]['error'].startswith('line 6: config: not UTF-8'))
+        self.assertEqual(result.status, 1)
+        self.assertEqual(
+            result.err, 'fodlam: config: 3 of 6 lines are wrong; their results say why\n'
+        )
+
+    def test_from_a_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            name = path(folder, 'configs.txt')
+            with open(name, 'w', encoding='utf-8') as file:
+                file.write('{"net": "VGG16"}\n' * 3)
+            self.assertEqual(len(run('--lines', name).out.splitlines()), 3)
+        self.assertEqual(run('--lines', name).status, 1)
+
+    def test_no_lines(self):
+        for stdin in (b'', b'\n\n'):
+            self.assertEqual(run('--lines', stdin=stdin), (0, '', ''))
+
+    def test_lines_that_are_too_long_are_cut_and_passed_over(self):
+        with mock.patch('fodlam.MAX_INPUT_BYTES', 10_000), mock.patch('fodlam.READ_BYTES', 64):
+            stdin = (
+                b'{"net": "VGG16"}\n' + b' ' * 50_000 + b'x\n\n{"net": "AlexNet"}\n' + b'y' * 30_000
+            )
+            results = list(map(json.loads, run('--lines', stdin=stdin).out.splitlines()))
+        self.assertEqual(len(results), 4)
+        self.assertTrue(results[1]['error'].startswith('line 2: config: too large'))
+        self.assertEqual(results[2], json.loads(read('tests', 'golden', 'alexnet.json')))
+        self.assertTrue(results[3]['error'].startswith('line 5: config: too large'))
+
+    def test_chunks_do_not_matter(self):
+        stdin = ''.join(json.dumps(config) + '\n' for config in CONFIGS).encode()
+        expected = run('--lines', stdin=stdin)
+        for size in (1, 7, 100):
+            with mock.patch('fodlam.READ_BYTES', size):
+                self.assertEqual(run('--lines', stdin=stdin), expected)
+
+    def test_files_are_read_once(self):
+        stdin = b'{"netfile": "lenet.json"}\n{"net": "VGG16"}\n' * 50
+        with mock.patch('fodlam.read_text', wraps=fodlam.read_text) as reads:
+            run('--lines', stdin=stdin)
+        # The net file, the tables and net files of both networks, and VGG-16's once more by itself.
+        self.assertLessEqual(reads.call_count, 10)
+
+    def test_a_pipe_can_be_followed(self):
+        command = [sys.executable, path('fodlam.py'), '--lines']
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            for _ in range(3):
+                process.stdin.write(b'{"net": "VGG16"}\n')
+                process.stdin.flush()
+                self.assertIn(b'4.309474388888889', process.stdout.readline())
+            process.stdin.close()
+            self.assertEqual(process.wait(timeout=60), 0)
+
+    def test_progress(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        stdin = io.TextIOWrapper(io.BytesIO(b'{"net": "VGG16"}\n' * 5000))
+        clock = iter(range(10**6))
+        for stdout, shown in ((io.StringIO(), True), (Terminal(), False)):
+            stdin.seek(0)
+            err = Terminal()
+            with mock.patch('time.monotonic', lambda: next(clock)):
+                fodlam.main(['--lines'], stdin, stdout, err)
+            self.assertEqual('lines' in err.getvalue(), shown)
+        for line in err.getvalue().splitlines():
+            self.assertRegex(line, r'\Afodlam: [\d,]+ lines, [\d,]+ a second\Z')
+
+    def test_fuzz(self):
+        """Nothing that is in a line is the end of the others."""
+        rng = random.Random(1)
+        good = json.dumps(CONFIGS[0]).encode()
+        lines = []
+        for _ in range(1000):
+            start = rng.randrange(len(good))
+            end = start + rng.choice((0, 1, 5))
+            lines.append(good[:start] + rng.randbytes(2).replace(b'\n', b'') + good[end:])
+        result = run('--lines', stdin=b'\n'.join(lines))
+        results = list(map(json.loads, result.out.splitlines()))
+        self.assertEqual(len(results), 1000)
+        self.assertTrue(all(set(r) == {'error'} or set(r) == set(fodlam.GROUPS) for r in results))
+
+
+if __name__ == '__main__':
+    unittest.main()

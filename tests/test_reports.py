@@ -1,0 +1,230 @@
+"""What estimate, diagnose and validate report: frames, ranges, process nodes, layers, errors."""
+
+import json
+import math
+import unittest
+
+from support import fodlam, path, run
+
+
+def scaled(net, **options):
+    """Return the report on a network of the papers as though nobody had measured it."""
+    return fodlam.estimate({'netfile': fodlam.NETWORKS[net].netfile}, **options)
+
+
+class PerFrame(unittest.TestCase):
+    """Eyeriss's batches, JSSC 2017, Tables V and VI: 34.7 frame/s for AlexNet, 0.7 for VGG-16."""
+
+    def test_frame_rates(self):
+        for net, rate in (('AlexNet', 34.7), ('VGG16', 0.7)):
+            report = fodlam.estimate({'net': net}, per_frame=True)
+            self.assertEqual(round(1 / report['conv']['latency'], 1), rate)
+
+    def test_only_conv_is_divided_by_the_batch(self):
+        for net, batch in (('AlexNet', 4), ('VGG16', 3)):
+            batched, framed = (
+                fodlam.estimate({'net': net}),
+                fodlam.estimate({'net': net}, per_frame=True),
+            )
+            for quantity in ('energy', 'latency'):
+                self.assertAlmostEqual(batched['conv'][quantity] / framed['conv'][quantity], batch)
+                self.assertEqual(batched['fc'], framed['fc'])
+
+    def test_vgg16_per_frame(self):
+        conv = fodlam.estimate({'net': 'VGG16'}, per_frame=True)['conv']
+        self.assertAlmostEqual(conv['latency'], 1.4365, delta=0.0001)
+        self.assertAlmostEqual(conv['energy'], 0.33875, delta=0.00001)
+
+    def test_diagnose(self):
+        batched, framed = fodlam.diagnose(), fodlam.diagnose(per_frame=True)
+        for net, batch in (('AlexNet', 4), ('VGG16', 3)):
+            for layer, latency in framed['per_layer']['latency'][net].items():
+                frames = batch if layer.startswith('CONV') else 1
+                self.assertAlmostEqual(
+                    batched['per_layer']['latency'][net][layer] / latency, frames
+                )
+        # AlexNet's conv layers: 28.83 ms a frame over its 665,784,864 MACs, 43.3 ps a MAC.
+        macs = {layer.name: layer.macs for layer in fodlam.published_costs('AlexNet', True)}
+        time = sum(
+            latency * macs[layer]
+            for layer, latency in framed['per_layer']['latency']['AlexNet'].items()
+            if layer.startswith('CONV')
+        )
+        self.assertAlmostEqual(time, 28.83e-3, delta=0.01e-3)
+
+    def test_scaled_layers(self):
+        average = fodlam.diagnose(per_frame=True)['average']['latency']['conv']
+        conv = scaled('VGG16', per_frame=True)['conv']['latency']
+        self.assertAlmostEqual(conv / (average * 15346630656), 1)
+
+
+class Ranges(unittest.TestCase):
+    def test_scaled(self):
+        per_layer = fodlam.diagnose()['per_layer']
+        report = fodlam.estimate({'netfile': 'resnet50.json'}, per_layer=True, ranges=True)
+        for quantity in ('energy', 'latency'):
+            published = {
+                'conv': [
+                    n for net in per_layer[quantity].values() for x, n in net.items() if x[0] == 'C'
+                ],
+                'fc': [
+                    n for net in per_layer[quantity].values() for x, n in net.items() if x[0] == 'F'
+                ],
+            }
+            for layer in report['layers']:
+                numbers = published[layer['kind']]
+                low, high = layer[f'{quantity}_range']
+                self.assertAlmostEqual(low / (min(numbers) * layer['macs']), 1)
+                self.assertAlmostEqual(high / (max(numbers) * layer['macs']), 1)
+                self.assertTrue(low < layer[quantity] < high)
+
+    def test_published(self):
+        report = fodlam.estimate({'net': 'VGG16'}, per_layer=True, ranges=True)
+        for cost in [*report['layers'], *(report[group] for group in fodlam.GROUPS)]:
+            for quantity in ('energy', 'latency'):
+                self.assertEqual(cost[f'{quantity}_range'], [cost[quantity]] * 2)
+
+    def test_sums_add_lows_and_highs(self):
+        for config in ({'netfile': 'googlenet.json'}, {'net': 'AlexNet', 'process_nm': 28}):
+            report = fodlam.estimate(config, per_layer=True, ranges=True)
+            for group in fodlam.GROUPS:
+                layers = [x for x in report['layers'] if group in (x['kind'], 'total')]
+                for quantity in ('energy', 'latency'):
+                    for end in (0, 1):
+                        total = math.fsum(layer[f'{quantity}_range'][end] for layer in layers)
+                        expected = report[group][f'{quantity}_range'][end]
+                        self.assertTrue(math.isclose(total, expected, rel_tol=1e-12))
+
+    def test_the_published_networks_are_in_range_of_their_scaling(self):
+        """What --range promises, for the only networks for which anybody knows."""
+        for net in fodlam.NETWORKS:
+            for published in fodlam.estimate({'net': net}, per_layer=True)['layers']:
+                config = {'netfile': fodlam.NETWORKS[net].netfile, 'layers': [published['name']]}
+                (layer,) = fodlam.estimate(config, per_layer=True, ranges=True)['layers']
+                for quantity in ('energy', 'latency'):
+                    low, high = layer[f'{quantity}_range']
+                    self.assertTrue(low * 0.999999 <= published[quantity] <= high * 1.000001)
+
+    def test_no_ranges_unless_asked_for(self):
+        self.assertEqual(list(fodlam.estimate({'net': 'VGG16'})['total']), ['energy', 'latency'])
+
+
+class ProcessNode(unittest.TestCase):
+    def test_65_is_the_default(self):
+        for config in ({'net': 'VGG16'}, {'netfile': 'googlenet.json'}):
+            expected = fodlam.estimate(config, per_layer=True, ranges=True)
+            for node in (65, 65.0):
+                report = fodlam.estimate(
+                    {**config, 'process_nm': node}, per_layer=True, ranges=True
+                )
+                self.assertEqual(report, expected)
+
+    def test_each_chip_at_its_own_node(self):
+        """At 45 nm EIE's layers cost what Table IV says; at 65 nm Eyeriss's are as in Table V."""
+        fc6 = fodlam.estimate({'net': 'VGG16', 'layers': ['FC6'], 'process_nm': 45})['fc']
+        self.assertAlmostEqual(fc6['latency'] / 34.4e-6, 1)
+        self.assertAlmostEqual(fc6['energy'] / (0.59 * 34.4e-6), 1)
+        conv1 = fodlam.estimate({'net': 'AlexNet', 'layers': ['CONV1'], 'process_nm': 65})['conv']
+        self.assertEqual(conv1['latency'], 20.9e-3)
+
+    def test_time_by_the_ratio_energy_by_its_cube(self):
+        for config in ({'net': 'VGG16'}, {'netfile': 'resnet50.json'}):
+            one, two = (fodlam.estimate({**config, 'process_nm': node}) for node in (20, 40))
+            for group in fodlam.GROUPS:
+                self.assertAlmostEqual(two[group]['latency'] / one[group]['latency'], 2)
+                self.assertAlmostEqual(two[group]['energy'] / one[group]['energy'], 8)
+
+    def test_wrong_nodes(self):
+        for node in (b'0', b'-28', b'true', b'"28"', b'[]', b'1e999', b'NaN', b'1' * 400):
+            result = run(stdin=b'{"net": "VGG16", "process_nm": ' + node + b'}')
+            self.assertEqual((result.status, result.out), (1, ''), node)
+            if node != b'NaN':
+                self.assertRegex(
+                    result.err, r'"process_nm": .*; expected a positive, finite number'
+                )
+
+    def test_results_that_no_number_can_hold(self):
+        for node in (b'1e300', b'1e160', b'1e105'):
+            result = run('--range', stdin=b'{"net": "VGG16", "process_nm": ' + node + b'}')
+            self.assertEqual((result.status, result.out), (1, ''))
+            self.assertIn('too large for a number; expected', result.err)
+
+
+class PerLayer(unittest.TestCase):
+    def test_layers_in_the_order_of_the_config(self):
+        config = {'net': 'VGG16', 'layers': ['fc7', 'CONV1-1', 'FC7']}
+        report = json.loads(run('--per-layer', stdin=json.dumps(config).encode()).out)
+        fc7, conv1_1 = report['layers'][:2]
+        expected = {'name': 'FC7', 'kind': 'fc', 'macs': 16777216, 'source': 'published'}
+        self.assertEqual(expected, {key: fc7[key] for key in expected})
+        self.assertAlmostEqual(fc7['latency'] / (8.7e-6 * 65 / 45), 1)
+        expected = {
+            'name': 'CONV1-1',
+            'kind': 'conv',
+            'macs': 86704128,
+            'energy': 0.247 * 0.0762,
+            'latency': 0.0762,
+            'source': 'published',
+        }
+        self.assertEqual(conv1_1, expected)
+        self.assertEqual(report['layers'][2], report['layers'][0])
+
+    def test_scaled_layers(self):
+        report = fodlam.estimate({'netfile': 'lenet.json'}, per_layer=True)
+        self.assertEqual([x['name'] for x in report['layers']], ['conv1', 'conv2', 'ip1', 'ip2'])
+        self.assertEqual({x['source'] for x in report['layers']}, {'scaled'})
+        self.assertEqual(
+            list(report['layers'][0]), ['name', 'kind', 'macs', 'energy', 'latency', 'source']
+        )
+
+    def test_the_sums_are_the_same_with_and_without(self):
+        for config in ({'net': 'VGG16', 'process_nm': 28}, {'netfile': 'lenet.json'}):
+            report = fodlam.estimate(config, per_layer=True, ranges=True, per_frame=True)
+            for group, sums in fodlam.estimate(config, per_frame=True).items():
+                self.assertEqual({key: report[group][key] for key in sums}, sums)
+
+
+class Validate(unittest.TestCase):
+    """How far scaling is off; figures of ../shared/facts/eyeriss-shape.md and of the papers."""
+
+    def errors(self, **options):
+        return {row['quantity']: row['error_percent'] for row in fodlam.validate(**options)}
+
+    def test_known_errors(self):
+        batched, framed = self.errors(), self.errors(per_frame=True)
+        for errors, quantity, percent in (
+            (framed, 'VGG16 conv latency from AlexNet', -54),
+            (framed, 'AlexNet conv latency from VGG16', 116),
+            (batched, 'AlexNet conv latency from both', 60),
+            (batched, 'VGG16 conv latency from both', -2),
+        ):
+            self.assertEqual(round(errors[quantity]), percent, quantity)
+
+    def test_scaling_is_what_a_net_file_costs(self):
+        for row in fodlam.validate():
+            net, kind, quantity, *_, basis = row['quantity'].split()
+            if basis == 'both':
+                self.assertAlmostEqual(row['modelled'] / scaled(net)[kind][quantity], 1)
+                self.assertEqual(row['published'], fodlam.estimate({'net': net})[kind][quantity])
+
+    def test_rows(self):
+        rows = fodlam.validate()
+        self.assertEqual(len(rows), 2 * 2 * 2 * 2 + 2)
+        for row in rows:
+            error = (row['modelled'] - row['published']) / row['published'] * 100
+            self.assertAlmostEqual(row['error_percent'], error)
+            self.assertRegex(row['source'], r'\A(Eyeriss Table VI?|EIE Table IV)\Z')
+
+    def test_frame_rates(self):
+        rates = {r['quantity']: r for r in fodlam.validate() if r['unit'] == 'frame/s'}
+        self.assertEqual(rates['AlexNet conv frame rate']['published'], 34.7)
+        self.assertEqual(rates['VGG16 conv frame rate']['published'], 0.7)
+        for row in rates.values():
+            self.assertLess(abs(row['error_percent']), 1)
+
+    def test_example_config_files_are_there(self):
+        self.assertEqual(run(path('config', 'alexnet.json'), '--per-frame').status, 0)
+
+
+if __name__ == '__main__':
+    unittest.main()
