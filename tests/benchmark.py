@@ -6,7 +6,9 @@ after the other, so that whatever else the machine is doing falls on both; what 
 median over the pairs.
 """
 
+import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -16,23 +18,90 @@ import time
 from onnx_encoder import model, node, tensor, value
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PAIRS = 101
+FODLAM = [sys.executable, os.path.join(ROOT, 'fodlam.py')]
+
+# What json alone takes to parse the configs of a sweep and to print a result for each.
+JSON_ALONE = """
+import json, sys
+result = json.load(open(sys.argv[1]))
+for line in sys.stdin:
+    json.loads(line)
+    sys.stdout.write(json.dumps(result) + "\\n")
+"""
 
 
 def seconds(args, stdin_path):
     """Return how long a command takes, from start to exit."""
+    # Whoever set this wants it for another reason, and it makes every write a system call.
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONUNBUFFERED'}
     with open(stdin_path, 'rb') as stdin:
         start = time.perf_counter()
-        subprocess.run(args, stdin=stdin, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(args, stdin=stdin, stdout=subprocess.DEVNULL, check=True, env=env)
         return time.perf_counter() - start
 
 
-def report(title, baseline, measured):
+def megabytes(args, stdin_path=os.devnull):
+    """Return the memory that a command takes at the most."""
+    script = (
+        'import os, resource, subprocess, sys\n'
+        'subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)\n'
+        'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'
+    )
+    with open(stdin_path, 'rb') as stdin:
+        measure = [sys.executable, '-c', script, *args]
+        return int(subprocess.run(measure, stdin=stdin, capture_output=True).stdout) / 1024
+
+
+def compare(title, baseline, measured, pairs):
     """Print the median ratio of two functions' seconds over paired runs, and the medians."""
-    pairs = [(baseline(), measured()) for _ in range(PAIRS)]
-    ratio = statistics.median(b / a for a, b in pairs)
-    before, after = (statistics.median(times) * 1e3 for times in zip(*pairs))
-    print(f'{title}: {ratio:.2f} ({after:.1f} ms against {before:.1f} ms, {PAIRS} pairs)')
+    times = [(baseline(), measured()) for _ in range(pairs)]
+    ratio = statistics.median(b / a for a, b in times)
+    before, after = (statistics.median(column) * 1e3 for column in zip(*times))
+    print(f'{title}: {ratio:.2f} ({after:.1f} ms against {before:.1f} ms, {pairs} pairs)')
+
+
+def main_job():
+    """Compare the README's first command with what Python itself takes."""
+    config = os.path.join(ROOT, 'config', 'vgg16.json')
+    compare(
+        'main job, against python3 -c "import json, csv"',
+        lambda: seconds([sys.executable, '-c', 'import json, csv'], os.devnull),
+        lambda: seconds(FODLAM, config),
+        pairs=101,
+    )
+
+
+def sweep(title, make_config, result):
+    """Compare a sweep of many configs with what json alone takes, and print its memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for count in (1000, 100_000):
+            paths.append(os.path.join(folder, f'{count}.txt'))
+            rng = random.Random(count)
+            with open(paths[-1], 'w', encoding='utf-8') as file:
+                file.writelines(json.dumps(make_config(rng)) + '\n' for _ in range(count))
+        golden = os.path.join(ROOT, 'tests', 'golden', result)
+        compare(
+            f'100,000 configs with {title}, against json alone',
+            lambda: seconds([sys.executable, '-c', JSON_ALONE, golden], paths[1]),
+            lambda: seconds([*FODLAM, '--lines'], paths[1]),
+            pairs=5,
+        )
+        few, many = (megabytes([*FODLAM, '--lines'], path) for path in paths)
+        print(f'  memory: {many:.0f} MB, against {few:.0f} MB for 1,000')
+
+
+def sweeps():
+    """Compare several kinds of sweeps."""
+    with open(os.path.join(ROOT, 'config', 'vgg16.json'), encoding='utf-8') as file:
+        vgg16 = json.load(file)
+    layers = vgg16['layers']
+    sweep('all 16 layers of VGG-16', lambda rng: vgg16, 'vgg16.json')
+    sweep(
+        '8 layers of VGG-16', lambda rng: {**vgg16, 'layers': rng.sample(layers, 8)}, 'vgg16.json'
+    )
+    sweep('a process node', lambda rng: {'net': 'VGG16', 'process_nm': rng.random()}, 'vgg16.json')
+    sweep('all of ResNet-50', lambda rng: {'netfile': 'resnet50.json'}, 'resnet50.json')
 
 
 def write_large_model(path):
@@ -52,33 +121,18 @@ def large_model():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'large.onnx')
         write_large_model(path)
-        megabytes = os.path.getsize(path) / 1e6
-        script = (
-            'import os, resource, subprocess, sys\n'
-            'subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)\n'
-            'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'
-        )
         extract = [sys.executable, os.path.join(ROOT, 'nets', 'extract.py'), path]
-        times = [seconds(extract, os.devnull) for _ in range(11)]
-        kilobytes = subprocess.run(
-            [sys.executable, '-c', script, *extract], capture_output=True, check=True
-        ).stdout
-    print(
-        f'extracting an ONNX model of {megabytes:.0f} MB: {statistics.median(times) * 1e3:.0f} ms, '
-        f'{int(kilobytes) / 1024:.0f} MB of memory'
-    )
+        milliseconds = statistics.median(seconds(extract, os.devnull) for _ in range(11)) * 1e3
+        print(
+            f'extracting an ONNX model of {os.path.getsize(path) / 1e6:.0f} MB: '
+            f'{milliseconds:.0f} ms, {megabytes(extract):.0f} MB of memory'
+        )
 
 
 def main():
     print(f'Python {sys.version.split()[0]}')
-    report(
-        'main job, against python3 -c "import json, csv"',
-        lambda: seconds([sys.executable, '-c', 'import json, csv'], os.devnull),
-        lambda: seconds(
-            [sys.executable, os.path.join(ROOT, 'fodlam.py')],
-            os.path.join(ROOT, 'config', 'vgg16.json'),
-        ),
-    )
+    main_job()
+    sweeps()
     large_model()
 
 
