@@ -97,15 +97,18 @@ class Readme(unittest.TestCase):
         for name in os.listdir(os.path.join(ROOT, 'config')):
             self.assertIn(f'`{name}`', README)
 
-    def test_how_far_scaling_is_off(self):
-        for net, (_, netfile) in fodlam.NETWORKS.items():
-            published, scaled = fodlam.estimate({'net': net}), fodlam.estimate({'netfile': netfile})
-            cells = [
-                f'{scaled[kind][quantity] / published[kind][quantity] - 1:+.1%}'
-                for kind in fodlam.KINDS
-                for quantity in ('energy', 'latency')
-            ]
-            self.assertIn(f'| {net} | {" | ".join(cells)} |', README)
+    def test_how_many_frames_a_net_file_counts(self):
+        batched, framed = (fodlam.diagnose(x)['average']['latency']['conv'] for x in (False, True))
+        self.assertIn(f'{batched / framed:.2f} frames', README)
+
+    def test_frame_rates(self):
+        for net, batch, rate in (('AlexNet', 4, 34.7), ('VGG16', 3, 0.7)):
+            batched, framed = (
+                fodlam.estimate({'net': net}, per_frame=x)['conv']['latency'] for x in (False, True)
+            )
+            self.assertEqual(round(batch / batched, 1), rate)
+            self.assertRegex(README, rf'{batched:.4f} s, which is {rate} frame/s')
+            self.assertIn(f'{framed:.4f} s', README)
 
     def test_how_far_cost_per_mac_spans(self):
         latency = fodlam.diagnose()['per_layer']['latency']
