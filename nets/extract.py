@@ -73,19 +73,28 @@ MAX_RANK = 16
 MAX_STRING_BYTES = 65536
 
 
+def check_sizes(what, sizes):
+    """Raise ValueError if one of some numbers, called `what`, is too large."""
+    if max(sizes, default=0) > MAX_SIZE:
+        raise ValueError(f'{what} of more than {MAX_SIZE}; expected no more')
+
+
 def conv_members(type_, ifmap, ofmap, kernel, stride=(1, 1), groups=1):
     """Return the members of a conv or fc layer: shapes, and MACs per frame.
 
     type_: Convolution, Deconvolution or InnerProduct; the rest as in the module's docstring.
-    Raises ValueError if the groups do not divide the channels.
+    Raises ValueError if the groups do not divide the channels, or a number is too large.
     """
     channels, filters = ifmap[0], ofmap[0]
     if channels % groups or filters % groups:
         raise ValueError(f'{channels} to {filters} channels do not divide into {groups} groups')
     # A deconvolution does its work once for every pixel that it reads, not that it writes.
     pixels = math.prod(ifmap[1:] if type_ == 'Deconvolution' else ofmap[1:])
+    macs = pixels * channels * (filters // groups) * math.prod(kernel)
+    check_sizes('MACs', [macs])
+    check_sizes('sizes', [*ifmap, *ofmap])
     members = {
-        'macs': pixels * channels * (filters // groups) * math.prod(kernel),
+        'macs': macs,
         'ifmap': list(ifmap),
         'ofmap': list(ofmap),
         'kernel': list(kernel),
@@ -119,6 +128,8 @@ def window_size(type_, size, kernel, stride, padding, dilation, extra=0):
 
 def frame(shape):
     """Return the [C, H, W] of a value's shape, whose first dimension is the batch."""
+    if len(shape) < 2:
+        raise ValueError(f'the input is {list(shape)}; expected a batch of feature maps')
     channels, *image = shape[1:]
     if len(image) > 2:
         raise ValueError(f'3-D feature maps are not modelled; this one is {list(shape)}')
@@ -135,6 +146,15 @@ def positions(leading, batch):
         return 1
     first = leading[0] // batch if leading[0] and batch and leading[0] % batch == 0 else 1
     return first * math.prod(leading[1:])
+
+
+def pooled(shape):
+    """Return the [K, A, B] of a pooled value, or None if its shape does not tell."""
+    if isinstance(shape, tuple) and len(shape) in (3, 4):
+        sizes = shape[1:]
+        if all(isinstance(size, int) and 1 <= size <= MAX_SIZE for size in sizes):
+            return list(frame(shape))
+    return None
 
 
 def fuse(nodes, shapes, results):
@@ -157,33 +177,31 @@ def fuse(nodes, shapes, results):
         value = node.outputs[0]
         while len(readers.get(value, ())) == 1 and value not in results:
             follower = readers[value][0]
-            if follower.role == SUM:
-                others = [last_run.get(x, -1) for x in follower.inputs if x != value]
-                if not others or max(others) >= index:
-                    break
+            if not follower.outputs:
+                break
+            value = follower.outputs[0]
+            if follower.role == SUM and last_run[value] == index:
                 node.members['addend'] = True
-            elif follower.role == POOL:
-                shape = shapes.get(follower.outputs[0])
-                if isinstance(shape, tuple) and None not in shape[1:]:
-                    stored = list(frame(shape))
-                    if stored != node.members['ofmap']:
-                        node.members['stored'] = stored
+            elif follower.role == POOL and node.type != 'InnerProduct':  # which makes no image
+                stored = pooled(shapes.get(value))
+                if stored not in (None, node.members['ofmap']):
+                    node.members['stored'] = stored
                 break
             elif follower.role != PASS:
                 break
-            value = follower.outputs[0]
 
 
 def net_file(nodes):
     """Return the net file of a definition: a list of dicts, in the order of its nodes."""
-    entries, names = [], set()
+    entries = []
+    numbers = {}  # canonical name: how many layers have been given it, as #2, #3 and so on
     for node in nodes:
         # FODLAM tells layers apart by their canonical names, Caffe and ONNX by their exact ones.
-        name, number = node.name, 1
-        while canonical(name) in names:
-            number += 1
-            name = f'{node.name}#{number}'
-        names.add(canonical(name))
+        name, key = node.name, canonical(node.name)
+        while canonical(name) in numbers:
+            numbers[key] += 1
+            name = f'{node.name}#{numbers[key]}'
+        numbers[canonical(name)] = 1
         entries.append({'name': name, 'type': node.type, **node.members})
     return entries
 
@@ -583,10 +601,8 @@ def caffe_role(layer, type_, inputs):
     """Return what a Caffe layer is to the layer before it."""
     if type_ in PASS_TYPES and len(inputs) == 1:
         return PASS
-    if type_ == 'Eltwise' and layer.message('eltwise_param').text('operation', 'SUM') in (
-        'SUM',
-        '1',
-    ):
+    operation = layer.message('eltwise_param').text('operation', 'SUM')
+    if type_ == 'Eltwise' and operation in ('SUM', '1') and len(inputs) > 1:
         return SUM
     return POOL if type_ == 'Pooling' else OTHER
 
@@ -645,7 +661,11 @@ def read_caffe(path, frame_shape):
                 members, shape = caffe_macs(layer, type_, known[0], batch)
                 found, role = [shape], MACS
             else:
+                if role != OTHER and not tops:
+                    raise ValueError('no top; expected one')
                 found = caffe_shapes(layer, type_, known, len(tops), batch)
+            for shape in filter(None, found or ()):
+                check_sizes('sizes', shape)
         except ValueError as error:
             raise InputError(f'{place}: {error}') from None
         if not found:
@@ -1049,11 +1069,20 @@ def onnx_matrix(node, graph, depends, batch):
     return fc_members(weights[-2], weights[-1], positions(rows, batch))
 
 
-def onnx_role(node, inputs):
+def same_size(shapes, values):
+    """Return whether values are known to have the same shape, whatever their batch."""
+    known = [shapes.get(value) for value in values]
+    return all(shape and shape[1:] == known[0][1:] and None not in shape[1:] for shape in known)
+
+
+def onnx_role(node, inputs, shapes):
     """Return what an ONNX node is to the node before it; inputs: those that are not constants."""
-    if len(inputs) == 1 and node.type in (*ONNX_PASS_TYPES, *SCALE_TYPES):
+    if len(inputs) == 1 and node.type in ONNX_PASS_TYPES:
         return PASS
-    if len(inputs) > 1 and node.type in ONNX_SUM_TYPES:
+    # Operands that differ are broadcast: the result may be larger than the ofmap.
+    if len(inputs) == 1 and node.type in SCALE_TYPES and same_size(shapes, inputs + node.outputs):
+        return PASS
+    if len(inputs) > 1 and node.type in ONNX_SUM_TYPES and same_size(shapes, inputs):
         return SUM
     return POOL if node.type in ONNX_POOL_TYPES else OTHER
 
@@ -1103,8 +1132,10 @@ def read_onnx(path, frame_shape, notes):
             graph.weights.update(node.outputs)
         else:
             depends.update(filter(None, node.outputs))
-        type_, members, role = node.type, {}, onnx_role(node, inputs)
+        type_, members, role = node.type, {}, onnx_role(node, inputs, graph.shapes)
         try:
+            if not node.outputs and (role != OTHER or type_ in (*CONV_TYPES, *MATRIX_TYPES)):
+                raise ValueError('no outputs; expected one')
             if inputs and type_ in CONV_TYPES:
                 members, shape = onnx_conv(node, graph)
                 declared = graph.shapes.get(node.outputs[0]) or shape

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import time
 import unittest
 
 import definitions
@@ -366,6 +367,16 @@ class Fusion(unittest.TestCase):
         self.assertIn('addend', self.sum(more=layer('o', 'Softmax', '', 'c'))['d'])
 
 
+def chain(type_, parameters):
+    """Return 64 layers of which each reads the one before it, twice if it is a Concat."""
+    text = ''
+    for number in range(64):
+        below = str(number) if number else 'data'
+        more = f'bottom: "{below}"' if type_ == 'Concat' else ''
+        text += layer(str(number + 1), type_, parameters + more, below)
+    return text
+
+
 class Mistakes(unittest.TestCase):
     """Each mistake is one line on stderr that names file and line, and nothing on stdout."""
 
@@ -426,6 +437,12 @@ class Mistakes(unittest.TestCase):
                 DATA + layer('p', 'Flatten', 'flatten_param { axis: 9 }', 'data'),
                 '"axis" is 9',
             ),
+            (DATA + conv + 'layer { name: "r" type: "ReLU" bottom: "c" }', "(ReLU 'r'): no top"),
+            (DATA + conv + 'layer { name: "p" type: "Pooling" bottom: "c" }', 'no top'),
+            (DATA + chain('Deconvolution', convolution(1, 1, stride=2**62)), 'sizes of more than'),
+            (DATA + chain('Concat', ''), 'sizes of more than'),
+            (DATA.replace('24', '9' * 18) + chain('InnerProduct', inner_product(10**9)), 'MACs of'),
+            ('input: "data" input_dim: 5\n' + conv, 'the input is [5]; expected a batch'),
             (b'\xff', 'not UTF-8'),
             (DATA.replace('dim: 24', 'dim: 2 ' * 99) + conv, 'line 1: 102 dimensions'),
             ('name: ' + '"a" ' * 10**5, 'line 1: a string of more than 65536 bytes'),
@@ -448,6 +465,18 @@ class Mistakes(unittest.TestCase):
             result = extract(name, DATA, *argv)
             self.assertEqual((result.status, result.out), (status, ''))
             self.assertIn(said, result.err)
+
+    def test_hostile_files_take_little_time(self):
+        many = range(20_000)
+        for text in (
+            layer('same', 'Other') * 20_000,
+            DATA
+            + ''.join(layer(str(n), 'Convolution', convolution(1, 1), 'data') for n in many)
+            + layer('sum', 'Eltwise', ''.join(f'bottom: "{n}" ' for n in many)),
+        ):
+            start = time.perf_counter()
+            self.assertEqual(extract('n.prototxt', text).status, 0)
+            self.assertLess(time.perf_counter() - start, 10)
 
     def test_fuzz(self):
         good = (definitions.vgg_cnn_m() + layer('s', 'Slice', 'top: "t"', 'prob')).encode()

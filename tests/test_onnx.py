@@ -205,7 +205,7 @@ class Fusion(unittest.TestCase):
     def net(self, *nodes, outputs=()):
         nodes = [node('Conv', 'x w', 'y', 'c', pads=[1, 1, 1, 1]), *nodes]
         values = [value(name, [1, 8, 16, 12]) for name in 'pq'] + [value('g', [1, 8, 1, 1])]
-        values += [value(name, [1, 8, 32, 24]) for name in 'ybrs']
+        values += [value(name, [1, 8, 32, 24]) for name in 'ybrs'] + [value('big', [1, 8, 64, 48])]
         initializers = [KERNEL, tensor('bias', [8, 1, 1])]
         return entries(nodes, [IMAGE], initializers, values, [value(name) for name in outputs])
 
@@ -225,6 +225,24 @@ class Fusion(unittest.TestCase):
         self.assertNotIn('stored', self.net(relu, pool, outputs=['r', 'p'])['c'])
         self.assertNotIn('stored', self.net(node('Softmax', 'y', 'r'), pool)['c'])
         self.assertNotIn('stored', self.net(node('Mul', 'y y', 'r'), pool)['c'])
+        self.assertNotIn(
+            'stored', self.net(node('Mul', 'y bias', 'big'), node('MaxPool', 'big', 'p'))['c']
+        )
+        for shape in ([], [5], [1, 8, 4, 4, 4], [1, 8, -4, 4], [1, 8, 'H', 4], None):
+            values = [value('p', shape)]
+            nodes = [node('Conv', 'x w', 'y', 'c'), node('MaxPool', 'y', 'p')]
+            self.assertNotIn('stored', entries(nodes, [IMAGE], [KERNEL], values)['c'], shape)
+
+    def test_matrices_make_no_image_to_pool(self):
+        nodes = [
+            node('MatMul', 'x w', 'y', 'm'),
+            node('Relu', 'y', 'r'),
+            node('GlobalAveragePool', 'r', 'p'),
+        ]
+        for image in ([8, 4, 4], [8, 4]):
+            values = [value('p', [1, *image[:-1], 1])]
+            net = entries(nodes, [value('x', [1, *image, 64])], [tensor('w', [64, 9])], values)
+            self.assertNotIn('stored', net['m'])
 
     def test_addend(self):
         other = node('Conv', 'x w', 's', 'd', pads=[1, 1, 1, 1])
@@ -235,6 +253,14 @@ class Fusion(unittest.TestCase):
             self.assertEqual(set(net['c']) & {'addend', 'stored'}, set())
         self.assertNotIn('addend', self.net(other, node('Mul', 'y s', 'r'))['d'])
         self.assertNotIn('addend', self.net(node('Add', 'y bias', 'r'))['c'])
+        for broadcast in 'g', 'big', 'unknown':
+            nodes = node('Relu', 'x', broadcast), node('Add', f'y {broadcast}', 'r')
+            self.assertNotIn('addend', self.net(*nodes)['c'])
+
+
+def unread(type_):
+    """Return a node that reads "y" and has no outputs."""
+    return fields(1, ['y', 'w']) + field(4, type_)
 
 
 class Mistakes(unittest.TestCase):
@@ -333,6 +359,23 @@ class Mistakes(unittest.TestCase):
                 IMAGE,
                 tensor('w', [8, 3, 0, 3]),
                 'expected 1 or more',
+            ),
+            *(
+                ([node('Conv', 'x w', 'y', 'c'), last], IMAGE, KERNEL, 'no outputs; expected one')
+                for last in (unread('Relu'), unread('MaxPool'), unread('Conv'), unread('MatMul'))
+            ),
+            ([node('Conv', 'x w', 'y', 'c')], value('x', []), tensor('w', []), 'expected a batch'),
+            (
+                [node('Conv', 'x w', 'y', 'c')],
+                value('x', [4]),
+                tensor('w', [4]),
+                'expected a batch',
+            ),
+            (
+                [node('Conv', 'x w', 'y', 'c', auto_pad='SAME_UPPER')],
+                value('x', [1, 3, 2**62, 9]),
+                KERNEL,
+                'MACs of more than 9223372036854775807',
             ),
             ([node('Conv', 'x w', 'y', 'c', strides=[0, 1])], IMAGE, KERNEL, '"strides" is [0, 1]'),
             ([node('Conv', 'x w', 'y', 'c', pads=[1])], IMAGE, KERNEL, '"pads" is [1]; expected 4'),
