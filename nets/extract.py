@@ -33,6 +33,7 @@ import math
 import mmap
 import os
 import re
+import stat
 import sys
 from collections import namedtuple
 
@@ -110,8 +111,8 @@ def fc_members(inputs, outputs, positions):
     return conv_members('InnerProduct', (inputs, positions, 1), (outputs, positions, 1), (1, 1))
 
 
-def window_size(type_, size, kernel, stride, padding, dilation, extra=0):
-    """Return the size of an ofmap in one direction, rounded down.
+def window_size(type_, size, kernel, stride, padding, dilation, extra=0, up=False):
+    """Return the size of an ofmap in one direction, rounded down, or up if so told.
 
     padding: on both sides together; extra: what a deconvolution adds to its ofmap.
     Raises ValueError if there is no room for the kernel.
@@ -120,7 +121,8 @@ def window_size(type_, size, kernel, stride, padding, dilation, extra=0):
     if type_ == 'Deconvolution':
         result = stride * (size - 1) + extent - padding + extra
     else:
-        result = (size + padding - extent) // stride + 1
+        room = size + padding - extent
+        result = (-(-room // stride) if up else room // stride) + 1
     if result < 1:
         raise ValueError(f'kernel of {extent} with stride {stride} does not fit {size} + {padding}')
     return result
@@ -238,11 +240,20 @@ DIGIT_SHAPE = (1, 1, 28, 28)
 
 TOKEN = re.compile(
     r"""(?P<blank>\s+|\#[^\n]*)
-      | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
+      | (?P<string>"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*')
       | (?P<word>[\w.+-]+)
       | (?P<mark>[{}<>:;,\[\]])""",
     re.VERBOSE,
 )
+TRUE, FALSE = ('true', 'True', 't', '1'), ('false', 'False', 'f', '0')
+ESCAPE = re.compile(r'\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|(.))')
+ESCAPES = {**dict(zip('abfnrtv', '\a\b\f\n\r\t\v')), **{mark: mark for mark in '\\\'"?'}}
+INTEGER = re.compile(r'[+-]?(0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,22}|[1-9][0-9]{0,18})')
+
+# More limits: definitions of hundreds of layers have some 100 kB and 50,000 tokens.
+MAX_PROTOTXT_BYTES = 4 * 2**20
+MAX_TOKENS = 1_000_000  # blanks count
+MAX_DEPTH = 100
 
 
 class Message(dict):
@@ -250,6 +261,8 @@ class Message(dict):
 
     where: the file and the line that the message starts on, for errors.
     """
+
+    __slots__ = ('where',)
 
     def __init__(self, where):
         super().__init__()
@@ -269,18 +282,17 @@ class Message(dict):
 
     def message(self, field):
         """Return a field's last value, which must be a Message; an empty one if there is none."""
-        value = self.get(field, [Message(self.where)])[-1]
-        if not isinstance(value, Message):
-            raise InputError(f'{self.where}: "{field}" is {quote(value)}; expected {{...}}')
-        return value
+        return (self.messages(field) or [Message(self.where)])[-1]
 
     def numbers(self, field, low=None):
         """Return all values of a field, as integers, none less than `low`."""
         numbers = []
         for value in self.get(field, []):
-            if isinstance(value, Message) or not re.fullmatch(r'[+-]?[0-9]{1,19}', value):
+            if isinstance(value, Message) or not INTEGER.fullmatch(value):
                 raise InputError(f'{self.where}: "{field}" is {quote(value)}; expected an integer')
-            numbers.append(int(value))
+            digits = value.lstrip('+-')
+            base = 16 if digits[1:2] in ('x', 'X') else 8 if digits[0] == '0' else 10
+            numbers.append(int(value, base))
             if low is not None and not low <= numbers[-1] <= MAX_SIZE:
                 raise InputError(f'{self.where}: "{field}" is {value}; expected {low} or more')
         return numbers
@@ -288,6 +300,20 @@ class Message(dict):
     def number(self, field, default=None, low=None):
         """Return a field's last value, as an integer not less than `low`, or the default."""
         return (self.numbers(field, low) or [default])[-1]
+
+    def flag(self, field, default=False):
+        """Return a field's last value, as a truth value."""
+        value = self.text(field)
+        if value not in (None, *TRUE, *FALSE):
+            raise InputError(f'{self.where}: "{field}" is {quote(value)}; expected true or false')
+        return default if value is None else value in TRUE
+
+    def messages(self, field):
+        """Return all values of a field, which must be Messages."""
+        for value in self.get(field, []):
+            if not isinstance(value, Message):
+                raise InputError(f'{self.where}: "{field}" is {quote(value)}; expected {{...}}')
+        return self.get(field, [])
 
     def dims(self, low):
         """Return the dimensions of a shape, none less than `low`."""
@@ -308,71 +334,129 @@ class Message(dict):
         )
 
 
+class Parser:
+    """A reader of protobuf's text format, one token ahead.
+
+    kind, word, line: of the next token; kind is None and word '' at the end of the file.
+    """
+
+    def __init__(self, text, where):
+        self.where = where
+        self.tokens = self.read(text)
+        self.kind = self.word = None
+        self.line = 1
+        next(self.tokens)
+
+    def wrong(self, what):
+        """Return the InputError for what is wrong on this line."""
+        return InputError(f'{self.where}, line {self.line}: {what}')
+
+    def unexpected(self):
+        """Return the InputError for the next token."""
+        return self.wrong(f'unexpected {quote(self.word)}; expected a field or balanced braces')
+
+    def read(self, text):
+        """Take up the tokens of a text, one at each step."""
+        position = 0
+        for _ in range(MAX_TOKENS):
+            token = TOKEN.match(text, position)
+            if token is None:
+                break
+            position = token.end()
+            self.kind, self.word = token.lastgroup, token.group()
+            if self.kind != 'blank':
+                yield
+            self.line += self.word.count('\n') if self.kind == 'blank' else 0
+        else:
+            raise self.wrong(f'more than {MAX_TOKENS} words and marks; expected a network')
+        if position < len(text):
+            found = quote(text[position : position + 10])
+            raise self.wrong(f'unexpected {found}; expected a field')
+        self.kind, self.word = None, ''
+        yield
+
+    def skip(self, marks):
+        """Return whether the next token is one of some marks, and go past it if so."""
+        found = self.kind == 'mark' and self.word in marks
+        if found:
+            next(self.tokens)
+        return found
+
+    def message(self, close, depth=0):
+        """Return the Message from the next token, an open brace, to the mark `close`.
+
+        depth: how many braces it is in; at 0, it is the whole file, and `close` is ''.
+        """
+        message = Message(f'{self.where}, line {self.line}' if depth else self.where)
+        if depth > MAX_DEPTH:
+            raise self.wrong(f'more than {MAX_DEPTH} braces inside each other; expected a network')
+        if depth:
+            next(self.tokens)
+        while self.kind == 'word':
+            field = self.word
+            next(self.tokens)
+            self.skip(':')
+            if self.kind is None:
+                raise self.wrong(f'"{field}" has no value; expected a whole file')
+            values = message.setdefault(field, [])
+            if not self.skip('['):
+                values.append(self.value(depth))
+            elif not self.skip(']'):
+                values.append(self.value(depth))
+                while self.skip(','):
+                    values.append(self.value(depth))
+                if not self.skip(']'):
+                    raise self.unexpected()
+            self.skip(',;')
+        if self.kind is None and close:
+            raise InputError(f'{message.where}: the brace is never closed; expected a whole file')
+        if self.kind == 'string':
+            raise self.wrong(f'unexpected string {quote(self.word)}; expected a field')
+        if self.word != close:
+            raise self.unexpected()
+        return message
+
+    def value(self, depth):
+        """Return the value of a field: a string or a Message."""
+        if self.kind == 'string':
+            return self.string()
+        word = self.word
+        if self.kind == 'word':
+            next(self.tokens)
+            return word
+        if word not in ('{', '<'):
+            raise self.unexpected()
+        message = self.message('}' if word == '{' else '>', depth + 1)
+        next(self.tokens)
+        return message
+
+    def string(self):
+        """Return what strings next to each other stand for; they are one."""
+        parts, size = [], 0
+        while self.kind == 'string':
+            size += len(self.word)
+            if size > MAX_STRING_BYTES:
+                raise self.wrong(f'a string of more than {MAX_STRING_BYTES} bytes; expected a name')
+            parts.append(ESCAPE.sub(self.escape, self.word[1:-1]))
+            next(self.tokens)
+        return ''.join(parts)
+
+    def escape(self, match):
+        """Return the character that a match of ESCAPE stands for."""
+        octal, hexadecimal, mark = match.groups()
+        if mark is None:
+            return chr(int(octal, 8) & 0xFF if octal else int(hexadecimal, 16))
+        if mark not in ESCAPES:
+            raise self.wrong(f'string {quote(self.word)} has a wrong escape; expected \\n or so')
+        return ESCAPES[mark]
+
+
 def parse_prototxt(text, where):
     """Return the Message that a file in protobuf's text format holds.
 
     Raises InputError, with the line, if the text is malformed.
     """
-    root = Message(where)
-    stack = [(root, '')]
-    field = None  # one that has its name, and not yet its value
-    in_list = False
-    after_string = False  # strings next to each other are one
-    line, position = 1, 0
-
-    def wrong(what):
-        return InputError(f'{where}, line {line}: {what}')
-
-    while position < len(text):
-        token = TOKEN.match(text, position)
-        if token is None:
-            raise wrong(f'unexpected {quote(text[position : position + 10])}; expected a field')
-        position = token.end()
-        kind, word = token.lastgroup, token.group()
-        message, close = stack[-1]
-        if kind == 'blank':
-            line += word.count('\n')
-            continue
-        if kind == 'string':
-            try:
-                value = word[1:-1].encode('latin-1', 'backslashreplace').decode('unicode_escape')
-            except UnicodeDecodeError:
-                raise wrong(f'string {quote(word)} has a wrong escape') from None
-            if after_string:
-                message[after_string][-1] += value
-                if len(message[after_string][-1]) > MAX_STRING_BYTES:
-                    raise wrong(f'a string of more than {MAX_STRING_BYTES} bytes; expected a name')
-                continue
-            if field is None:
-                raise wrong(f'unexpected string {quote(word)}; expected a field')
-            message.setdefault(field, []).append(value)
-            after_string, field = field, field if in_list else None
-            continue
-        after_string = False
-        if kind == 'word':
-            if field is None:
-                field = word
-            else:
-                message.setdefault(field, []).append(word)
-                field = field if in_list else None
-        elif word in '{<' and field is not None:
-            child = Message(f'{where}, line {line}')
-            message.setdefault(field, []).append(child)
-            stack.append((child, '}' if word == '{' else '>'))
-            field = None
-        elif word == '[' and field is not None and not in_list:
-            in_list = True
-        elif word == ']' and in_list:
-            in_list, field = False, None
-        elif word == close and field is None:
-            stack.pop()
-        elif not (word in ',;' and (field is None or in_list)) and not (word == ':' and field):
-            raise wrong(f'unexpected {quote(word)}; expected a field or balanced braces')
-    if len(stack) > 1:
-        raise InputError(f'{stack[-1][0].where}: the brace is never closed; expected a whole file')
-    if field is not None:
-        raise wrong(f'"{field}" has no value; expected a whole file')
-    return root
+    return Parser(text, where).message(close='')
 
 
 def in_test_phase(layer):
@@ -385,10 +469,7 @@ def in_test_phase(layer):
             and not rule.get('stage')
         )
 
-    include, exclude = layer.get('include', []), layer.get('exclude', [])
-    for rule in include + exclude:
-        if not isinstance(rule, Message):
-            raise InputError(f'{layer.where}: "include" is {quote(rule)}; expected {{...}}')
+    include, exclude = layer.messages('include'), layer.messages('exclude')
     return any(map(met, include)) if include else not any(map(met, exclude))
 
 
@@ -416,11 +497,7 @@ def input_shapes(layer, type_):
     """Return the shapes of an input layer's tops, of which the last may stand for all others."""
     if type_ in ('Input', 'DummyData'):
         parameters = layer.message('input_param' if type_ == 'Input' else 'dummy_data_param')
-        shapes = []
-        for shape in parameters.get('shape', []):
-            if not isinstance(shape, Message):
-                raise InputError(f'{layer.where}: "shape" is {quote(shape)}; expected {{...}}')
-            shapes.append(shape.dims(low=1))
+        shapes = [shape.dims(low=1) for shape in parameters.messages('shape')]
         names = ('num', 'channels', 'height', 'width')
         return shapes or list(zip(*(parameters.numbers(name, low=1) for name in names)))
     if type_ == 'MemoryData':
@@ -432,7 +509,7 @@ def input_shapes(layer, type_):
     # Before there was transform_param, its fields stood in data_param.
     crop = transform.number('crop_size') or layer.message('data_param').number('crop_size')
     channels = DATA_CHANNELS
-    if transform.text('force_gray') == 'true' or image.text('is_color') == 'false':
+    if transform.flag('force_gray') or not image.flag('is_color', default=True):
         channels = 1
     if crop:
         return [(1, channels, crop, crop)]
@@ -493,20 +570,17 @@ def pooled_shape(layer, shape):
     parameters = layer.message('pooling_param')
     if len(shape) != 4:
         raise ValueError(f'expected an input of 4 dimensions, not {list(shape)}')
-    if parameters.text('global_pooling') == 'true':
+    if parameters.flag('global_pooling'):
         return (*shape[:2], 1, 1)
     kernel = parameters.pair('kernel_size', None, low=1)
     if None in kernel:
         raise InputError(f'{parameters.where}: needs "kernel_size", or "kernel_h" and "kernel_w"')
-    down = (
-        parameters.text('round_mode') in ('FLOOR', '1') or parameters.text('ceil_mode') == 'false'
-    )
+    floor = parameters.text('round_mode') in ('FLOOR', '1')
+    up = not floor and parameters.flag('ceil_mode', default=True)
     stride, padding = parameters.pair('stride', 1, low=1), parameters.pair('pad', 0, low=0)
     sizes = []
     for size, k, s, p in zip(shape[2:], kernel, stride, padding):
-        result = window_size('Pooling', size, k, s, 2 * p, 1)
-        if not down and (size + 2 * p - k) % s:
-            result += 1
+        result = window_size('Pooling', size, k, s, 2 * p, 1, up=up)
         if any(padding) and (result - 1) * s >= size + p:
             result -= 1
         sizes.append(result)
@@ -614,16 +688,16 @@ def read_caffe(path, frame_shape):
     Raises InputError, with the line, for what is wrong in it.
     """
     where = os.path.basename(path)
+    if os.path.getsize(path) > MAX_PROTOTXT_BYTES:
+        raise InputError(f'{quote(path)}: too large; at most {MAX_PROTOTXT_BYTES} bytes are read')
     net = parse_prototxt(read_text(path, quote(path)), where)
-    layers = [layer for field in ('layer', 'layers') for layer in net.get(field, [])]
+    layers = net.messages('layer') + net.messages('layers')
     if not layers:
         raise InputError(f'{where}: no "layer" in it; expected a network in Caffe\'s text format')
     inputs = caffe_inputs(net)
     nodes, shapes, blobs = [], {}, {}  # blobs: {name of a blob: the value that it is by now}
     batch = None
     for layer in [inputs] * (inputs is not None) + layers:
-        if not isinstance(layer, Message):
-            raise InputError(f'{where}: "layer" is {quote(layer)}; expected {{...}}')
         if not in_test_phase(layer):
             continue
         name, type_ = layer.text('name'), layer.text('type')
@@ -1096,14 +1170,15 @@ def read_onnx(path, frame_shape, notes):
     """
     where = os.path.basename(path)
     try:
-        with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            wire = Wire(data, where)
-            graph = Graph(wire)
+        with open(path, 'rb') as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         reason = error.strerror
         raise InputError(f'{quote(path)}: cannot be read ({reason}); expected a file') from None
     except ValueError:
-        raise InputError(f'{quote(path)}: empty, or no file; expected an ONNX model') from None
+        raise InputError(f'{quote(path)}: empty; expected an ONNX model') from None
+    with data:
+        graph = Graph(Wire(data, where))
     if frame_shape and graph.inputs:
         graph.shapes[graph.inputs[0]] = (1, *frame_shape)
     first = graph.shapes.get(graph.inputs[0]) if graph.inputs else None
@@ -1215,6 +1290,19 @@ def parse_frame(text):
     return tuple(map(int, text.split(',')))
 
 
+def check_file(path):
+    """Raise InputError if there is no file to read, as opposed to a folder or a pipe."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        reason = error.strerror
+        raise InputError(f'{quote(path)}: cannot be read ({reason}); expected a file') from None
+    except ValueError:  # a null character, or half a surrogate pair
+        raise InputError(f'{quote(path)}: no file can have this name; expected a path') from None
+    if not stat.S_ISREG(mode):
+        raise InputError(f'{quote(path)}: a folder, pipe or device; expected a file')
+
+
 def run(argv, notes):
     """Yield the text that the command line asks for; add to `notes` what stderr should say."""
     parser = make_parser()
@@ -1226,6 +1314,8 @@ def run(argv, notes):
         parser.error('no model; expected a .prototxt or .onnx file')
     frame_shape = parse_frame(options.input)
     extension = os.path.splitext(options.model)[1].lower()
+    if extension in ('.prototxt', '.onnx'):
+        check_file(options.model)
     if extension == '.prototxt':
         nodes = read_caffe(options.model, frame_shape)
     elif extension == '.onnx':

@@ -278,7 +278,7 @@ class Mistakes(unittest.TestCase):
     def test_wire_format(self):
         whole = model([node('Relu', 'x', 'y')], [IMAGE])
         for content, *parts in (
-            (b'', "m.onnx': empty, or no file"),
+            (b'', "m.onnx': empty; expected"),
             (b'PK\3\4 a zip file', 'm.onnx, byte '),
             (b'<!DOCTYPE html>', 'm.onnx, byte 0: wire type 4 is not in use'),
             (b'{"not": "onnx"}', 'm.onnx, byte 0: wire type 3 is not in use'),
