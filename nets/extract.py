@@ -141,13 +141,57 @@ def frame(shape):
 def positions(leading, batch):
     """Return how often a frame goes through a matrix: its share of the rows.
 
-    leading: a shape without the dimension that is multiplied; None stands for a batch of any size.
-    batch: frames in the definition's input, which may have become part of the first dimension.
+    leading: a shape without the dimension that is multiplied, of which only the first, the batch,
+    may be a string, its symbol, or None, which says nothing.
+    batch: the same of the network's input; it may have become part of the first dimension.
+    Raises ValueError if what is a frame's share cannot be told.
     """
     if not leading:
         return 1
-    first = leading[0] // batch if leading[0] and batch and leading[0] % batch == 0 else 1
-    return first * math.prod(leading[1:])
+    first, rest = leading[0], math.prod(leading[1:])
+    if first is not None and first == batch:
+        return rest
+    if isinstance(first, int):
+        if isinstance(batch, int) and first * rest % batch == 0:
+            return first * rest // batch
+        if first == 1:
+            return rest
+    raise batch_error(first, batch)
+
+
+def check_batch(first, batch):
+    """Raise ValueError if a feature map's first dimension is not the batch of the input.
+
+    Both may be symbols. There would be frames, or parts of them, in what counts for one.
+    """
+    if first != batch and (first != 1 or isinstance(batch, int)):
+        raise batch_error(first, batch)
+
+
+def batch_error(first, batch):
+    """Return the ValueError for a first dimension that is not the batch."""
+    first, batch = ('?' if dim is None else dim for dim in (first, batch))
+    return ValueError(
+        f'the first dimension is {first} where the batch of the first input is {batch}; '
+        'fix the batch size, as by an export with batch 1'
+    )
+
+
+def left_out_note(where, left_out):
+    """Return the lines, one or none, that say what FODLAM does not model.
+
+    left_out: {type: [MACs per frame, or None if not known]} of products of two feature maps, or
+    of whatever else if the list is empty.
+    """
+    parts = []
+    for type_, macs in left_out.items():
+        part = f'{len(macs)} {type_} of two feature maps' if macs else f'whatever is in {type_}'
+        if macs and None not in macs:
+            part += f' ({sum(macs):,} MACs a frame)'
+        parts.append(part)
+    if not parts:
+        return []
+    return [f'{where}: left out, as FODLAM does not model it: {"; ".join(parts)}']
 
 
 def pooled(shape):
@@ -224,17 +268,22 @@ OLD_TYPES = {
     'TANH': 'TanH',
 }
 
+# Types that take MACs and are not modelled; so do others that have one of these parameters.
+CAFFE_UNMODELLED_TYPES = 'Attention DeformableConvolution Embed GRU LSTM RNN Recurrent'.split()
+MACS_PARAMETERS = ('convolution_param', 'inner_product_param', 'recurrent_param')
+
 # Types with one input and an output of its shape that an accelerator does on the way to DRAM, and
 # others of that shape.
 PASS_TYPES = (
-    'AbsVal BNLL BatchNorm Bias Dropout ELU Exp LRN Log PReLU Power ReLU ReLU6 Scale Sigmoid '
+    'AbsVal BNLL BatchNorm Bias Clip Dropout ELU Exp LRN Log PReLU Power ReLU ReLU6 Scale Sigmoid '
     'Swish TanH Threshold'
 ).split()
 SAME_SHAPE_TYPES = [*PASS_TYPES, 'MVN', 'Normalize', 'Softmax', 'Split']
 
 INPUT_TYPES = 'Input Data ImageData DummyData MemoryData HDF5Data WindowData'.split()
 
-# Caffe's own example of a Data layer without crop_size is LeNet's, on the digits of MNIST.
+# A Data layer does not say what is in its database. Taken to be color images if they are cropped,
+# and if not, the digits of MNIST, as in one of Caffe's examples, LeNet.
 DATA_CHANNELS = 3
 DIGIT_SHAPE = (1, 1, 28, 28)
 
@@ -494,7 +543,13 @@ def caffe_inputs(net):
 
 
 def input_shapes(layer, type_):
-    """Return the shapes of an input layer's tops, of which the last may stand for all others."""
+    """Return the shapes of an input layer's tops, of which the last may stand for all others.
+
+    Those of labels are Unknown, and there are none at all if the layer does not say.
+    """
+    label = Unknown(layer.text('name'), type_)
+    if type_ not in INPUT_TYPES:
+        return []
     if type_ in ('Input', 'DummyData'):
         parameters = layer.message('input_param' if type_ == 'Input' else 'dummy_data_param')
         shapes = [shape.dims(low=1) for shape in parameters.messages('shape')]
@@ -503,19 +558,19 @@ def input_shapes(layer, type_):
     if type_ == 'MemoryData':
         parameters = layer.message('memory_data_param')
         names = ('batch_size', 'channels', 'height', 'width')
-        return list(zip(*(parameters.numbers(name, low=1) for name in names)))
+        return [*zip(*(parameters.numbers(name, low=1)[-1:] for name in names)), label]
     transform = layer.message('transform_param')
     image = layer.message('image_data_param')
     # Before there was transform_param, its fields stood in data_param.
-    crop = transform.number('crop_size') or layer.message('data_param').number('crop_size')
+    crop = transform.number('crop_size', 0, low=0)
+    crop = crop or layer.message('data_param').number('crop_size', 0, low=0)
     channels = DATA_CHANNELS
     if transform.flag('force_gray') or not image.flag('is_color', default=True):
         channels = 1
+    height, width = (image.number(name, 0, low=0) for name in ('new_height', 'new_width'))
     if crop:
-        return [(1, channels, crop, crop)]
-    if image.number('new_height') and image.number('new_width'):
-        return [(1, channels, image.number('new_height'), image.number('new_width'))]
-    return [DIGIT_SHAPE]
+        height = width = crop
+    return [(1, channels, height, width) if height and width else DIGIT_SHAPE, label]
 
 
 def caffe_window(parameters, type_, image):
@@ -551,6 +606,7 @@ def caffe_macs(layer, type_, shape, batch):
     ifmap = frame(shape)
     if len(shape) != 4:
         raise ValueError(f'expected an input of 4 dimensions, not {list(shape)}')
+    check_batch(shape[0], batch)
     kernel, stride, sizes = caffe_window(parameters, type_, ifmap[1:])
     groups = parameters.number('group', 1, low=1)
     ofmap = (filters, *sizes)
@@ -681,77 +737,116 @@ def caffe_role(layer, type_, inputs):
     return POOL if type_ == 'Pooling' else OTHER
 
 
-def read_caffe(path, frame_shape):
-    """Return the nodes of a definition in Caffe's text format.
+def caffe_layers(path):
+    """Yield (layer, name, type) of the layers of a definition in Caffe's text format.
 
-    frame_shape: (C, H, W) of the first input instead of what the file says, or None.
-    Raises InputError, with the line, for what is wrong in it.
+    Only those of the network as it is used, with types as Caffe has them today.
+    Raises InputError, with the line, for what is wrong in the file.
     """
     where = os.path.basename(path)
     if os.path.getsize(path) > MAX_PROTOTXT_BYTES:
         raise InputError(f'{quote(path)}: too large; at most {MAX_PROTOTXT_BYTES} bytes are read')
     net = parse_prototxt(read_text(path, quote(path)), where)
-    layers = net.messages('layer') + net.messages('layers')
-    if not layers:
+    new, old = net.messages('layer'), net.messages('layers')
+    if not new + old:
         raise InputError(f'{where}: no "layer" in it; expected a network in Caffe\'s text format')
     inputs = caffe_inputs(net)
-    nodes, shapes, blobs = [], {}, {}  # blobs: {name of a blob: the value that it is by now}
-    batch = None
-    for layer in [inputs] * (inputs is not None) + layers:
+    for index, layer in enumerate([*([inputs] if inputs else []), *new, *old]):
         if not in_test_phase(layer):
             continue
         name, type_ = layer.text('name'), layer.text('type')
         if name is None or type_ is None:
             raise InputError(f'{layer.where}: needs "name" and "type"')
-        if type_.isupper():
+        if type_.isupper() and index >= bool(inputs) + len(new):
             type_ = OLD_TYPES.get(type_, type_.title().replace('_', ''))
-        place = f'{layer.where} ({type_} {quote(name)})'
+        yield layer, name, type_
+
+
+class CaffeNet:
+    """What is known of a network, layer by layer.
+
+    nodes: [Node]; shapes: {value: shape or Unknown}; blobs: {name: the value that it is by now};
+    batch: frames in the first input, once its shape is known; left_out: see left_out_note.
+    """
+
+    def __init__(self, frame_shape):
+        self.frame_shape, self.batch = frame_shape, None
+        self.nodes, self.shapes, self.blobs, self.left_out = [], {}, {}, {}
+
+    def add(self, layer, name, type_):
+        """Add a layer. Raises ValueError if it cannot be."""
         tops, bottoms = layer.texts('top'), layer.texts('bottom')
         for bottom in bottoms:
-            if bottom not in blobs:
-                raise InputError(
-                    f'{place}: bottom {quote(bottom)} is not the top of a layer before'
-                )
-        values = [blobs[bottom] for bottom in bottoms]
-        known = [shapes[value] for value in values]
+            if bottom not in self.blobs:
+                raise ValueError(f'bottom {quote(bottom)} is not the top of a layer before')
+        values = [self.blobs[bottom] for bottom in bottoms]
+        known = [self.shapes[value] for value in values]
         members, role = {}, caffe_role(layer, type_, values)
-        try:
-            if type_ in INPUT_TYPES:
-                found = input_shapes(layer, type_)
-                if frame_shape and batch is None:
-                    found[:1] = [(1, *frame_shape)]
-                found = [*found, *found[-1:] * len(tops)][: len(tops)]
-                if batch is None and found and found[0]:
-                    batch = found[0][0]
-            elif type_ in KIND_OF_TYPE:
-                if len(known) != 1 or len(tops) != 1:
-                    raise ValueError(f'{len(known)} inputs and {len(tops)} outputs; expected one')
-                if isinstance(known[0], Unknown):
-                    raise ValueError(
-                        f'needs the shape of its input, which {quote(known[0].name)} '
-                        f'({known[0].type}) does not tell; give a network that starts after it, '
-                        'or --input C,H,W if it is an input'
-                    )
-                members, shape = caffe_macs(layer, type_, known[0], batch)
-                found, role = [shape], MACS
-            else:
-                if role != OTHER and not tops:
-                    raise ValueError('no top; expected one')
-                found = caffe_shapes(layer, type_, known, len(tops), batch)
-            for shape in filter(None, found or ()):
-                check_sizes('sizes', shape)
-        except ValueError as error:
-            raise InputError(f'{place}: {error}') from None
+        if type_ in KIND_OF_TYPE:
+            members, shape = self.macs(layer, type_, known, len(tops))
+            found, role = [shape], MACS
+        elif type_ in INPUT_TYPES or not bottoms:
+            found = self.input(layer, type_, len(tops))
+        else:
+            if role != OTHER and not tops:
+                raise ValueError('no top; expected one')
+            found = caffe_shapes(layer, type_, known, len(tops), self.batch)
+            if type_ in CAFFE_UNMODELLED_TYPES or any(p in layer for p in MACS_PARAMETERS):
+                self.left_out[type_] = []
         if not found:
             blame = next((shape for shape in known if isinstance(shape, Unknown)), None)
             found = [blame or Unknown(name, type_)] * len(tops)
-        outputs = list(range(len(shapes), len(shapes) + len(tops)))
-        shapes.update(zip(outputs, found))
+        for shape in found:
+            if not isinstance(shape, Unknown):
+                check_sizes('sizes', shape)
+        outputs = list(range(len(self.shapes), len(self.shapes) + len(tops)))
+        self.shapes.update(zip(outputs, found))
         # A Split's outputs are its input under other names: what reads them, reads that.
-        blobs.update(zip(tops, values * len(tops) if type_ == 'Split' else outputs))
-        nodes.append(Node(name, type_, role, [] if type_ == 'Split' else values, outputs, members))
-    fuse(nodes, shapes, results=())  # what Caffe puts out is what nothing reads
-    return nodes
+        split = type_ == 'Split'
+        self.blobs.update(zip(tops, values * len(tops) if split else outputs))
+        self.nodes.append(Node(name, type_, role, [] if split else values, outputs, members))
+
+    def input(self, layer, type_, count):
+        """Return the shapes of the `count` tops of a layer that reads nothing."""
+        found = input_shapes(layer, type_)
+        if self.batch is None and count:
+            if self.frame_shape:
+                batch = found[0][:1] if found else (1,)
+                rest = found or [Unknown(layer.text('name'), type_)]
+                found = [(*batch, *self.frame_shape), *rest[1:], rest[-1]]
+            if found:
+                self.batch = found[0][0] if found[0] else None
+        return [*found, *found[-1:] * count][:count]
+
+    def macs(self, layer, type_, known, count):
+        """Return (members, shape of the output) of a layer with MACs."""
+        if len(known) != 1 or count != 1:
+            raise ValueError(f'{len(known)} inputs and {count} outputs; expected one')
+        if isinstance(known[0], Unknown):
+            raise ValueError(
+                f'needs the shape of its input, which {quote(known[0].name)} '
+                f'({known[0].type}) does not tell; give a network that starts after it, '
+                'or --input C,H,W if it is an input'
+            )
+        return caffe_macs(layer, type_, known[0], self.batch)
+
+
+def read_caffe(path, frame_shape, notes):
+    """Return the nodes of a definition in Caffe's text format.
+
+    frame_shape: (C, H, W) of the first input instead of what the file says, or None.
+    notes: a list, to which a line is added that says what was left out, if anything was.
+    Raises InputError, with the line, for what is wrong in it.
+    """
+    net = CaffeNet(frame_shape)
+    for layer, name, type_ in caffe_layers(path):
+        try:
+            net.add(layer, name, type_)
+        except ValueError as error:
+            raise InputError(f'{layer.where} ({type_} {quote(name)}): {error}') from None
+    notes += left_out_note(os.path.basename(path), net.left_out)
+    fuse(net.nodes, net.shapes, results=())  # what Caffe puts out is what nothing reads
+    return net.nodes
 
 
 # === ONNX ===
@@ -766,7 +861,8 @@ ATTRIBUTE_NAME, ATTRIBUTE_I, ATTRIBUTE_S, ATTRIBUTE_T, ATTRIBUTE_INTS = 1, 3, 4,
 TENSOR_DIMS, TENSOR_NAME = 1, 8
 SPARSE_TENSOR_VALUES, SPARSE_TENSOR_DIMS = 1, 3
 FUNCTION_NAME = 1
-VALUE_NAME, VALUE_TYPE, TYPE_TENSOR, TENSOR_TYPE_SHAPE, SHAPE_DIM, DIM_VALUE = 1, 2, 1, 2, 1, 1
+VALUE_NAME, VALUE_TYPE, TYPE_TENSOR, TENSOR_TYPE_SHAPE, SHAPE_DIM = 1, 2, 1, 2, 1
+DIM_VALUE, DIM_PARAM = 1, 2
 
 # More limits that no model comes near.
 MAX_FIELDS = 5_000_000
@@ -918,7 +1014,7 @@ def onnx_sparse_tensor(wire, value):
 
 
 def onnx_value(wire, value):
-    """Return (name, dims) of a ValueInfoProto; None for a symbolic dim, or for no shape at all."""
+    """Return (name, dims) of a ValueInfoProto: dims as onnx_dims has them, or None for no shape."""
     name, dims = '', None
     for field, content in wire.message(value):
         if field == VALUE_NAME:
@@ -933,13 +1029,15 @@ def onnx_value(wire, value):
 
 
 def onnx_dims(wire, value):
-    """Yield the dims of a TensorShapeProto; None for a symbolic one."""
+    """Yield the dims of a TensorShapeProto; a symbolic one is a string, or None without a name."""
     for field, dim in wire.message(value):
         if field == SHAPE_DIM:
             size = None
             for number, content in wire.message(dim):
                 if number == DIM_VALUE:
                     (size,) = wire.integers(content)[:1] or (None,)
+                elif number == DIM_PARAM:
+                    size = wire.string(content) or None
             yield size
 
 
@@ -1025,22 +1123,21 @@ class Graph:
         return weights.intersection(self.inputs[1:])
 
     def shape(self, value, rank=None):
-        """Return the shape of a value, of which only the first dimension may be None.
+        """Return the shape of a value, of which only the first dimension may be no number.
 
         rank: how many dimensions it must have. Raises ValueError if it is not all known.
         """
         dims = self.shapes.get(value)
-        first_known = 0 if value in self.weights else 1
-        if dims is None or any(dim is None for dim in dims[first_known:]):
+        sizes = () if dims is None else dims[0 if value in self.weights else 1 :]
+        if dims is None or not all(isinstance(size, int) for size in sizes):
             what = (
-                'is not in the file' if dims is None else f'is symbolic in the file, {list(dims)}'
+                'not in the file' if dims is None else f'symbolic in the file, {quote(list(dims))}'
             )
+            remedy = 'fix the input size and run: INFER'
             if value in self.inputs:
-                raise ValueError(f'the shape of {quote(value)} {what}; give it with --input C,H,W')
-            raise ValueError(
-                f'the shape of {quote(value)} {what}; fix the input size and run: INFER'
-            )
-        if any(dim < 1 for dim in dims[first_known:]):
+                remedy = 'give it with --input C,H,W'
+            raise ValueError(f'the shape of {quote(value)} is {what}; {remedy}')
+        if any(isinstance(size, int) and size < 1 for size in dims):
             raise ValueError(f'the shape of {quote(value)} is {list(dims)}; expected 1 or more')
         if len(dims) > MAX_RANK:
             raise ValueError(
@@ -1059,7 +1156,7 @@ def onnx_ints(node, name, default, low):
     return list(numbers)
 
 
-def onnx_conv(node, graph):
+def onnx_conv(node, graph, batch):
     """Return (members, shape of the output) of a Conv or ConvTranspose node."""
     if len(node.inputs) < 2:
         raise ValueError(f'{len(node.inputs)} inputs; expected data and weights')
@@ -1068,10 +1165,12 @@ def onnx_conv(node, graph):
     weights = graph.shape(node.inputs[1], rank=len(shape))
     ifmap = frame(shape)
     image = len(shape) - 2  # dimensions; a 1-D image has height 1
-    if image < 1 or weights[0] is None:
+    if image < 1 or not isinstance(weights[0], int):
         raise ValueError(
             f'data {list(shape)} and weights {list(weights)}; expected 3 or 4 dimensions'
         )
+
+    check_batch(shape[0], batch)
 
     def spatial(numbers, fill):
         return (*(fill,) * (2 - len(numbers)), *numbers)
@@ -1180,7 +1279,8 @@ def read_onnx(path, frame_shape, notes):
     with data:
         graph = Graph(Wire(data, where))
     if frame_shape and graph.inputs:
-        graph.shapes[graph.inputs[0]] = (1, *frame_shape)
+        batch = (graph.shapes.get(graph.inputs[0]) or (1,))[:1]
+        graph.shapes[graph.inputs[0]] = (*batch, *frame_shape)
     first = graph.shapes.get(graph.inputs[0]) if graph.inputs else None
     batch = first[0] if first else None
     made = {'', *graph.inputs, *graph.weights}
@@ -1212,12 +1312,14 @@ def read_onnx(path, frame_shape, notes):
             if not node.outputs and (role != OTHER or type_ in (*CONV_TYPES, *MATRIX_TYPES)):
                 raise ValueError('no outputs; expected one')
             if inputs and type_ in CONV_TYPES:
-                members, shape = onnx_conv(node, graph)
+                members, shape = onnx_conv(node, graph, batch)
                 declared = graph.shapes.get(node.outputs[0]) or shape
                 if len(declared) != len(shape) or any(
-                    said not in (None, dim) for said, dim in zip(declared[1:], shape[1:])
+                    isinstance(said, int) and said != dim
+                    for said, dim in zip(declared[1:], shape[1:])
                 ):
-                    raise ValueError(f'the file says {list(declared)}, but it makes {list(shape)}')
+                    said = quote(list(declared))
+                    raise ValueError(f'the file says {said}, but it makes {quote(list(shape))}')
                 graph.shapes[node.outputs[0]] = shape
                 type_ = CONV_TYPES[type_]
             elif inputs and type_ in MATRIX_TYPES:
@@ -1234,14 +1336,7 @@ def read_onnx(path, frame_shape, notes):
         nodes.append(
             Node(node.name, type_, MACS if members else role, inputs, node.outputs, members)
         )
-    if left_out:
-        parts = [
-            f'{len(macs)} {type_} of two feature maps ({sum(macs):,} MACs a frame)'
-            if macs
-            else f'whatever is in {type_}'
-            for type_, macs in left_out.items()
-        ]
-        notes.append(f'{where}: left out, as FODLAM does not model it: {"; ".join(parts)}')
+    notes += left_out_note(where, left_out)
     fuse(nodes, graph.shapes, results=set(graph.outputs))
     return nodes
 
@@ -1317,7 +1412,7 @@ def run(argv, notes):
     if extension in ('.prototxt', '.onnx'):
         check_file(options.model)
     if extension == '.prototxt':
-        nodes = read_caffe(options.model, frame_shape)
+        nodes = read_caffe(options.model, frame_shape, notes)
     elif extension == '.onnx':
         nodes = read_onnx(options.model, frame_shape, notes)
     else:

@@ -34,13 +34,17 @@ def tensor(name, dims, raw=b'', packed=False, external=False):
 
 
 def value(name, dims=None):
-    """Return a ValueInfoProto; a string among the dims is a symbolic one, None for dims no shape."""
+    """Return a ValueInfoProto; a string among the dims is a symbolic one, None one without a name.
+
+    None for dims is no shape.
+    """
     shape = b''
     if dims is not None:
         shape = field(
             2,
             b''.join(
-                field(1, field(2, dim) if isinstance(dim, str) else field(1, dim)) for dim in dims
+                field(1, b'' if dim is None else field(2 if isinstance(dim, str) else 1, dim))
+                for dim in dims
             ),
         )
     return field(1, name) + field(2, field(1, field(1, FLOAT) + shape))

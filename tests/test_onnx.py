@@ -107,6 +107,25 @@ class Conv(unittest.TestCase):
         for shape in (IMAGE, value('x', ['N', 'C', 'H', 'W']), value('x')):
             self.assertEqual(conv(shape=shape, argv=['--input', '3,12,14'])['ifmap'], [3, 12, 14])
 
+    def test_input_option_keeps_the_batch(self):
+        nodes = [
+            node('Conv', 'x w', 'y', 'c'),
+            node('Flatten', 'y', 'z'),
+            node('Gemm', 'z v', 'o', 'f'),
+        ]
+        weights, values = [KERNEL, tensor('v', [5, 7])], [value('z', [4, 5])]
+        argv = ['--input', '3,12,14']
+        net = entries(nodes, [value('x', [4, 3, 32, 24])], weights, values, argv=argv)
+        self.assertEqual(net['f']['macs'], 35)
+
+    def test_frames_in_the_batch(self):
+        for first, batch in ((8, 1), (1, 4), (8, 'N'), ('unk__0', 'N')):
+            nodes = [node('Conv', 'x w', 'y', 'c')]
+            shapes = [value('image', [batch, 8, 3, 9, 9]), value('x', [first, 3, 9, 9])]
+            result = extract('m.onnx', model(nodes, shapes, [KERNEL]))
+            self.assertEqual(result.status, 1, first)
+            self.assertIn(f'the first dimension is {first} where the batch', result.err)
+
     def test_shapes_are_carried_from_one_node_to_the_next_by_value_info(self):
         nodes = [
             node('Conv', 'x w', 'y', 'a'),
@@ -130,7 +149,7 @@ class Matrix(unittest.TestCase):
         for type_, inputs, x, w, attributes in (
             ('Gemm', 'x w b', ['N', 50], [50, 10], {}),
             ('Gemm', 'x w', [4, 50], [10, 50], {'transB': 1}),
-            ('Gemm', 'x w', [50, 4], [10, 50], {'transA': 1, 'transB': 1}),
+            ('Gemm', 'x w', [50, 1], [10, 50], {'transA': 1, 'transB': 1}),
             ('MatMul', 'x w', ['N', 50], [50, 10], {}),
             ('MatMul', 'x w', ['N', 1, 50], [1, 50, 10], {}),
             ('MatMul', 'w x', [50, 1], [10, 50], {}),
@@ -139,7 +158,7 @@ class Matrix(unittest.TestCase):
                 shapes = [value('x', x)]
                 net = entries(
                     [node(type_, inputs, 'y', 'f', **attributes)],
-                    [value('image', [x[1] if attributes.get('transA') else x[0], 3]), *shapes],
+                    [value('image', [{50: 1}.get(x[0], x[0]), 3]), *shapes],
                     [tensor('w', w), tensor('b', [10])],
                 )
                 self.assertEqual(
@@ -160,6 +179,23 @@ class Matrix(unittest.TestCase):
         for x, batch in ((['N', 197, 50], 'N'), ([2, 197, 50], 2), ([197 * 2, 50], 2)):
             entry = self.fc('MatMul', 'x w', x, [50, 10], batch=batch)
             self.assertEqual((entry['macs'], entry['ifmap']), (197 * 500, [50, 197, 1]))
+
+    def test_rows_that_may_hold_a_batch(self):
+        """[N, 197, 50] as [-1, 50] has an unknown number of rows, or one that holds N times 197."""
+        for x, batch in (
+            (['unk__0', 50], 'N'),
+            ([197, 50], 'N'),
+            ([197, 50], 2),
+            ([None, 50], None),
+            ([None, 50], 'N'),
+        ):
+            shapes = [value('image', [batch, 3]), value('x', x)]
+            content = model([node('Gemm', 'x w', 'y', 'f')], shapes, [tensor('w', [50, 10])])
+            result = extract('m.onnx', content)
+            self.assertEqual(result.status, 1, x)
+            self.assertIn('fix the batch size', result.err)
+        entry = self.fc('MatMul', 'x w', [197, 2, 50], [50, 10], batch=2)
+        self.assertEqual(entry['macs'], 197 * 500)
 
     def test_weights_that_are_not_in_the_file(self):
         nodes = [node('Gemm', 'x w', 'y', 'f')]
@@ -400,7 +436,7 @@ class Mistakes(unittest.TestCase):
     def test_a_declared_shape_that_is_not_what_the_node_makes(self):
         nodes = [node('Conv', 'x w', 'y', 'c')]
         content = model(nodes, [IMAGE], [KERNEL], [value('y', [1, 8, 32, 24])])
-        self.check(content, 'the file says [1, 8, 32, 24]', 'makes [None, 8, 30, 22]')
+        self.check(content, 'the file says [1, 8, 32, 24]', "makes ['N', 8, 30, 22]")
 
     def test_file_that_is_not_there(self):
         result = extract('m.onnx', self.GOOD, '--input', '1')
