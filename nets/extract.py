@@ -29,10 +29,12 @@ Sources:
   ONNX   onnx.proto and Operators.md, github.com/onnx/onnx
 """
 
+import itertools
 import math
 import mmap
 import os
 import re
+import shlex
 import stat
 import sys
 from collections import namedtuple
@@ -72,6 +74,8 @@ MAX_SIZE = 2**63 - 1
 # Limits that no model comes near, so that a file made to do harm ends in an error soon.
 MAX_RANK = 16
 MAX_STRING_BYTES = 65536
+
+MAX_PARTS = 30  # how many types the note on what was left out has at most
 
 
 def check_sizes(what, sizes):
@@ -177,6 +181,11 @@ def batch_error(first, batch):
     )
 
 
+def excerpt(text):
+    """Return text from a file, on one line and cut to a length fit for a message."""
+    return quote(text)[1:-1]
+
+
 def left_out_note(where, left_out):
     """Return the lines, one or none, that say what FODLAM does not model.
 
@@ -185,12 +194,14 @@ def left_out_note(where, left_out):
     """
     parts = []
     for type_, macs in left_out.items():
+        type_ = excerpt(type_)
         part = f'{len(macs)} {type_} of two feature maps' if macs else f'whatever is in {type_}'
         if macs and None not in macs:
             part += f' ({sum(macs):,} MACs a frame)'
         parts.append(part)
     if not parts:
         return []
+    parts[MAX_PARTS:] = ['and more'] * (len(parts) > MAX_PARTS)
     return [f'{where}: left out, as FODLAM does not model it: {"; ".join(parts)}']
 
 
@@ -843,7 +854,7 @@ def read_caffe(path, frame_shape, notes):
         try:
             net.add(layer, name, type_)
         except ValueError as error:
-            raise InputError(f'{layer.where} ({type_} {quote(name)}): {error}') from None
+            raise InputError(f'{layer.where} ({excerpt(type_)} {quote(name)}): {error}') from None
     notes += left_out_note(os.path.basename(path), net.left_out)
     fuse(net.nodes, net.shapes, results=())  # what Caffe puts out is what nothing reads
     return net.nodes
@@ -856,8 +867,9 @@ def read_caffe(path, frame_shape, notes):
 MODEL_GRAPH, MODEL_FUNCTIONS = 7, 25
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_VALUE_INFO = 1, 5, 11, 12, 13
 GRAPH_SPARSE_INITIALIZER = 15
-NODE_INPUT, NODE_OUTPUT, NODE_NAME, NODE_OP_TYPE, NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+NODE_INPUT, NODE_OUTPUT, NODE_NAME, NODE_OP_TYPE, NODE_ATTRIBUTE, NODE_DOMAIN = 1, 2, 3, 4, 5, 7
 ATTRIBUTE_NAME, ATTRIBUTE_I, ATTRIBUTE_S, ATTRIBUTE_T, ATTRIBUTE_INTS = 1, 3, 4, 5, 8
+ATTRIBUTE_GRAPHS = (6, 11)  # one, and several
 TENSOR_DIMS, TENSOR_NAME = 1, 8
 SPARSE_TENSOR_VALUES, SPARSE_TENSOR_DIMS = 1, 3
 FUNCTION_NAME = 1
@@ -866,6 +878,7 @@ DIM_VALUE, DIM_PARAM = 1, 2
 
 # More limits that no model comes near.
 MAX_FIELDS = 5_000_000
+MAX_NODES = 100_000
 MAX_INTS = 16  # the most that an attribute of a 3-D convolution has is 6
 
 LARGE_BYTES = 2**20  # see Wire.forget
@@ -881,18 +894,26 @@ SCALE_TYPES = ('Add', 'Div', 'Mul', 'Sub')  # with one operand that is a constan
 ONNX_SUM_TYPES = ('Add', 'Sum')
 ONNX_POOL_TYPES = ('AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'LpPool', 'MaxPool')
 
-# What takes MACs, or may have nodes inside that do, and is not modelled.
+# What takes MACs, or may have nodes inside that do, and is not modelled; so may all operators that
+# are not ONNX's own.
 UNMODELLED_TYPES = (
-    'Attention ConvInteger DeformConv Einsum FusedConv FusedGemm FusedMatMul GRU If LSTM Loop '
-    'MatMulInteger MultiHeadAttention QGemm QLinearConv QLinearMatMul RNN Scan'
+    'Attention ConvInteger DeformConv DynamicQuantizeMatMul Einsum FusedConv FusedGemm FusedMatMul '
+    'GRU GroupQueryAttention If LSTM Loop MatMulInteger MatMulNBits MultiHeadAttention QAttention '
+    'QGemm QLinearConv QLinearMatMul RNN Scan'
 ).split()
 
+# Gives an input of a model its size, and infers all other shapes anew: code for `python3 -c`.
 INFER_SHAPES = (
-    "python3 -c \"import onnx; m = onnx.load('{0}'); "
-    "onnx.save(onnx.shape_inference.infer_shapes(m), '{0}')\""
+    'import onnx, sys; f = sys.argv[1]; m = onnx.load(f); '
+    'm.graph.input[{index}].type.CopyFrom(onnx.helper.make_tensor_type_proto('
+    'm.graph.input[{index}].type.tensor_type.elem_type, {dims})); '
+    'del m.graph.value_info[:]; '
+    '[v.type.tensor_type.ClearField("shape") for v in m.graph.output]; '
+    'onnx.save(onnx.shape_inference.infer_shapes(m, data_prop=True), f)'
 )
 
-OnnxNode = namedtuple('OnnxNode', 'name type inputs outputs attributes offset')
+# has_body: whether there are nodes inside, which may read any value.
+OnnxNode = namedtuple('OnnxNode', 'name type inputs outputs attributes has_body offset')
 
 
 class Wire:
@@ -905,6 +926,7 @@ class Wire:
         self.data = data
         self.where = where
         self.fields_left = MAX_FIELDS
+        self.offset = 0  # of the field that was read last
 
     def wrong(self, offset, what):
         """Return the InputError for what is wrong at an offset."""
@@ -928,7 +950,7 @@ class Wire:
             self.fields_left -= 1
             if self.fields_left < 0:
                 raise self.wrong(start, f'more than {MAX_FIELDS} fields')
-            offset = start
+            offset = self.offset = start
             key, start = self.varint(start, end)
             field, wire_type = key >> 3, key & 7
             if wire_type == 0:
@@ -964,7 +986,7 @@ class Wire:
     def span(self, value):
         """Return a field's value, which must be a span of bytes."""
         if isinstance(value, int):
-            raise self.wrong(0, f'the number {value} stands where a message should')
+            raise self.wrong(self.offset, f'the number {value} stands where a message should')
         return value
 
     def string(self, value):
@@ -991,6 +1013,13 @@ class Wire:
         return [number - 2**64 if number >= 2**63 else number for number in numbers]
 
 
+def onnx_shape(wire, dims):
+    """Return dims as a tuple, unless they are too many."""
+    if len(dims) > MAX_RANK:
+        raise wire.wrong(wire.offset, f'a shape of more than {MAX_RANK} dimensions')
+    return tuple(dims)
+
+
 def onnx_tensor(wire, value):
     """Return (name, dims) of a TensorProto, of which nothing else is read."""
     name, dims = '', []
@@ -999,7 +1028,7 @@ def onnx_tensor(wire, value):
             name = wire.string(content)
         elif field == TENSOR_DIMS:
             dims += wire.integers(content)
-    return name, tuple(dims)
+    return name, onnx_shape(wire, dims)
 
 
 def onnx_sparse_tensor(wire, value):
@@ -1010,7 +1039,7 @@ def onnx_sparse_tensor(wire, value):
             name, _ = onnx_tensor(wire, content)
         elif field == SPARSE_TENSOR_DIMS:
             dims += wire.integers(content)
-    return name, tuple(dims)
+    return name, onnx_shape(wire, dims)
 
 
 def onnx_value(wire, value):
@@ -1024,7 +1053,7 @@ def onnx_value(wire, value):
                 if number == TYPE_TENSOR:
                     for number, shape in wire.message(tensor):
                         if number == TENSOR_TYPE_SHAPE:
-                            dims = tuple(onnx_dims(wire, shape))
+                            dims = onnx_shape(wire, list(onnx_dims(wire, shape)))
     return name, dims
 
 
@@ -1041,9 +1070,34 @@ def onnx_dims(wire, value):
             yield size
 
 
+def onnx_attribute(wire, value):
+    """Return (name, value, whether it is a graph) of an AttributeProto.
+
+    auto_pad is a string, value the dims of a tensor, and all else a list of integers, or of none.
+    """
+    name, numbers, text, dims, is_graph = '', [], None, None, False
+    for field, content in wire.message(value):
+        if field == ATTRIBUTE_NAME:
+            name = wire.string(content)
+        elif field in (ATTRIBUTE_I, ATTRIBUTE_INTS) and len(numbers) < MAX_INTS:
+            numbers += wire.integers(content)
+        elif field == ATTRIBUTE_S:
+            text = content
+        elif field == ATTRIBUTE_T:
+            dims = onnx_tensor(wire, content)[1]
+        elif field in ATTRIBUTE_GRAPHS:
+            is_graph = True
+    if name == 'auto_pad':
+        return name, 'NOTSET' if text is None else wire.string(text), is_graph
+    return name, dims if name == 'value' else numbers, is_graph
+
+
 def onnx_node(wire, value):
-    """Return the OnnxNode of a NodeProto; attributes are {name: [integers], string or dims}."""
-    inputs, outputs, name, type_, attributes = [], [], '', '', {}
+    """Return the OnnxNode of a NodeProto, with attributes as {name: value}.
+
+    The type of an operator that is not ONNX's own has its domain before it.
+    """
+    inputs, outputs, name, type_, domain, attributes, has_body = [], [], '', '', '', {}, False
     for field, content in wire.message(value):
         if field == NODE_INPUT:
             inputs.append(wire.string(content))
@@ -1053,27 +1107,27 @@ def onnx_node(wire, value):
             name = wire.string(content)
         elif field == NODE_OP_TYPE:
             type_ = wire.string(content)
+        elif field == NODE_DOMAIN:
+            domain = wire.string(content)
         elif field == NODE_ATTRIBUTE:
-            key, found = '', []
-            for number, part in wire.message(content):
-                if number == ATTRIBUTE_NAME:
-                    key = wire.string(part)
-                elif number in (ATTRIBUTE_I, ATTRIBUTE_INTS) and len(found) < MAX_INTS:
-                    found = [*found, *wire.integers(part)]
-                elif number == ATTRIBUTE_S and key == 'auto_pad':
-                    found = wire.string(part)
-                elif number == ATTRIBUTE_T:
-                    found = onnx_tensor(wire, part)[1]
+            key, found, is_graph = onnx_attribute(wire, content)
             attributes[key] = found
-    name = name or next(filter(None, outputs), '') or f'{type_} at byte {wire.span(value)[0]}'
-    return OnnxNode(name, type_, inputs, outputs, attributes, wire.span(value)[0])
+            has_body = has_body or is_graph
+    offset = wire.span(value)[0]
+    if not type_:
+        raise wire.wrong(offset, 'a node without op_type')
+    if domain not in ('', 'ai.onnx'):
+        type_ = f'{domain}.{type_}'
+    name = name or next(filter(None, outputs), '') or f'{type_} at byte {offset}'
+    return OnnxNode(name, type_, inputs, outputs, attributes, has_body, offset)
 
 
 class Graph:
-    """What a model's graph says: nodes, shapes, and which values depend on the input.
+    """What a model's graph says.
 
     nodes: [OnnxNode]; shapes: {value: dims or None}; weights: names of what is no feature map;
-    inputs and outputs: names, in order; functions: names of those that the model brings along.
+    inputs and outputs: names, in order; functions: names of those that the model brings along;
+    index: of the first input that is no weight, among all that the file calls inputs.
     """
 
     def __init__(self, wire):
@@ -1092,6 +1146,8 @@ class Graph:
         initializers = {}
         for field, value in wire.message(graph):
             if field == GRAPH_NODE:
+                if len(self.nodes) == MAX_NODES:
+                    raise wire.wrong(wire.offset, f'more than {MAX_NODES} nodes')
                 self.nodes.append(onnx_node(wire, value))
             elif field == GRAPH_INITIALIZER:
                 initializers.update([onnx_tensor(wire, value)])
@@ -1110,7 +1166,9 @@ class Graph:
             raise wire.wrong(0, 'no nodes in its graph')
         self.shapes.update(initializers)
         self.weights = set(initializers) | self.stripped_weights(initializers)
-        self.inputs = [name for name in self.inputs if name not in self.weights]
+        all_inputs = self.inputs
+        self.inputs = [name for name in all_inputs if name not in self.weights]
+        self.index = all_inputs.index(self.inputs[0]) if self.inputs else None
 
     def stripped_weights(self, initializers):
         """Return the inputs that stand for weights, in a model that was saved without them."""
@@ -1122,55 +1180,28 @@ class Graph:
                 weights.add(value)
         return weights.intersection(self.inputs[1:])
 
-    def shape(self, value, rank=None):
-        """Return the shape of a value, of which only the first dimension may be no number.
-
-        rank: how many dimensions it must have. Raises ValueError if it is not all known.
-        """
-        dims = self.shapes.get(value)
-        sizes = () if dims is None else dims[0 if value in self.weights else 1 :]
-        if dims is None or not all(isinstance(size, int) for size in sizes):
-            what = (
-                'not in the file' if dims is None else f'symbolic in the file, {quote(list(dims))}'
-            )
-            remedy = 'fix the input size and run: INFER'
-            if value in self.inputs:
-                remedy = 'give it with --input C,H,W'
-            raise ValueError(f'the shape of {quote(value)} is {what}; {remedy}')
-        if any(isinstance(size, int) and size < 1 for size in dims):
-            raise ValueError(f'the shape of {quote(value)} is {list(dims)}; expected 1 or more')
-        if len(dims) > MAX_RANK:
-            raise ValueError(
-                f'{quote(value)} has {len(dims)} dimensions; expected {MAX_RANK} at most'
-            )
-        if rank is not None and len(dims) != rank:
-            raise ValueError(f'{quote(value)} is {list(dims)}; expected {rank} dimensions')
-        return dims
-
 
 def onnx_ints(node, name, default, low):
     """Return an attribute that is a list of as many integers as the default, none below `low`."""
     numbers = node.attributes.get(name) or default
-    if isinstance(numbers, str) or len(numbers) != len(default) or min(numbers) < low:
+    if len(numbers) != len(default) or min(numbers) < low:
         raise ValueError(f'"{name}" is {numbers}; expected {len(default)} integers, {low} or more')
     return list(numbers)
 
 
-def onnx_conv(node, graph, batch):
+def onnx_conv(node, net):
     """Return (members, shape of the output) of a Conv or ConvTranspose node."""
-    if len(node.inputs) < 2:
-        raise ValueError(f'{len(node.inputs)} inputs; expected data and weights')
     type_ = CONV_TYPES[node.type]
-    shape = graph.shape(node.inputs[0])
-    weights = graph.shape(node.inputs[1], rank=len(shape))
+    shape = net.shape(node.inputs[0])
+    weights = net.shape(node.inputs[1], rank=len(shape))
     ifmap = frame(shape)
     image = len(shape) - 2  # dimensions; a 1-D image has height 1
     if image < 1 or not isinstance(weights[0], int):
         raise ValueError(
-            f'data {list(shape)} and weights {list(weights)}; expected 3 or 4 dimensions'
+            f'data {quote(list(shape))} and weights {quote(list(weights))}; '
+            'expected 3 or 4 dimensions'
         )
-
-    check_batch(shape[0], batch)
+    check_batch(shape[0], net.batch)
 
     def spatial(numbers, fill):
         return (*(fill,) * (2 - len(numbers)), *numbers)
@@ -1208,38 +1239,52 @@ def onnx_conv(node, graph, batch):
     )
 
 
-def onnx_matrices(node, graph):
-    """Return the shapes of what a Gemm or MatMul node multiplies, the first a value's."""
-    if len(node.inputs) < 2:
-        raise ValueError(f'{len(node.inputs)} inputs; expected two matrices')
-    shapes = []
-    for value, flag in zip(node.inputs, ('transA', 'transB')):
-        shape = graph.shape(value)
-        if len(shape) < 2:
-            raise ValueError(f'{quote(value)} is {list(shape)}; expected 2 dimensions or more')
-        if node.type == 'Gemm' and node.attributes.get(flag, [0])[:1] not in ([0], []):
-            shape = shape[::-1]
-        shapes.append(shape)
-    left, right = shapes
-    if left[-1] != right[-2]:
-        raise ValueError(f'cannot multiply {list(left)} by {list(right)}')
+def onnx_matrices(node, net):
+    """Return the shapes of the two matrices, or stacks of them, that a node multiplies."""
+    left, right = (
+        net.shape(value, 2 if node.type == 'Gemm' else None) for value in node.inputs[:2]
+    )
+    if node.type == 'Gemm':
+        left, right = (
+            shape[::-1] if node.attributes.get(flag, [])[:1] not in ([], [0]) else shape
+            for shape, flag in ((left, 'transA'), (right, 'transB'))
+        )
+    # A vector is a row if it comes first, and a column if it comes second.
+    left = (1, *left) if len(left) == 1 else left
+    right = (*right, 1) if len(right) == 1 else right
+    if not left or not right or left[-1] != right[-2]:
+        raise ValueError(f'cannot multiply {quote(list(left))} by {quote(list(right))}')
     return left, right
 
 
-def onnx_matrix(node, graph, depends, batch):
-    """Return the members of a Gemm or MatMul node with weights, or just the MACs of one without.
-
-    depends: the values that depend on the network's input, which weights do not.
-    """
-    left, right = onnx_matrices(node, graph)
-    of_input = [value in depends for value in node.inputs[:2]]
-    if all(of_input):
-        leading = max(left[:-2], right[:-2], key=len)
-        return positions((*leading, left[-2]), batch) * left[-1] * right[-1]
-    weights, rows = (right, left[:-1]) if of_input[0] else (left[::-1], (*right[:-2], right[-1]))
+def onnx_fc(node, net):
+    """Return the members of a Gemm or MatMul node, or None if it has no matrix of weights."""
+    left, right = onnx_matrices(node, net)
+    if min(len(net.shape(value)) for value in node.inputs[:2]) < 2:
+        return None
+    if node.inputs[0] in net.depends:
+        weights, rows = right, left[:-1]
+    else:
+        weights, rows = (*left[:-2], left[-1], left[-2]), (*right[:-2], right[-1])
     if math.prod(weights[:-2]) != 1:
-        raise ValueError(f'the weights are {list(weights)}; expected a matrix')
-    return fc_members(weights[-2], weights[-1], positions(rows, batch))
+        return None
+    return fc_members(weights[-2], weights[-1], positions(rows, net.batch))
+
+
+def onnx_product(node, net):
+    """Return the MACs per frame of a product without weights, or None if they cannot be told."""
+    try:
+        left, right = onnx_matrices(node, net)
+        stack = []  # dimensions of the result without its matrices, from the last
+        for pair in itertools.zip_longest(left[-3::-1], right[-3::-1], fillvalue=1):
+            stack.append(pair[pair[0] == 1])
+            if pair[1] not in (1, stack[-1]):
+                raise ValueError(f'cannot broadcast {pair}')
+        macs = positions((*stack[::-1], left[-2]), net.batch) * left[-1] * right[-1]
+        check_sizes('MACs', [macs])
+    except ValueError:
+        return None
+    return macs
 
 
 def same_size(shapes, values):
@@ -1260,14 +1305,115 @@ def onnx_role(node, inputs, shapes):
     return POOL if node.type in ONNX_POOL_TYPES else OTHER
 
 
-def read_onnx(path, frame_shape, notes):
-    """Return the nodes of an ONNX model.
+class OnnxNet:
+    """What is known of a model, node by node.
 
-    frame_shape: (C, H, W) of the first input instead of what the file says, or None.
-    notes: a list, to which a line is added that says which MACs were left out, if any were.
-    Raises InputError, with the byte offset, for what is wrong in it.
+    nodes: [Node]; shapes: {value: dims or None}; made: the values that there are by now, of which
+    `depends` depend on the network's input and `weights` do not; batch: the first dimension of the
+    first input; left_out: see left_out_note.
     """
-    where = os.path.basename(path)
+
+    def __init__(self, graph, path, frame_shape):
+        self.graph, self.path = graph, path
+        self.nodes, self.left_out = [], {}
+        self.shapes = dict(graph.shapes)
+        self.weights = set(graph.weights)
+        self.depends = set(graph.inputs)
+        self.made = {'', *graph.inputs, *graph.weights}
+        self.batch = None
+        if graph.inputs:
+            first = graph.inputs[0]
+            if frame_shape:
+                self.shapes[first] = (*(self.shapes.get(first) or (1,))[:1], *frame_shape)
+            self.batch = (self.shapes.get(first) or (None,))[0]
+
+    def shape(self, value, rank=None):
+        """Return the shape of a value, of which only the first dimension may be no number.
+
+        rank: how many dimensions it must have. Raises ValueError if it is not all known.
+        """
+        dims = self.shapes.get(value)
+        if not self.is_known(value):
+            what = f'symbolic in the file, {quote(list(dims))}' if dims else 'not in the file'
+            raise ValueError(f'the shape of {quote(value)} is {what}; {self.remedy(value)}')
+        if any(isinstance(size, int) and size < 1 for size in dims):
+            raise ValueError(f'the shape of {quote(value)} is {list(dims)}; expected 1 or more')
+        if rank is not None and len(dims) != rank:
+            raise ValueError(f'{quote(value)} is {quote(list(dims))}; expected {rank} dimensions')
+        return dims
+
+    def is_known(self, value):
+        """Return whether a value's shape is, all but the batch of a feature map."""
+        dims = self.shapes.get(value)
+        sizes = dims and dims[0 if value in self.weights else 1 :]
+        return dims is not None and all(isinstance(size, int) for size in sizes)
+
+    def remedy(self, value):
+        """Return what the user can do about a shape that is not known."""
+        inputs = self.graph.inputs
+        if inputs and (value == inputs[0] or not self.is_known(inputs[0])):
+            return 'give the size of the first input with --input C,H,W'
+        if not inputs or value in inputs:
+            return 'export the model with inputs of fixed sizes'
+        batch, *image = self.shapes[inputs[0]] or (1,)
+        dims = [batch if isinstance(batch, int) else 1, *image]
+        code = INFER_SHAPES.format(index=self.graph.index, dims=dims)
+        return f'run: python3 -c {shlex.quote(code)} {shlex.quote(self.path)}'
+
+    def add(self, node):
+        """Add an OnnxNode. Raises ValueError if it cannot be."""
+        for value in node.inputs:
+            if value not in self.made:
+                raise ValueError(
+                    f'reads {quote(value)}, which nothing before it makes; '
+                    'expected nodes in their order, without cycles'
+                )
+        for value in filter(None, node.outputs):
+            if value in self.made:
+                raise ValueError(f'{quote(value)} is made twice; expected one node for it')
+        inputs = [value for value in node.inputs if value in self.depends]
+        type_, members, role = node.type, {}, onnx_role(node, inputs, self.shapes)
+        takes_macs = type_ in CONV_TYPES or type_ in MATRIX_TYPES
+        if not node.outputs and (takes_macs or role != OTHER):
+            raise ValueError('no outputs; expected one')
+        if takes_macs and inputs:
+            if len(node.inputs) < 2:
+                raise ValueError(f'{len(node.inputs)} inputs; expected two')
+            type_, members = self.conv(node) if type_ in CONV_TYPES else self.matrix(node)
+        elif type_ == 'Constant' and node.attributes.get('value') is not None:
+            self.shapes.update(dict.fromkeys(node.outputs, node.attributes['value']))
+        elif type_ in UNMODELLED_TYPES or type_ in self.graph.functions or '.' in type_:
+            self.left_out[type_] = []
+        self.made.update(node.outputs)
+        of_input = inputs or node.has_body
+        (self.depends if of_input else self.weights).update(filter(None, node.outputs))
+        role = MACS if members else role
+        self.nodes.append(Node(node.name, type_, role, inputs, node.outputs, members))
+
+    def conv(self, node):
+        """Return (type, members) of a Conv or ConvTranspose node, and note its output's shape."""
+        members, shape = onnx_conv(node, self)
+        declared = self.shapes.get(node.outputs[0]) or shape
+        if len(declared) != len(shape) or any(
+            isinstance(said, int) and said != dim for said, dim in zip(declared[1:], shape[1:])
+        ):
+            said = quote(list(declared))
+            raise ValueError(f'the file says {said}, but it makes {quote(list(shape))}')
+        self.shapes[node.outputs[0]] = shape
+        return CONV_TYPES[node.type], members
+
+    def matrix(self, node):
+        """Return (type, members) of a Gemm or MatMul node, which is left out without weights."""
+        with_weights = not self.depends.issuperset(node.inputs[:2])
+        members = onnx_fc(node, self) if with_weights else None
+        if members is None:
+            self.left_out.setdefault(node.type, []).append(onnx_product(node, self))
+            return node.type, {}
+        return 'InnerProduct', members
+
+
+def read_graph(path):
+    """Return the Graph of an ONNX file. Raises InputError, with the byte offset."""
     try:
         with open(path, 'rb') as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -1277,68 +1423,28 @@ def read_onnx(path, frame_shape, notes):
     except ValueError:
         raise InputError(f'{quote(path)}: empty; expected an ONNX model') from None
     with data:
-        graph = Graph(Wire(data, where))
-    if frame_shape and graph.inputs:
-        batch = (graph.shapes.get(graph.inputs[0]) or (1,))[:1]
-        graph.shapes[graph.inputs[0]] = (*batch, *frame_shape)
-    first = graph.shapes.get(graph.inputs[0]) if graph.inputs else None
-    batch = first[0] if first else None
-    made = {'', *graph.inputs, *graph.weights}
-    depends = set(graph.inputs)
-    nodes, left_out = [], {}
+        return Graph(Wire(data, os.path.basename(path)))
+
+
+def read_onnx(path, frame_shape, notes):
+    """Return the nodes of an ONNX model.
+
+    frame_shape: (C, H, W) of the first input instead of what the file says, or None.
+    notes: a list, to which a line is added that says which MACs were left out, if any were.
+    Raises InputError, with the byte offset, for what is wrong in it.
+    """
+    where = os.path.basename(path)
+    graph = read_graph(path)
+    net = OnnxNet(graph, path, frame_shape)
     for node in graph.nodes:
-        place = f'{where}, byte {node.offset} ({node.type} {quote(node.name)})'
-        for value in node.inputs:
-            if value not in made:
-                raise InputError(
-                    f'{place}: reads {quote(value)}, which nothing before it makes; '
-                    'expected nodes in their order, without cycles'
-                )
-        for value in filter(None, node.outputs):
-            if value in made:
-                raise InputError(f'{place}: {quote(value)} is made twice; expected one node for it')
-        made.update(node.outputs)
-        inputs = [value for value in node.inputs if value in depends]
-        if node.type == 'Constant':
-            dims = node.attributes.get('value')
-            if isinstance(dims, tuple):
-                graph.shapes.update(dict.fromkeys(node.outputs, dims))
-        if not inputs:
-            graph.weights.update(node.outputs)
-        else:
-            depends.update(filter(None, node.outputs))
-        type_, members, role = node.type, {}, onnx_role(node, inputs, graph.shapes)
         try:
-            if not node.outputs and (role != OTHER or type_ in (*CONV_TYPES, *MATRIX_TYPES)):
-                raise ValueError('no outputs; expected one')
-            if inputs and type_ in CONV_TYPES:
-                members, shape = onnx_conv(node, graph, batch)
-                declared = graph.shapes.get(node.outputs[0]) or shape
-                if len(declared) != len(shape) or any(
-                    isinstance(said, int) and said != dim
-                    for said, dim in zip(declared[1:], shape[1:])
-                ):
-                    said = quote(list(declared))
-                    raise ValueError(f'the file says {said}, but it makes {quote(list(shape))}')
-                graph.shapes[node.outputs[0]] = shape
-                type_ = CONV_TYPES[type_]
-            elif inputs and type_ in MATRIX_TYPES:
-                if all(value in depends for value in node.inputs[:2]):
-                    left_out.setdefault(type_, []).append(onnx_matrix(node, graph, depends, batch))
-                else:
-                    members = onnx_matrix(node, graph, depends, batch)
-                    type_ = 'InnerProduct'
-            elif type_ in UNMODELLED_TYPES or type_ in graph.functions:
-                left_out.setdefault(type_, [])
+            net.add(node)
         except ValueError as error:
-            message = str(error).replace('INFER', INFER_SHAPES.format(where))
-            raise InputError(f'{place}: {message}') from None
-        nodes.append(
-            Node(node.name, type_, MACS if members else role, inputs, node.outputs, members)
-        )
-    notes += left_out_note(where, left_out)
-    fuse(nodes, graph.shapes, results=set(graph.outputs))
-    return nodes
+            place = f'{where}, byte {node.offset} ({excerpt(node.type)} {quote(node.name)})'
+            raise InputError(f'{place}: {error}') from None
+    notes += left_out_note(where, net.left_out)
+    fuse(net.nodes, net.shapes, results=set(graph.outputs))
+    return net.nodes
 
 
 # === Command line ===

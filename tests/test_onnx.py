@@ -1,7 +1,9 @@
 """nets/extract.py on ONNX models, built here by a small encoder."""
 
 import json
+import os
 import random
+import shlex
 import unittest
 from unittest import mock
 
@@ -219,6 +221,45 @@ class Matrix(unittest.TestCase):
         self.assertEqual(net['qk'], {'name': 'qk', 'type': 'MatMul'})
         self.assertEqual(len(net), 4)
 
+    def test_products_that_are_no_layer(self):
+        """Constant queries, stacks of weights and vectors: left out, with MACs if they can be told."""
+        for inputs, x, w, macs in (
+            ('w x', ['N', 8, 64, 196], [1, 8, 100, 64], 8 * 100 * 64 * 196),
+            ('w x', ['N', 8, 64, 196], [8, 100, 64], 8 * 100 * 64 * 196),
+            ('x w', ['N', 8, 7, 64], [8, 64, 5], 8 * 7 * 64 * 5),
+            ('x w', ['N', 7, 64], [64], 7 * 64),
+            ('x x', ['N', 3, 7, 7], [1], 3 * 7**3),
+            ('x k', ['N', 1, 7, 7], [1], 5 * 7**3),
+            ('x k', ['N', 'T', 7, 7], [1], None),
+            ('x k', ['N', 2, 7, 7], [1], None),
+            ('x k', ['unk', 5, 7, 7], [1], None),
+        ):
+            with self.subTest(inputs, x=x, w=w):
+                shapes = [value('image', ['N', 3]), value('x', x), value('k', [1, 5, 7, 7])]
+                note = f'({macs:,} MACs a frame)' if macs else '1 MatMul of two feature maps\n'
+                nodes = [node('MatMul', inputs, 'y', 'f')]
+                net = entries(nodes, shapes, [tensor('w', w)], note=note)
+                self.assertEqual(net['f'], {'name': 'f', 'type': 'MatMul'})
+
+    def test_operators_that_are_not_of_onnx(self):
+        own, other = field(7, 'ai.onnx'), field(7, 'com.microsoft')
+        self.assertIn(
+            'macs', entries([node('Conv', 'x w', 'y', 'c') + own], [IMAGE], [KERNEL])['c']
+        )
+        for nodes in (
+            [node('Conv', 'x w', 'y', 'c') + other],
+            [node('Gemm', 'x', 'y', 'c') + other],
+        ):
+            net = entries(nodes, [IMAGE], [KERNEL], note='whatever is in com.microsoft.')
+            self.assertNotIn('macs', net['c'])
+        entries([node('MatMulNBits', 'x', 'y')], [IMAGE], note='whatever is in MatMulNBits')
+
+    def test_bodies_may_read_the_input(self):
+        body = fields(2, ['z']) + field(4, 'If') + field(5, field(1, 'then_branch') + field(6, b''))
+        nodes, values = [body, node('Conv', 'z w', 'y', 'c')], [value('z', ['N', 3, 9, 9])]
+        net = entries(nodes, [IMAGE], [KERNEL], values, note='whatever is in If')
+        self.assertEqual(net['c']['ofmap'], [8, 7, 7])
+
     def test_a_product_of_constants_is_none_of_the_network(self):
         nodes = [node('MatMul', 'a a', 'w', 'k'), node('Relu', 'x', 'y', 'r')]
         net = entries(nodes, [IMAGE], [tensor('a', [3, 3])])
@@ -324,8 +365,11 @@ class Mistakes(unittest.TestCase):
             (b'\x08\xff', 'byte 1: a number runs past the end'),
             (varint(7 << 3 | 2) + varint(2**63), 'byte 0: 9223372036854775808 bytes run past'),
             (field(1, 8), 'byte 0: no graph in it'),
-            (field(7, 5), 'the number 5 stands where a message should'),
+            (field(8, b'') + field(7, 5), 'byte 2: the number 5 stands where a message should'),
             (field(7, b''), 'byte 0: no nodes in its graph'),
+            (field(7, field(1, b'')), 'byte 4: a node without op_type'),
+            (field(7, field(5, fields(1, [1] * 17))), 'a shape of more than 16 dimensions'),
+            (field(7, field(1, field(4, 'Relu')) * 100_001), 'more than 100000 nodes'),
             (field(7, field(1, field(4, b'\xff'))), 'byte 6: a name is not UTF-8'),
             (field(7, field(1, field(4, b'a' * 70_000))), 'a name of 70000 bytes'),
         ):
@@ -340,8 +384,9 @@ class Mistakes(unittest.TestCase):
 
     def test_nodes(self):
         place = "(Conv 'c')"
-        infer = 'onnx.shape_inference.infer_shapes(m)'
+        infer = 'run: python3 -c '
         relu = node('Relu', 'x', 'z')
+        odd = field(1, 'auto_pad') + field(4, 'a') + field(1, 'strides') + field(3, 1)
         for nodes, shape, weights, *parts in (
             ([node('Conv', 'x nope', 'y', 'c')], IMAGE, KERNEL, place, "reads 'nope'"),
             (
@@ -352,7 +397,7 @@ class Mistakes(unittest.TestCase):
                 'cycles',
             ),
             ([node('Relu', 'x', 'x')], IMAGE, KERNEL, "'x' is made twice"),
-            ([node('Conv', 'x', 'y', 'c')], IMAGE, KERNEL, place, '1 inputs; expected data and'),
+            ([node('Conv', 'x', 'y', 'c')], IMAGE, KERNEL, place, '1 inputs; expected two'),
             ([relu, node('Conv', 'z w', 'y', 'c')], IMAGE, KERNEL, place, "'z' is not in", infer),
             ([node('Conv', 'x w', 'y', 'c')], value('x'), KERNEL, place, '--input C,H,W'),
             (
@@ -413,6 +458,13 @@ class Mistakes(unittest.TestCase):
                 KERNEL,
                 'MACs of more than 9223372036854775807',
             ),
+            (
+                [node('Conv', 'x w', 'y', 'c') + field(5, odd), node('Relu', 'y', 'z')],
+                IMAGE,
+                KERNEL,
+                '"strides" is [1]; expected 2 integers',
+            ),
+            ([node('Conv', 'x w', 'y', 'c')], value('x', [-1, 3, 9, 9]), KERNEL, '[-1, 3, 9, 9]'),
             ([node('Conv', 'x w', 'y', 'c', strides=[0, 1])], IMAGE, KERNEL, '"strides" is [0, 1]'),
             ([node('Conv', 'x w', 'y', 'c', pads=[1])], IMAGE, KERNEL, '"pads" is [1]; expected 4'),
             ([node('Conv', 'x w', 'y', 'c', pads=[-1] * 4)], IMAGE, KERNEL, '"pads" is [-1'),
@@ -421,17 +473,33 @@ class Mistakes(unittest.TestCase):
             ([node('Conv', 'x w', 'y', 'c', kernel_shape=[5, 5])], IMAGE, KERNEL, '"kernel_shape"'),
             ([node('Gemm', 'x w', 'y', 'f')], value('x', [1, 4]), tensor('w', [5, 6]), 'multiply'),
             ([node('Gemm', 'x w', 'y', 'f')], value('x', [4]), tensor('w', [5, 6]), '2 dimensions'),
-            ([node('MatMul', 'x w', 'y', 'f')], value('x', [1] * 99), KERNEL, 'has 99 dimensions'),
-            ([node('MatMul', 'x', 'y', 'f')], IMAGE, KERNEL, 'expected two matrices'),
             (
                 [node('MatMul', 'x w', 'y', 'f')],
-                value('x', [1, 7, 4]),
-                tensor('w', [7, 4, 6]),
-                'expected a matrix',
+                value('x', [1] * 99),
+                KERNEL,
+                'more than 16 dimensions',
             ),
+            ([node('MatMul', 'x', 'y', 'f')], IMAGE, KERNEL, '1 inputs; expected two'),
         ):
             with self.subTest(parts):
                 self.check(model(nodes, [shape], [weights]), 'm.onnx, byte ', *parts)
+
+    def test_remedies(self):
+        """--input where the size is not known, and then a line that infers all that follows."""
+        nodes = [node('Relu', 'x', 'z'), node('Conv', 'z w', 'y', 'c')]
+        for shape in (value('x'), value('x', ['N', 'C', 'H', 'W'])):
+            content = model(nodes, [value('w'), shape], [KERNEL])
+            self.check(content, 'give the size of the first input with --input C,H,W')
+            result = extract("it's m.onnx", content, '--input', '3,9,8')
+            line = result.err.strip().partition('run: ')[2]
+            command, flag, code, name = shlex.split(line)
+            self.assertEqual(
+                (command, flag, os.path.basename(name)), ('python3', '-c', "it's m.onnx")
+            )
+            self.assertTrue(os.path.isabs(name))
+            compile(code, 'remedy', 'exec')
+            self.assertIn('m.graph.input[1]', code)
+            self.assertIn('[1, 3, 9, 8]', code)
 
     def test_a_declared_shape_that_is_not_what_the_node_makes(self):
         nodes = [node('Conv', 'x w', 'y', 'c')]
