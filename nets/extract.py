@@ -820,14 +820,15 @@ class CaffeNet:
     def input(self, layer, type_, count):
         """Return the shapes of the `count` tops of a layer that reads nothing."""
         found = input_shapes(layer, type_)
+        if not found or isinstance(found[0], Unknown):
+            first, others = None, [Unknown(layer.text('name'), type_)]
+        else:
+            first, others = found[0], found[1:] or found
         if self.batch is None and count:
             if self.frame_shape:
-                batch = found[0][:1] if found else (1,)
-                rest = found or [Unknown(layer.text('name'), type_)]
-                found = [(*batch, *self.frame_shape), *rest[1:], rest[-1]]
-            if found:
-                self.batch = found[0][0] if found[0] else None
-        return [*found, *found[-1:] * count][:count]
+                first = (*(first or (1,))[:1], *self.frame_shape)
+            self.batch = first[0] if first else None
+        return [others[-1] if first is None else first, *others, *others[-1:] * count][:count]
 
     def macs(self, layer, type_, known, count):
         """Return (members, shape of the output) of a layer with MACs."""
@@ -877,7 +878,7 @@ VALUE_NAME, VALUE_TYPE, TYPE_TENSOR, TENSOR_TYPE_SHAPE, SHAPE_DIM = 1, 2, 1, 2, 
 DIM_VALUE, DIM_PARAM = 1, 2
 
 # More limits that no model comes near.
-MAX_FIELDS = 5_000_000
+MAX_FIELDS = 2_500_000
 MAX_NODES = 100_000
 MAX_INTS = 16  # the most that an attribute of a 3-D convolution has is 6
 

@@ -224,9 +224,11 @@ class Inputs(unittest.TestCase):
 
     def test_input_option(self):
         """For a layer of any type without bottoms; the batch stays as it is."""
-        self.assertEqual(
-            after(layer('x', 'MyData', 'top: "label"'), '--input', '4,20,30'), [4, 20, 30]
-        )
+        for type_ in ('MyData', 'MemoryData', 'Input'):
+            text = layer('x', type_, 'top: "label"')
+            self.assertEqual(after(text, '--input', '4,20,30'), [4, 20, 30])
+            result = extract('n.prototxt', text + layer('c', 'Convolution', convolution(1, 1), 'x'))
+            self.assertIn(f"'x' ({type_}) does not tell", result.err)
         text = 'input: "x" input: "y" input_shape { dim: 8 dim: 3 dim: 9 dim: 9 }'
         text += 'input_shape { dim: 8 dim: 5 }' + layer('f', 'InnerProduct', inner_product(7), 'y')
         self.assertEqual(entries(text, '--input', '4,20,30')['f']['macs'], 35)
