@@ -1281,7 +1281,10 @@ def onnx_product(node, net):
             stack.append(pair[pair[0] == 1])
             if pair[1] not in (1, stack[-1]):
                 raise ValueError(f'cannot broadcast {pair}')
-        macs = positions((*stack[::-1], left[-2]), net.batch) * left[-1] * right[-1]
+        rows = (*stack[::-1], left[-2])
+        if not all(isinstance(size, int) for size in (*rows[1:], left[-1], right[-1])):
+            raise ValueError('the batch is not the first dimension')
+        macs = positions(rows, net.batch) * left[-1] * right[-1]
         check_sizes('MACs', [macs])
     except ValueError:
         return None
@@ -1327,6 +1330,8 @@ class OnnxNet:
             if frame_shape:
                 self.shapes[first] = (*(self.shapes.get(first) or (1,))[:1], *frame_shape)
             self.batch = (self.shapes.get(first) or (None,))[0]
+            if isinstance(self.batch, int) and self.batch < 1:
+                self.batch = None
 
     def shape(self, value, rank=None):
         """Return the shape of a value, of which only the first dimension may be no number.

@@ -189,6 +189,8 @@ class Matrix(unittest.TestCase):
             ([197, 50], 'N'),
             ([197, 50], 2),
             ([None, 50], None),
+            ([4, 50], 0),
+            ([4, 50], -1),
             ([None, 50], 'N'),
         ):
             shapes = [value('image', [batch, 3]), value('x', x)]
@@ -233,6 +235,8 @@ class Matrix(unittest.TestCase):
             ('x k', ['N', 'T', 7, 7], [1], None),
             ('x k', ['N', 2, 7, 7], [1], None),
             ('x k', ['unk', 5, 7, 7], [1], None),
+            ('x x', ['N'], [1], None),
+            ('image x', ['N', 3, 3, 4], [1], None),
         ):
             with self.subTest(inputs, x=x, w=w):
                 shapes = [value('image', ['N', 3]), value('x', x), value('k', [1, 5, 7, 7])]
