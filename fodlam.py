@@ -68,6 +68,26 @@ EIE_COLUMNS = {'latency_s': Column('Actual Time (us)', 1e-6)}
 
 EIE_TABLE = 'EIE Table IV'
 
+# NVDLA primer (nvdla.org): seven configurations, and NVDLA's estimates of their rates of ResNet-50.
+NVDLA_FILE = 'nvdla.csv'
+NVDLA_SOURCE = 'NVDLA primer'
+NVDLA_NETFILE = 'resnet50.json'
+NVDLA_COLUMNS = {
+    'macs': Column('MACs per Cycle', 1),
+    'clock_mhz': Column('Clock (MHz)', 1),
+    'dram_gbps': Column('DRAM Bandwidth (GB/s)', 1),
+    'buffer_kib': Column('Convolution Buffer (KiB)', 1),
+    'power_mw': Column('Average Power at 16 nm (mW)', 1),
+}
+NVDLA_RATE_COLUMNS = {'frames_per_s': Column('ResNet-50 (frame/s)', 1)}
+
+# NVDLA's performance estimator (repository nvdla/hw, perf/): channels and filters go in groups of
+# these sizes, and 3 x 3 kernels with stride 1 by Winograd's algorithm.
+NVDLA_DATAFLOW = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
+# From the same: Winograd's weights take 4 x 4 for 3 x 3; the buffer has 32 filters at the least.
+WINOGRAD_WEIGHTS = 16 / 9
+LEAST_FILTERS = 32
+
 # The networks that both papers measured, with the net files that have their MACs. Batch size and
 # frame rate: Chen et al., JSSC 2017, captions of Tables V and VI, and what they report of the chip.
 Network = namedtuple('Network', 'netfile eyeriss_file eyeriss_table batch_frames frames_per_s')
@@ -87,21 +107,42 @@ CONFIG_KEYS = {
     'netfile': 'or else a net file: a name in nets/, or a path with a separator',
     'layers': 'a list of layer names; left out, every layer that has a cost',
     'process_nm': f'scale all costs to this process node; left out, {EYERISS_PROCESS_NM}',
+    'accelerator': 'not Eyeriss and EIE: nvdla-2048 to nvdla-32, or an object',
 }
+ACCELERATOR_KEYS = {
+    'macs': 'MACs per cycle',
+    'clock_mhz': 'clock rate in MHz',
+    'dram_gbps': 'DRAM bandwidth in 10^9 bytes/s',
+    'power_mw': 'average power; left out, energy is null',
+    'buffer_kib': 'on-chip buffer; left out, nothing is ever read twice',
+    'feature_bytes': 'bytes of a feature; left out, 1',
+    'weight_bytes': 'bytes of a weight; left out, 1',
+    'channel_atom': 'channels are padded to a multiple of this; left out, 1',
+    'kernel_atom': 'filters are padded to a multiple of this; left out, 1',
+    'winograd_gain': 'for 3 x 3 kernels with stride 1; left out, 1',
+    'fc_batch': 'frames that fc weights are read once for; left out, 1',
+}
+ACCELERATOR_DEFAULTS = (None, math.inf, 1, 1, 1, 1, 1, 1)  # of the keys that may be left out
 CONFIG_EXAMPLE = '{"net": "VGG16", "layers": ["CONV1-1", "FC8"]}'
 
 # Far above any real config or net file (nets/ holds 2 kB files); what is larger is a mistake, and
 # reading it to its end might never finish.
 MAX_INPUT_BYTES = 16 * 2**20
 
+# Above the size of any layer, and small enough that no product of sizes is too large for a float.
+MAX_SIZE = 2**32
+
+# The least and the most that a number of an accelerator can be: far beyond any real one.
+ACCELERATOR_LIMITS = (1e-30, 1e30)
+
 # What an error message quotes of a value, and lists of choices.
 MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
 
-# How much of a stream of configs is read at once, and how many networks' costs are kept.
+# How much of a stream of configs is read at once, and how many catalogs are kept.
 READ_BYTES = 2**16
-MAX_PRICES = 256
+MAX_CATALOGS = 256
 
 MODELLED_KEYS = ('published', 'modelled')
 VALIDATE_KEYS = ('quantity', 'unit', *MODELLED_KEYS, 'error_percent', 'source')
@@ -109,9 +150,10 @@ VALIDATE_KEYS = ('quantity', 'unit', *MODELLED_KEYS, 'error_percent', 'source')
 # What a Cost is made of, as reports call it, and its units.
 QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}
 
-FORMATS = ('json', 'csv', 'table')
+FORMATS = ('json', 'csv', 'table', 'svg')
 
 LARGE_PREFIXES, SMALL_PREFIXES = 'kMGTP', 'munpf'
+SCREEN_WIDTH, GAP, LEAST_NAME_WIDTH = 80, '  ', 8
 BAR_CHARACTERS = '█▏▎▍▌▋▊▉'
 
 
@@ -175,8 +217,8 @@ class Cost(namedtuple('Cost', 'energy_j latency_s')):
 
     @classmethod
     def of(cls, power_w, latency_s):
-        """Return the Cost of drawing a power for a time."""
-        return cls(power_w * latency_s, latency_s)
+        """Return the Cost of drawing a power for a time; no energy if the power is None."""
+        return cls(None if power_w is None else power_w * latency_s, latency_s)
 
     @classmethod
     def sum(cls, costs):
@@ -186,13 +228,29 @@ class Cost(namedtuple('Cost', 'energy_j latency_s')):
 
 
 # kind is None for a layer that FODLAM does not cost, such as a ReLU; macs is None just then.
-Layer = namedtuple('Layer', 'name type kind macs')
+# entry: the layer's entry in the net file, with its shapes if the file has any.
+Layer = namedtuple('Layer', 'name type kind macs entry')
+
+# A layer's shapes in the field's symbols (nets/README.md): ifmap C x H x W, ofmap K x P x Q, kernel
+# R x S, stride sy x sx, groups; A x B is what is stored of the ofmap.
+Shape = namedtuple('Shape', 'C H W K P Q R S sy sx groups A B')
+
+Accelerator = namedtuple('Accelerator', ACCELERATOR_KEYS, defaults=ACCELERATOR_DEFAULTS)
+
+# What a layer asks of an accelerator, however fast that is. mac_slots: the MACs that it could do in
+# the cycles that the layer takes; gain: how many it does in the place of one, by Winograd's
+# algorithm; dram_bytes: what goes into DRAM and out of it.
+Demand = namedtuple('Demand', 'name kind macs mac_slots gain dram_bytes')
 
 
-class LayerCost(namedtuple('LayerCost', 'name kind macs source cost low high')):
+_LAYER_COST_FIELDS = 'name kind macs source cost low high detail'
+
+
+class LayerCost(namedtuple('LayerCost', _LAYER_COST_FIELDS, defaults=(None,) * 3)):
     """What a layer costs, and where that comes from.
 
-    source: "published" or "scaled"; cost, and the low and high that it may be: Costs.
+    source: "published", "scaled" or "roofline"; cost, and the low and high that it may be: Costs;
+    detail: what else a report says of the layer, as a dict.
     """
 
     __slots__ = ()
@@ -207,7 +265,8 @@ class LayerCost(namedtuple('LayerCost', 'name kind macs source cost low high')):
         """Return what a report says of the layer, as a dict."""
         costs = (self.cost, self.low, self.high) if ranges else (self.cost,)
         fields = {'name': self.name, 'kind': self.kind, 'macs': self.macs}
-        return {**fields, **quantities(self.cost), 'source': self.source, **quantities(*costs)}
+        fields |= quantities(self.cost)
+        return {**fields, 'source': self.source, **quantities(*costs), **(self.detail or {})}
 
 
 def canonical(name):
@@ -288,10 +347,10 @@ def parse_json(text, where, decode=None):
         raise InputError(f'{where}: an integer has thousands of digits; expected fewer') from None
 
 
-def read_table(filename, columns):
-    """Return {row: {field: number}} of a CSV file in data/, in SI units, in the file's order.
+def read_table(filename, columns, key='Layer'):
+    """Return {row: {field: number}} of a CSV file in data/, scaled, in the file's order.
 
-    columns: {field: Column}, the columns wanted. Every row starts with a layer's name.
+    columns: {field: Column}, the columns wanted; key: the heading of the rows' names.
     Raises InputError, with file, row and column, if the file is damaged.
     """
     where = f'data/{filename}'
@@ -299,15 +358,15 @@ def read_table(filename, columns):
     table = {}
     try:
         headings = next(lines, [])
-        for heading in ['Layer'] + [column.heading for column in columns.values()]:
+        for heading in [key, *(column.heading for column in columns.values())]:
             if headings.count(heading) != 1:
                 raise InputError(f'{where}, row 1: needs a column "{heading}", just one')
         for cells in lines:
             row = dict(zip(headings, cells))
-            name = row.get('Layer')
+            name = row.get(key)
             place = f'{where}, row {lines.line_num} ({quote(name)})'
             if not name or canonical(name) in map(canonical, table):
-                raise InputError(f'{place}, column "Layer": expected a layer name, each just once')
+                raise InputError(f'{place}, column "{key}": expected a name, each just once')
             if len(cells) != len(headings):
                 last = quote(headings[min(len(cells), len(headings)) - 1])
                 raise InputError(
@@ -385,7 +444,33 @@ def parse_layer(entry, where):
         raise InputError(
             f'{where}: "macs" is {member(entry, "macs")}; expected a finite number, 0 or more'
         )
-    return Layer(name, type_, kind, macs)
+    return Layer(name, type_, kind, macs, entry)
+
+
+def parse_shape(layer, where):
+    """Return the Shape of a Layer that has MACs; raise InputError if its entry does not tell."""
+
+    def sizes(key, count, default=None):
+        values = layer.entry.get(key, default)
+        if values is None:
+            raise InputError(f'{where}: no "{key}"; extract the network again with nets/extract.py')
+        values = values if isinstance(values, list) else [values]
+        whole = all(isinstance(v, int) and v is not True and 0 < v <= MAX_SIZE for v in values)
+        if len(values) != count or not whole:
+            what = f'"{key}" is {member(layer.entry, key)}'
+            raise InputError(f'{where}: {what}; expected {count} whole, positive numbers')
+        return values
+
+    (C, H, W), (K, P, Q), (R, S) = sizes('ifmap', 3), sizes('ofmap', 3), sizes('kernel', 2)
+    (sy, sx), (groups,) = sizes('stride', 2, [1, 1]), sizes('groups', 1, 1)
+    _, A, B = sizes('stored', 3, [K, P, Q])
+    if C % groups or K % groups:
+        raise InputError(f'{where}: "groups" is {groups}; expected a divisor of the channels')
+    pixels = H * W if layer.type == 'Deconvolution' else P * Q
+    macs = pixels * C * K // groups * R * S
+    if macs != layer.macs:
+        raise InputError(f'{where}: "macs" is {quote(layer.macs)}; expected {macs} by its shapes')
+    return Shape(C, H, W, K, P, Q, R, S, sy, sx, groups, A, B)
 
 
 def member(entry, key):
@@ -444,8 +529,8 @@ def published_costs(net, per_frame):
         )
     result = []
     for name, cost in costs.items():
-        _, _, kind, macs = layers[canonical(name)]
-        result.append(LayerCost(name, kind, macs, 'published', cost, cost, cost))
+        layer = layers[canonical(name)]
+        result.append(LayerCost(name, layer.kind, layer.macs, 'published', cost, cost, cost))
     return result
 
 
@@ -475,32 +560,117 @@ def scaled_costs(layers, per_mac):
     """
     return [
         LayerCost(name, kind, macs, 'scaled', *(cost * macs for cost in per_mac[kind]))
-        for name, _, kind, macs in layers
+        for name, _, kind, macs, _ in layers
         if kind is not None
     ]
 
 
-# What a config's layers are chosen from. costs: [LayerCost]; sums: their group_sums without and
-# with ranges; by_name: the
-# LayerCosts by their names, as written and canonical; others: {canonical name: Layer} of those that
-# cost nothing.
-Prices = namedtuple('Prices', 'costs sums by_name others')
+def demand(layer, shape, accelerator):
+    """Return the Demand of a Layer, as NVDLA's performance estimator has it (README, "Roofline").
+
+    Every group is a layer of its own. A deconvolution is the convolution over its ifmap, with
+    stride 1, that does the same MACs.
+    """
+    C, H, W, K, P, Q, R, S, sy, sx, groups, A, B = shape
+    if layer.type == 'Deconvolution':
+        P, Q, sy, sx = H, W, 1, 1
+    is_fc = layer.kind == 'fc'
+    batch = accelerator.fc_batch if is_fc else 1
+    gain = accelerator.winograd_gain if (R, S, sy, sx) == (3, 3, 1, 1) else 1
+    feature, weight = accelerator.feature_bytes, accelerator.weight_bytes
+
+    def padded(size, atom):
+        return math.ceil(size / atom) * atom
+
+    # Where channels go in atoms, strides fill them: each of the py x px phases of the ifmap is a
+    # channel of its own, of a convolution with stride 1.
+    py, px = (sy, sx) if accelerator.channel_atom != 1 else (1, 1)
+    channels, filters = padded(C // groups * py * px, accelerator.channel_atom), K // groups
+    h, w, r, s = math.ceil(H / py), math.ceil(W / px), math.ceil(R / py), math.ceil(S / px)
+    ifmap = channels * h * w * feature
+    weights = channels * r * s * filters * weight * (WINOGRAD_WEIGHTS if gain != 1 else 1) / batch
+    ofmap = A * B * padded(filters, accelerator.channel_atom) * feature
+    # What does not fit the buffer beside the least slice of the other is read again for each piece.
+    buffer = accelerator.buffer_kib * 1024
+    ifmap_slice = min(channels * min(R, h) * w * feature, buffer / 2)
+    weight_slice = min(channels * r * s * min(filters, LEAST_FILTERS) * weight, buffer / 2)
+    if is_fc:
+        traffic = ifmap + weights
+    elif ifmap >= weights:
+        traffic = max(1, math.ceil(weights / (buffer - ifmap_slice))) * ifmap + weights
+    else:
+        traffic = max(1, math.ceil(ifmap / (buffer - weight_slice))) * weights + ifmap
+    traffic += ofmap * (2 if layer.entry.get('addend') is True else 1)
+    padded_filters = padded(filters * batch, accelerator.kernel_atom) / batch
+    mac_slots = channels * P * Q * padded_filters * R * S / (py * px) / gain
+    return Demand(layer.name, layer.kind, layer.macs, mac_slots * groups, gain, traffic * groups)
 
 
-def load_prices(net, netfile, per_frame):
-    """Return the Prices of all layers of a network of the papers, or else of a net file."""
-    others = {}
+def roofline_cost(demand, accelerator):
+    """Return the LayerCost of a Demand: the longer of its computing time and its memory time."""
+    peak, bandwidth, power_w = speeds(accelerator)
+    compute_s, memory_s = demand.mac_slots / peak, demand.dram_bytes / bandwidth
+    latency_s = max(compute_s, memory_s)
+    possible_per_s = peak * demand.gain
+    intensity = demand.macs / demand.dram_bytes
+    detail = {
+        'bound': 'compute' if compute_s >= memory_s else 'memory',
+        'utilization': demand.macs / (possible_per_s * latency_s),
+        'dram_bytes': demand.dram_bytes,
+        'operational_intensity': intensity,
+        'attainable_macs_per_s': min(possible_per_s, intensity * bandwidth),
+    }
+    cost = Cost.of(power_w, latency_s)
+    return LayerCost(demand.name, demand.kind, demand.macs, 'roofline', cost, detail=detail)
+
+
+def speeds(accelerator):
+    """Return (peak in MAC/s, DRAM bandwidth in bytes/s, power in W or None) of an Accelerator."""
+    power_w = accelerator.power_mw and accelerator.power_mw * 1e-3
+    return accelerator.macs * accelerator.clock_mhz * 1e6, accelerator.dram_gbps * 1e9, power_w
+
+
+# What a config's layers are chosen from. items: all LayerCosts, or all Demands; sums: group_sums of
+# the LayerCosts, without and with ranges; by_name: the items by their names, as written and
+# canonical; others: {canonical name: Layer} of those that cost nothing.
+Catalog = namedtuple('Catalog', 'items sums by_name others')
+
+
+def make_catalog(items, layers, sums=None):
+    """Return the Catalog of items, and of those of some Layers that are not among them."""
+    by_name = {canonical(item.name): item for item in items}
+    others = {key: layer for key, layer in layers.items() if layer.kind is None}
+    by_name.update((item.name, item) for item in items)
+    return Catalog(items, sums, by_name, others)
+
+
+def load_costs(net, netfile, per_frame):
+    """Return the Catalog of the LayerCosts of a network of the papers, or else of a net file."""
     if net is not None:
-        costs = published_costs(net, per_frame)
+        layers, costs = {}, published_costs(net, per_frame)
     else:
         layers = read_net(netfile)
-        others = {key: layer for key, layer in layers.items() if layer.kind is None}
         published = [cost for net in NETWORKS for cost in published_costs(net, per_frame)]
         costs = scaled_costs(layers.values(), cost_per_mac(published))
-    by_name = {canonical(layer.name): layer for layer in costs}
-    by_name.update((layer.name, layer) for layer in costs)
     sums = {ranges: group_sums(costs, ranges) for ranges in (False, True)}
-    return Prices(costs, sums, by_name, others)
+    return make_catalog(costs, layers, sums)
+
+
+def load_demands(netfile, accelerator):
+    """Return the Catalog of the Demands that a net file's layers make on an Accelerator."""
+    layers = read_net(netfile)
+    demands = []
+    for layer in layers.values():
+        if layer.kind is not None:
+            shape = parse_shape(layer, f'net file {quote(netfile)}, layer {quote(layer.name)}')
+            demands.append(demand(layer, shape, accelerator))
+    return make_catalog(demands, layers)
+
+
+def load_accelerators():
+    """Return {name: Accelerator} of those in data/nvdla.csv."""
+    table = read_table(NVDLA_FILE, NVDLA_COLUMNS, 'Configuration')
+    return {name: Accelerator(**row, **NVDLA_DATAFLOW) for name, row in table.items()}
 
 
 # === Configuration ===
@@ -524,7 +694,7 @@ def check_config(members):
         unknown = next(key for key in members if key not in CONFIG_KEYS)
         raise InputError(f'config: unknown key {quote(unknown)}; {choices(CONFIG_KEYS)}')
     config = Config(**members)
-    net, netfile, layers, process_nm = config
+    net, netfile, layers, process_nm, accelerator = config
     if (net is None) == (netfile is None):
         got = 'neither' if net is None else 'both'
         raise InputError(
@@ -542,44 +712,79 @@ def check_config(members):
         raise InputError(
             f'config "process_nm": {quote(process_nm)}; expected a positive, finite number'
         )
+    if accelerator is not None and process_nm is not None:
+        raise InputError(
+            'config "process_nm": scales the published tables, which an accelerator does not use; '
+            'leave one of them out'
+        )
     return config
 
 
-def select(names, prices):
-    """Return the list of LayerCosts that a config's "layers" names, in its order.
+def find_accelerator(value, load):
+    """Return the Accelerator that a config's "accelerator" is: a name, or a dict of its keys."""
+    where = 'config "accelerator"'
+    if isinstance(value, str):
+        accelerators = load(load_accelerators)
+        if value not in accelerators:
+            raise InputError(f'{where}: unknown name {quote(value)}; {choices(accelerators)}')
+        return accelerators[value]
+    if not isinstance(value, dict):
+        raise InputError(f'{where}: expected a name or an object, not {quote(value)}')
+    least, most = ACCELERATOR_LIMITS
+    for key, number in value.items():
+        if key not in ACCELERATOR_KEYS:
+            raise InputError(f'{where}: unknown key {quote(key)}; {choices(ACCELERATOR_KEYS)}')
+        if not is_number(number) or not least <= number <= most:
+            raise InputError(
+                f'{where}: "{key}" is {quote(number)}; expected a positive, finite number, '
+                f'from {least:g} to {most:g}'
+            )
+    for key in Accelerator._fields[: -len(ACCELERATOR_DEFAULTS)]:
+        if key not in value:
+            raise InputError(f'{where}: no "{key}", {ACCELERATOR_KEYS[key]}; expected a number')
+    return Accelerator(**value)
+
+
+def select(names, catalog):
+    """Return the list of a Catalog's items that a config's "layers" names, in its order.
 
     names: the config's list, in which a layer named twice counts twice; None for every layer.
     Raises InputError if a name is of no layer, or of a layer that has no cost.
     """
     if names is None:
-        return prices.costs
+        return catalog.items
     try:
-        return [prices.by_name[name] for name in names]
+        return [catalog.by_name[name] for name in names]
     except (KeyError, TypeError):  # written in another way, or wrong
-        return [select_one(name, index, prices) for index, name in enumerate(names)]
+        return [select_one(name, index, catalog) for index, name in enumerate(names)]
 
 
-def select_one(name, index, prices):
-    """Return the LayerCost of a name in a config's "layers"; raise InputError if there is none."""
+def select_one(name, index, catalog):
+    """Return the item of a name in a config's "layers"; raise InputError if there is none."""
     where = f'config "layers"[{index}]'
     if not isinstance(name, str):
         raise InputError(f'{where}: expected the name of a layer, not {quote(name)}')
     key = canonical(name)
-    if key not in prices.by_name:
-        valid = choices(layer.name for layer in prices.costs)
-        if key in prices.others:
-            type_ = quote(prices.others[key].type)
+    if key not in catalog.by_name:
+        valid = choices(item.name for item in catalog.items)
+        if key in catalog.others:
+            type_ = quote(catalog.others[key].type)
             raise InputError(
                 f'{where}: {quote(name)} is of type {type_}, which has no cost; {valid}'
             )
         raise InputError(f'{where}: unknown layer {quote(name)}; {valid}')
-    return prices.by_name[key]
+    return catalog.by_name[key]
 
 
 # === Reports ===
 
 
-def estimate(config, per_frame=False, per_layer=False, ranges=False, load=load_prices):
+def load_now(function, *arguments):
+    """Return what a function loads; `estimate_lines` has one in its place that keeps it."""
+    return function(*arguments)
+
+
+def estimate(config, per_frame=False, per_layer=False, ranges=False, load=load_now):
     """Return the report on a configuration: energy (J) and latency (s) of conv, fc and total.
 
     config: a dict with the keys of a JSON config (README, "Configuration"):
@@ -587,7 +792,7 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False, load=load_p
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     per_layer: add 'layers', a list of dicts in the config's order.
     ranges: add 'energy_range' and 'latency_range', [low, high], wherever there is a cost.
-    load: what gives the Prices; other than by default, it may keep them.
+    load: a function that calls another, and may keep what that returned.
     Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}.
     Raises InputError if anything in the config, or in a file that it names, is wrong.
     """
@@ -604,21 +809,47 @@ def evaluate(config, per_frame, ranges, load):
     Everything is as for `estimate`, and as `group_sums` has it.
     """
     config = check_config(config)
-    prices = load(config.net, config.netfile, per_frame)
-    chosen = select(config.layers, prices)
     try:
-        sums = prices.sums[ranges] if chosen is prices.costs else group_sums(chosen, ranges)
-        if config.process_nm is not None:
-            scale = dennard(EYERISS_PROCESS_NM, config.process_nm)
-            chosen = (layer.at(scale) for layer in chosen)
-            sums = {group: [cost.at(scale) for cost in costs] for group, costs in sums.items()}
-        if not max(sums['total'][-1]) < math.inf:  # the most that it may be
+        if config.accelerator is not None:
+            chosen, sums = evaluate_roofline(config, per_frame, ranges, load)
+        else:
+            catalog = load(load_costs, config.net, config.netfile, per_frame)
+            chosen = select(config.layers, catalog)
+            sums = catalog.sums[ranges] if chosen is catalog.items else group_sums(chosen, ranges)
+            if config.process_nm is not None:
+                scale = dennard(EYERISS_PROCESS_NM, config.process_nm)
+                chosen = (layer.at(scale) for layer in chosen)
+                sums = {group: [cost.at(scale) for cost in costs] for group, costs in sums.items()}
+        if not max(number or 0 for number in sums['total'][-1]) < math.inf:  # the most it may be
             raise OverflowError
-    except OverflowError:
+    except (OverflowError, ZeroDivisionError):
         raise InputError(
-            'config: the result is too large for a number; expected fewer MACs or a smaller process'
+            'config: the result is too large or too small for a number; '
+            'expected sizes and speeds that something real could have'
         ) from None
     return chosen, sums
+
+
+def evaluate_roofline(config, per_frame, ranges, load):
+    """Return the same for a Config with an accelerator, by its roofline."""
+    if per_frame or ranges:
+        flag = '--per-frame' if per_frame else '--range'
+        raise InputError(
+            f'config "accelerator": {flag} is for the published tables, which an accelerator does '
+            'not use; leave one of them out'
+        )
+    accelerator = find_accelerator(config.accelerator, load)
+    netfile = config.netfile if config.net is None else NETWORKS[config.net].netfile
+    # A layer's demand is the same however fast the accelerator is, so that sweeps find it again.
+    dataflow = accelerator._replace(macs=None, clock_mhz=None, dram_gbps=None, power_mw=None)
+    chosen = select(config.layers, load(load_demands, netfile, dataflow))
+    peak, bandwidth, power_w = speeds(accelerator)
+    times = {kind: [] for kind in KINDS}
+    for _, kind, _, mac_slots, _, dram_bytes in chosen:
+        times[kind].append(max(mac_slots / peak, dram_bytes / bandwidth))
+    times['total'] = sum(times.values(), [])
+    sums = {group: [Cost.of(power_w, math.fsum(of))] for group, of in times.items()}
+    return (roofline_cost(demand, accelerator) for demand in chosen), sums
 
 
 def group_sums(layers, ranges):
@@ -697,6 +928,10 @@ def validate(per_frame=False):
         conv = [layer.cost for layer in published_costs(net, True) if layer.kind == 'conv']
         rate, modelled = network.frames_per_s, 1 / Cost.sum(conv).latency_s
         compare(f'{net} conv frame rate', 'frame/s', rate, modelled, network.eyeriss_table)
+    for name, row in read_table(NVDLA_FILE, NVDLA_RATE_COLUMNS, 'Configuration').items():
+        total = estimate({'netfile': NVDLA_NETFILE, 'accelerator': name})['total']
+        title = f'ResNet-50 on {name}'
+        compare(title, 'frame/s', row['frames_per_s'], 1 / total['latency'], NVDLA_SOURCE)
     return rows
 
 
@@ -762,10 +997,7 @@ def engineering(value, unit, *limits):
     """
     if value is None:
         return '-'
-    # The exponent after rounding, so that 999.99 m is 1.000 and not 1000 m.
-    exponent = int(f'{value:.3e}'.partition('e')[2]) // 3 if value and '/' not in unit else 0
-    exponent = max(-len(SMALL_PREFIXES), min(exponent, len(LARGE_PREFIXES)))
-    prefix = (' ' + LARGE_PREFIXES + SMALL_PREFIXES[::-1])[exponent].strip()
+    exponent, prefix = prefix_of(value) if '/' not in unit else (0, '')
     shown = f'{value / 1000**exponent:#.4g}' if value else '0'
     text = f'{shown.rstrip(".")} {prefix}{unit}'
     if limits and limits[0] != limits[1]:
@@ -773,6 +1005,14 @@ def engineering(value, unit, *limits):
         low, high = (f'{end:.2g}' if end < 99.5 else f'{end:.0f}' for end in ends)
         text += f' ({low}..{high})'
     return text.rstrip()
+
+
+def prefix_of(value):
+    """Return (exponent of 1000, prefix) of a number: (-1, "m") of 0.0762."""
+    # The exponent after rounding, so that 999.99 m is 1.000 and not 1000 m.
+    exponent = int(f'{value:.3e}'.partition('e')[2]) // 3 if value else 0
+    exponent = max(-len(SMALL_PREFIXES), min(exponent, len(LARGE_PREFIXES)))
+    return exponent, (' ' + LARGE_PREFIXES + SMALL_PREFIXES[::-1])[exponent].strip()
 
 
 def bar(share, width, plain):
@@ -787,24 +1027,26 @@ def to_table(headings, rows, sums=0):
     """Return a table for people: columns aligned, the last `sums` rows set apart.
 
     headings: one a column; those of columns to be aligned on the right start with ">".
-    rows: lists of strings, one a column.
+    rows: lists of strings, one a column; the first is cut where the table would not fit the screen.
     """
     right = [heading.startswith('>') for heading in headings]
     lines = [[heading.removeprefix('>') for heading in headings], *rows]
     lines = [[printable(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines)]
+    room = max(SCREEN_WIDTH - sum(widths[1:]) - len(GAP) * len(widths[1:]), LEAST_NAME_WIDTH)
+    widths[0] = min(widths[0], room)
     rule = ['-' * width for width in widths]
     lines[1:1] = [rule]
     if sums:
         lines[-sums:-sums] = [rule]
-    return ''.join(
-        '  '.join(
-            cell.rjust(width) if on_right else cell.ljust(width)
-            for cell, width, on_right in zip(line, widths, right)
-        ).rstrip()
-        + '\n'
-        for line in lines
-    )
+    text = ''
+    for name, *line in lines:
+        cells = zip([shortened(name, room), *line], widths, right)
+        padded = (
+            cell.rjust(width) if on_right else cell.ljust(width) for cell, width, on_right in cells
+        )
+        text += GAP.join(padded).rstrip() + '\n'
+    return text
 
 
 def shortened(name, width):
@@ -814,24 +1056,43 @@ def shortened(name, width):
 
 
 def estimate_table(rows, plain):
-    """Return the table of an `estimate` report: costs, ranges, and shares of the total as bars."""
-    total = rows[-1]
-    ranged = 'energy_range' in total
+    """Return the table of an `estimate` report: costs with ranges, and shares of the total as bars.
+
+    Where layers have a bound, the table says which, and sums up the time by bound.
+    """
+    layers, total = rows[: -len(GROUPS)], rows[-1]
+    by_bound = {}
+    for row in layers:
+        by_bound.setdefault(row.get('bound'), []).append(row)
+    bounds = [
+        {
+            'layer': f'{bound}-bound',
+            'macs': sum(row['macs'] for row in bound_by),
+            'energy': None if total['energy'] is None else math.fsum(r['energy'] for r in bound_by),
+            'latency': math.fsum(row['latency'] for row in bound_by),
+        }
+        for bound, bound_by in sorted(by_bound.items(), key=str)
+        if bound is not None
+    ]
+    ranged, used = 'energy_range' in total, any('utilization' in row for row in layers)
     headings = ['layer', 'kind', *([] if ranged else ['>MACs'])]
-    cells = []
-    for row in rows:
-        kind = row['kind'] if row['source'] != 'sum' else ''
-        cells.append([shortened(row['layer'], 16 if ranged else 20), kind])
-        if not ranged:
-            cells[-1].append(engineering(row['macs'], ''))
-        for quantity, unit in QUANTITY_UNITS.items():
-            limits = row.get(f'{quantity}_range', ())
-            share = row[quantity] / total[quantity] if total[quantity] else 0
-            cells[-1].append(engineering(row[quantity], unit, *limits))
-            cells[-1].append(bar(share, 4 if ranged else 10, plain))
     for quantity in QUANTITY_UNITS:
         headings += [f'{quantity} (range)' if ranged else f'>{quantity}', 'share']
-    return to_table(headings, cells, sums=len(GROUPS))
+    headings += ['bound'] * bool(bounds) + ['>used'] * used
+    bar_width = 4 if ranged or bounds else 10
+    cells = []
+    for row in [*rows, *bounds]:
+        line = [row['layer'], row.get('kind', '') if row.get('source') != 'sum' else '']
+        if not ranged:
+            line.append(engineering(row['macs'], ''))
+        for quantity, unit in QUANTITY_UNITS.items():
+            share = row[quantity] / total[quantity] if total[quantity] else 0
+            line.append(engineering(row[quantity], unit, *row.get(f'{quantity}_range', ())))
+            line.append(bar(share, bar_width, plain))
+        line += [row.get('bound', '')] * bool(bounds)
+        line += [f'{row["utilization"]:.0%}' if 'utilization' in row else ''] * used
+        cells.append(line)
+    return to_table(headings, cells, sums=len(GROUPS) + len(bounds))
 
 
 def diagnose_table(rows, plain):
@@ -855,6 +1116,181 @@ def validate_table(rows, plain):
         for row in rows
     ]
     return to_table(['quantity', '>published', '>modelled', '>error', 'source'], cells)
+
+
+# === Pictures ===
+
+# Light and dark as the viewer has it; conv and what is bound by computing share a colour, fc and
+# what is bound by memory the other.
+SVG_HEAD = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 500" width="800" height="500" role="img">
+<title>{title}</title>
+<style>
+text {{ font: 12px sans-serif; fill: #222 }} .h {{ font-size: 16px; font-weight: bold }}
+.s {{ font-size: 10px }} .e {{ text-anchor: end }} .m {{ text-anchor: middle }}
+.label {{ font-size: 10px; paint-order: stroke; stroke: #fff; stroke-width: 3px }}
+.bg {{ fill: #fff }} .grid {{ stroke: #ddd }} .dash {{ stroke-dasharray: 5 4 }}
+.axis {{ stroke: #222; fill: none; stroke-width: 1.5 }} circle {{ fill-opacity: 0.7; stroke: #fff }}
+.conv, .compute {{ fill: #1f5fbf }} .fc, .memory {{ fill: #d9630a }}
+@media (prefers-color-scheme: dark) {{
+text {{ fill: #eee }} .label, circle {{ stroke: #16191f }} .bg {{ fill: #16191f }}
+.grid {{ stroke: #3a3f48 }} .axis {{ stroke: #eee }}
+.conv, .compute {{ fill: #6ea8ff }} .fc, .memory {{ fill: #ff9d4d }}
+}}
+</style>
+<rect class="bg" width="800" height="500"/>
+<text class="h" x="20" y="28">{title}</text>
+"""
+LEFT, RIGHT, TOP, BOTTOM = 80, 780, 60, 440  # of the plots, in a picture of 800 x 500
+LABEL_WIDTH, LABEL_HEIGHT = 6.2, 12  # of a character, at the most
+
+
+def estimate_svg(report, config):
+    """Return an `estimate` report that has layers as a picture: a roofline, or bars.
+
+    config: what was estimated, as for `estimate`.
+    """
+    # 'VGG16 on Eyeriss and EIE: ...'; html is only imported to draw.
+    from html import escape
+
+    def safe(text):
+        return escape(printable(text))
+
+    accelerator = config.get('accelerator')
+    machine = accelerator if isinstance(accelerator, str) else 'an accelerator'
+    machine = 'Eyeriss and EIE' if accelerator is None else machine
+    total = ', '.join(
+        engineering(report['total'][quantity], unit)
+        for quantity, unit in QUANTITY_UNITS.items()
+        if report['total'][quantity] is not None
+    )
+    network = shortened(config.get('net') or os.path.basename(config['netfile']), 40)
+    parts = [SVG_HEAD.format(title=safe(f'{network} on {machine}: {total}'))]
+    if accelerator is None:
+        parts += svg_bars(report, safe)
+    else:
+        parts += svg_roofline(report, find_accelerator(accelerator, load_now), safe)
+    return ''.join(f'{part}\n' for part in parts).replace('\n\n', '\n') + '</svg>\n'
+
+
+def svg_text(x, y, text, css='', more=''):
+    """Return a text element; the text must be safe."""
+    return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}"{more}>{text}</text>'
+
+
+def svg_line(css, *points):
+    """Return a line through some points."""
+    return f'<polyline class="{css}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
+
+
+def svg_bars(report, safe):
+    """Yield a panel of bars for energy and one for latency, a bar a layer."""
+    layers = report['layers']
+    slot = (RIGHT - LEFT) / max(len(layers), 1)
+    for index, kind in enumerate(KINDS):
+        x, sums = LEFT + 250 * index, report[kind]
+        texts = [engineering(sums[quantity], unit) for quantity, unit in QUANTITY_UNITS.items()]
+        yield f'<rect class="{kind}" x="{x}" y="40" width="10" height="10"/>'
+        yield svg_text(x + 15, 50, f'{kind} layers: {", ".join(texts)}')
+    for panel, (quantity, unit) in enumerate(QUANTITY_UNITS.items()):
+        top, bottom = TOP + 20 + 170 * panel, TOP + 155 + 170 * panel
+        limits = [layer.get(f'{quantity}_range', [layer[quantity]] * 2) for layer in layers]
+        most = max((high for _, high in limits), default=0) or 1
+        exponent, prefix = prefix_of(most)
+        step = 10 ** math.floor(math.log10(most / 2))
+        step *= next(factor for factor in (1, 2, 5, 10) if most / (step * factor) <= 5)
+        yield svg_text(LEFT, top - 8, f'{quantity} ({prefix}{unit})')
+        for tick in range(math.floor(most / step) + 1):
+            y = bottom - (bottom - top) * tick * step / most
+            yield svg_line('grid', (LEFT, y), (RIGHT, y))
+            yield svg_text(LEFT - 6, y + 4, f'{tick * step / 1000**exponent:.6g}', 's e')
+        yield svg_line('axis', (LEFT, top), (LEFT, bottom), (RIGHT, bottom))
+        for index, (layer, (low, high)) in enumerate(zip(layers, limits)):
+            x, height = LEFT + slot * (index + 0.1), (bottom - top) * layer[quantity] / most
+            title = safe(f'{layer["name"]}: {engineering(layer[quantity], unit, low, high)}')
+            yield (
+                f'<rect class="{layer["kind"]}" x="{x:.1f}" y="{bottom - height:.1f}" '
+                f'width="{slot * 0.8:.1f}" height="{height:.1f}"><title>{title}</title></rect>'
+            )
+            if low != high:
+                ends = (bottom - (bottom - top) * limit / most for limit in (low, high))
+                yield svg_line('axis', *((x + slot * 0.4, y) for y in ends))
+    every = math.ceil(LABEL_HEIGHT / slot)
+    for index, layer in enumerate(layers[::every]):
+        x, y = LEFT + slot * (index * every + 0.5) + 4, bottom + 10
+        name = safe(shortened(layer['name'], 22))
+        yield svg_text(x, y, name, 's e', f' transform="rotate(-60 {x:.1f} {y:.1f})"')
+
+
+def svg_roofline(report, accelerator, safe):
+    """Yield an accelerator's roofline on log axes, and a dot for each layer."""
+    layers, total_s = report['layers'], report['total']['latency']
+    peak, bandwidth, _ = speeds(accelerator)
+    roof = peak * accelerator.winograd_gain
+    points = [(x['operational_intensity'], x['macs'] / x['latency']) for x in layers if x['macs']]
+    intensities, rates = zip(*points, (peak / bandwidth, peak), (roof / bandwidth, roof))
+    left, right = math.floor(math.log10(min(intensities))), math.ceil(math.log10(max(intensities)))
+    low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)) + 0.1)
+
+    def place(intensity, rate):
+        across = (math.log10(intensity) - left) / max(right - left, 1)
+        up = (math.log10(rate) - low) / (high - low)
+        return LEFT + (RIGHT - LEFT) * across, BOTTOM - (BOTTOM - TOP) * up
+
+    for decade in range(left, right + 1):
+        x, _ = place(10.0**decade, peak)
+        yield svg_line('grid', (x, TOP), (x, BOTTOM))
+        yield svg_text(x, BOTTOM + 16, f'{10.0**decade:g}', 'm')
+    for decade in range(low, high + 1):
+        _, y = place(1, 10.0**decade)
+        exponent, prefix = prefix_of(10.0**decade)
+        yield svg_line('grid', (LEFT, y), (RIGHT, y))
+        yield svg_text(LEFT - 6, y + 4, f'{10.0**decade / 1000**exponent:g} {prefix}', 'e')
+    yield svg_text(430, BOTTOM + 40, 'operational intensity (MACs per DRAM byte)', 'm')
+    yield svg_text(20, 250, 'MAC/s', 'm', ' transform="rotate(-90 20 250)"')
+    start, end = max(10.0**left, 10.0**low / bandwidth), max(10.0**right, roof / bandwidth)
+    for css, top in (('axis', peak), ('axis dash', roof))[: 1 if roof == peak else 2]:
+        corners = (start, start * bandwidth), (top / bandwidth, top), (end, top)
+        yield svg_line(css, *(place(*corner) for corner in corners))
+    if roof != peak:
+        yield svg_text(RIGHT, place(1, roof)[1] - 5, 'with Winograd', 's e')
+    for index, bound in enumerate(('compute', 'memory')):
+        time_s = math.fsum(layer['latency'] for layer in layers if layer['bound'] == bound)
+        share = time_s / total_s if total_s else 0
+        yield f'<circle class="{bound}" cx="{LEFT + 10 + 250 * index}" cy="46" r="6"/>'
+        label = f'{bound}-bound: {engineering(time_s, "s")}, {share:.0%} of the time'
+        yield svg_text(LEFT + 22 + 250 * index, 50, label)
+    taken, labels = [], []
+    for layer in sorted(layers, key=lambda layer: -layer['latency']):
+        if not layer['macs']:
+            continue
+        share = layer['latency'] / total_s
+        x, y = place(layer['operational_intensity'], layer['macs'] / layer['latency'])
+        radius = 3 + 20 * math.sqrt(share)
+        title = safe(
+            f'{layer["name"]}: {engineering(layer["latency"], "s")}, {share:.1%} of the time, '
+            f'{layer["bound"]}-bound, {layer["utilization"]:.0%} used'
+        )
+        yield (
+            f'<circle class="{layer["bound"]}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}">'
+            f'<title>{title}</title></circle>'
+        )
+        name = shortened(layer['name'], 16)
+        width = LABEL_WIDTH * len(name)
+        for start in (x + radius + 3, x - radius - 3 - width):
+            box = start, y - LABEL_HEIGHT / 2, start + width, y + LABEL_HEIGHT / 2
+            room = box[0] > LEFT and box[2] < RIGHT
+            if room and not any(overlap(box, other) for other in taken):
+                taken.append(box)
+                labels.append(svg_text(start, y + 4, safe(name), 'label'))
+                break
+        taken.append((x - radius, y - radius, x + radius, y + radius))
+    yield from labels
+
+
+def overlap(box, other):
+    """Return whether two boxes (left, top, right, bottom) overlap."""
+    return all(box[i] < other[i + 2] and other[i] < box[i + 2] for i in (0, 1))
 
 
 # === Many configurations ===
@@ -899,7 +1335,7 @@ def estimate_lines(stream, where, progress, per_frame=False, per_layer=False, ra
     A config that is wrong gives {"error": "line 3: ..."}. Raises InputError in the end if any was.
     """
     # Keep what has been read for the next line, but not without limit.
-    load = functools.lru_cache(MAX_PRICES)(load_prices)
+    load = functools.lru_cache(MAX_CATALOGS)(load_now)
     decode = json_decoder('config')
     encode = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
     # Most sweeps want no more than sums, which json takes longer to print than all the rest takes.
@@ -915,6 +1351,7 @@ def estimate_lines(stream, where, progress, per_frame=False, per_layer=False, ra
                 if bare:
                     sums = evaluate(config, per_frame, ranges, load)[1].values()
                     result = bare_line % tuple([number for (cost,) in sums for number in cost])
+                    result = result.replace('None', 'null')
                 else:
                     result = encode(estimate(config, per_frame, per_layer, ranges, load))
             except InputError as error:
@@ -1000,7 +1437,7 @@ examples:
         action='store_true',
         help='count conv layers for one frame, not for the batch that Eyeriss measured',
     )
-    add('--format', choices=list(FORMATS), help='table is for people; default: json')
+    add('--format', choices=list(FORMATS), help='table is for people, svg a picture; default: json')
     add('--lines', action='store_true', help='one config a line in, one JSON result a line out')
     add = parser.add_argument_group('other reports, which take no config').add_argument
     add('--diagnose', action='store_true', help='energy and latency per MAC')
@@ -1023,6 +1460,8 @@ def check_options(options):
         for name in ('per_layer', 'range', 'lines'):
             if getattr(options, name):
                 refuse(f'--{name.replace("_", "-")} is for a config, not for --{reports[0]}')
+        if options.format == 'svg':
+            refuse(f'--format svg is for a config, not for --{reports[0]}')
     if options.lines and options.format != 'json':
         refuse(f'--lines prints JSON, but got --format {options.format}')
 
@@ -1100,6 +1539,8 @@ def run(argv, stdin, stdout, stderr):
         yield to_json(report)
     elif options.format == 'csv':
         yield to_csv(rows(report))
+    elif options.format == 'svg':
+        yield estimate_svg(report, config)
     else:
         yield table(rows(report), plain=not can_encode(BAR_CHARACTERS, stdout))
 

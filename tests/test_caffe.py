@@ -100,7 +100,8 @@ class Networks(unittest.TestCase):
                 for entry in self.shipped(name)
             ]
             layers = [fodlam.parse_layer(entry, '') for entry in bare]
-            self.assertEqual(layers, list(fodlam.read_net(f'{name}.json').values()))
+            shipped = fodlam.read_net(f'{name}.json').values()
+            self.assertEqual([x[:4] for x in layers], [x[:4] for x in shipped])
 
     def test_resnet50_fusion(self):
         """conv1 and the last block are pooled; each block's last branch adds the other."""
