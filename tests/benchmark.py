@@ -101,6 +101,19 @@ def sweeps():
         '8 layers of VGG-16', lambda rng: {**vgg16, 'layers': rng.sample(layers, 8)}, 'vgg16.json'
     )
     sweep('a process node', lambda rng: {'net': 'VGG16', 'process_nm': rng.random()}, 'vgg16.json')
+    chip = {'macs': 1024, 'clock_mhz': 1000, 'buffer_kib': 512, 'kernel_atom': 128}
+    sweep(
+        'an accelerator each, for all of ResNet-50',
+        lambda rng: {
+            'netfile': 'resnet50.json',
+            'accelerator': {
+                **chip,
+                'dram_gbps': 100 * rng.random(),
+                'macs': rng.choice([64, 1024]),
+            },
+        },
+        'resnet50.json',
+    )
     sweep('all of ResNet-50', lambda rng: {'netfile': 'resnet50.json'}, 'resnet50.json')
 
 
