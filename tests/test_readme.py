@@ -57,9 +57,17 @@ class Readme(unittest.TestCase):
         ci = read('.ci', 'run')
         self.assertTrue(blocks('sh'))
         for command in blocks('sh'):
-            # The package is tried by way of its wheel, the extractor in test_extract_in_two_commands.
-            if command != 'pip install .\n' and 'nets/extract.py' not in command:
+            # The package is tried by way of its wheel, the others have tests of their own.
+            if not re.search(r'pip install|nets/extract.py|--lines', command):
                 self.assertIn(f"'{command.strip()}'", ci)
+
+    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+    def test_scripts(self):
+        """Scripts of several lines, and what they print."""
+        scripts = re.findall(r'^```sh\n([^`]*)^```\n\n```text\n([^`]*)^```$', README, re.M)
+        self.assertEqual(len(scripts), 2)
+        for commands, expected in scripts:
+            self.assertEqual(self.shell(commands).stdout, expected)
 
     @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
     def test_extract_in_two_commands(self):
@@ -95,7 +103,7 @@ class Readme(unittest.TestCase):
 
     def test_every_config_is_listed(self):
         for name in os.listdir(os.path.join(ROOT, 'config')):
-            self.assertIn(f'`{name}`', README)
+            self.assertTrue(f'`{name}`' in README, name)
 
     def test_how_many_frames_a_net_file_counts(self):
         batched, framed = (fodlam.diagnose(x)['average']['latency']['conv'] for x in (False, True))
