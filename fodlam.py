@@ -60,7 +60,29 @@ EYERISS_COLUMNS = {
     'power_w': Column('Power (mW)', 1e-3),
     'latency_s': Column('Total Latency (ms)', 1e-3),
 }
+# "Processing" latency has all DRAM traffic overlapped.
+EYERISS_BOUND_COLUMNS = {
+    'processing_s': Column('Processing Latency (ms)', 1e-3),
+    'buffer_bytes': Column('Global Buffer Accesses (MB)', 1e6),
+}
 EYERISS_TOTAL_ROW = 'Total'
+
+# What bounds Eyeriss, for layers that are costed by their shape. The paper's (JSSC 2017, Tables III
+# to VI and the text): PEs, clock, 16-bit words, a link of 64 bits at 60 MHz, 64 filters at a time.
+EYERISS_PES = 168
+EYERISS_CLOCK_HZ = 200e6
+EYERISS_WORD_BYTES = 2
+EYERISS_LINK_BYTES_PER_S = 64 / 8 * 60e6
+EYERISS_FILTERS = 64
+# Calibrated on Table VI alone, so that AlexNet is a test: the share of their peak at which the PEs
+# of compute-bound layers run; the rate of the global buffer in the others; mean power; and how many
+# channels are summed between two accesses to it: 8, for 3 x 3 kernels and ofmaps of up to 14 x 14.
+Calibration = namedtuple('Calibration', 'pe_efficiency buffer_bytes_per_s power_w')
+EYERISS_CALIBRATION = Calibration(0.85, 3.0e9, 0.245)
+EYERISS_SUMMED_CHANNELS = 8
+EYERISS_SUMMED_KERNEL = 3
+EYERISS_SUMMED_OFMAP = 14
+NEARLY = 0.95  # of the highest rate, at which layers count as bound by it (see `calibrate`)
 
 # "Actual" time counts the imbalance of load between processing elements.
 EIE_FILE = 'eie-layers.csv'
@@ -108,7 +130,9 @@ CONFIG_KEYS = {
     'layers': 'a list of layer names; left out, every layer that has a cost',
     'process_nm': f'scale all costs to this process node; left out, {EYERISS_PROCESS_NM}',
     'accelerator': 'not Eyeriss and EIE: nvdla-2048 to nvdla-32, or an object',
+    'scaling': 'how conv layers of a netfile are costed: mac (left out) or shape',
 }
+SCALINGS = ('mac', 'shape')
 ACCELERATOR_KEYS = {
     'macs': 'MACs per cycle',
     'clock_mhz': 'clock rate in MHz',
@@ -249,8 +273,8 @@ _LAYER_COST_FIELDS = 'name kind macs source cost low high detail'
 class LayerCost(namedtuple('LayerCost', _LAYER_COST_FIELDS, defaults=(None,) * 3)):
     """What a layer costs, and where that comes from.
 
-    source: "published", "scaled" or "roofline"; cost, and the low and high that it may be: Costs;
-    detail: what else a report says of the layer, as a dict.
+    source: "published", "scaled", "shape" or "roofline"; cost, and the low and high that it may be:
+    Costs; detail: what else a report says of the layer, as a dict.
     """
 
     __slots__ = ()
@@ -565,6 +589,75 @@ def scaled_costs(layers, per_mac):
     ]
 
 
+def shape_cost(layer, shape, calibration=EYERISS_CALIBRATION):
+    """Return (Cost, bound) of a conv Layer of one frame on Eyeriss, from nothing but its Shape.
+
+    Eyeriss computes, or waits for its global buffer, whichever takes longer, and then for the link
+    that brings ifmaps and takes ofmaps (README, "Eyeriss from a layer's shape").
+    """
+    C, H, W, K, P, Q, R, S, _, _, groups, _, _ = shape
+    size = max(H, W) if layer.type == 'Deconvolution' else max(P, Q)
+    compute_s = layer.macs / (EYERISS_PES * EYERISS_CLOCK_HZ * calibration.pe_efficiency)
+    share = min(1, EYERISS_SUMMED_OFMAP / size) * EYERISS_SUMMED_KERNEL / R
+    channels = min(max(1, EYERISS_SUMMED_CHANNELS * share), C / groups)
+    # A partial sum is read and written for each row of the kernel, and for so many channels.
+    buffer_bytes = 2 * EYERISS_WORD_BYTES * layer.macs / (R * S * channels)
+    buffer_s = buffer_bytes / calibration.buffer_bytes_per_s
+    passes = math.ceil(K / groups / EYERISS_FILTERS)
+    link_bytes = EYERISS_WORD_BYTES * (C * H * W * passes + K * P * Q)
+    latency_s = max(compute_s, buffer_s) + link_bytes / EYERISS_LINK_BYTES_PER_S
+    bound = 'compute' if compute_s >= buffer_s else 'buffer'
+    return Cost.of(calibration.power_w, latency_s), bound
+
+
+def published_shapes(net):
+    """Return [(LayerCost per frame, Layer, Shape)] of the published conv layers of a network."""
+    netfile = NETWORKS[net].netfile
+    layers = read_net(netfile)
+    result = []
+    for cost in published_costs(net, per_frame=True):
+        if cost.kind == 'conv':
+            layer = layers[canonical(cost.name)]
+            result.append((cost, layer, parse_shape(layer, f'net file {quote(netfile)}')))
+    return result
+
+
+def shaped_costs(layers, per_mac, where):
+    """Return the LayerCosts of those of some Layers that FODLAM costs: conv by shape, fc by MACs.
+
+    per_mac: {kind: PerMac}; where: what error messages call the net file.
+    A cost is as low and as high as the model is above and below any layer that was published.
+    """
+    ratios = [
+        (
+            modelled.energy_j / layer_cost.cost.energy_j,
+            modelled.latency_s / layer_cost.cost.latency_s,
+        )
+        for net in NETWORKS
+        for layer_cost, layer, shape in published_shapes(net)
+        for modelled, _ in [shape_cost(layer, shape)]
+    ]
+    energies, latencies = zip(*ratios)
+    costs = scaled_costs([layer for layer in layers if layer.kind == 'fc'], per_mac)
+    by_name = {cost.name: cost for cost in costs}
+    result = []
+    for layer in layers:
+        if layer.kind == 'conv':
+            shape = parse_shape(layer, f'{where}, layer {quote(layer.name)}')
+            cost, bound = shape_cost(layer, shape)
+            low, high = (
+                Cost(cost.energy_j / limit(energies), cost.latency_s / limit(latencies))
+                for limit in (max, min)
+            )
+            detail = {'bound': bound}
+            result.append(
+                LayerCost(layer.name, 'conv', layer.macs, 'shape', cost, low, high, detail)
+            )
+        elif layer.kind is not None:
+            result.append(by_name[layer.name])
+    return result
+
+
 def demand(layer, shape, accelerator):
     """Return the Demand of a Layer, as NVDLA's performance estimator has it (README, "Roofline").
 
@@ -644,14 +737,22 @@ def make_catalog(items, layers, sums=None):
     return Catalog(items, sums, by_name, others)
 
 
-def load_costs(net, netfile, per_frame):
-    """Return the Catalog of the LayerCosts of a network of the papers, or else of a net file."""
+def load_costs(net, netfile, scaling, per_frame):
+    """Return the Catalog of the LayerCosts of a network of the papers, or else of a net file.
+
+    scaling: "shape", or "mac" or None; what is costed by shape is per frame.
+    """
     if net is not None:
         layers, costs = {}, published_costs(net, per_frame)
     else:
         layers = read_net(netfile)
+        per_frame = per_frame or scaling == 'shape'
         published = [cost for net in NETWORKS for cost in published_costs(net, per_frame)]
-        costs = scaled_costs(layers.values(), cost_per_mac(published))
+        per_mac = cost_per_mac(published)
+        if scaling == 'shape':
+            costs = shaped_costs(layers.values(), per_mac, f'net file {quote(netfile)}')
+        else:
+            costs = scaled_costs(layers.values(), per_mac)
     sums = {ranges: group_sums(costs, ranges) for ranges in (False, True)}
     return make_catalog(costs, layers, sums)
 
@@ -694,7 +795,7 @@ def check_config(members):
         unknown = next(key for key in members if key not in CONFIG_KEYS)
         raise InputError(f'config: unknown key {quote(unknown)}; {choices(CONFIG_KEYS)}')
     config = Config(**members)
-    net, netfile, layers, process_nm, accelerator = config
+    net, netfile, layers, process_nm, accelerator, scaling = config
     if (net is None) == (netfile is None):
         got = 'neither' if net is None else 'both'
         raise InputError(
@@ -717,6 +818,12 @@ def check_config(members):
             'config "process_nm": scales the published tables, which an accelerator does not use; '
             'leave one of them out'
         )
+    if scaling is not None:
+        if scaling not in SCALINGS:
+            raise InputError(f'config "scaling": {quote(scaling)}; {choices(SCALINGS)}')
+        if net is not None or accelerator is not None:
+            what = 'an accelerator has its roofline' if net is None else 'a net is published'
+            raise InputError(f'config "scaling": is for the layers of a netfile; {what}')
     return config
 
 
@@ -813,7 +920,7 @@ def evaluate(config, per_frame, ranges, load):
         if config.accelerator is not None:
             chosen, sums = evaluate_roofline(config, per_frame, ranges, load)
         else:
-            catalog = load(load_costs, config.net, config.netfile, per_frame)
+            catalog = load(load_costs, config.net, config.netfile, config.scaling, per_frame)
             chosen = select(config.layers, catalog)
             sums = catalog.sums[ranges] if chosen is catalog.items else group_sums(chosen, ranges)
             if config.process_nm is not None:
@@ -928,11 +1035,73 @@ def validate(per_frame=False):
         conv = [layer.cost for layer in published_costs(net, True) if layer.kind == 'conv']
         rate, modelled = network.frames_per_s, 1 / Cost.sum(conv).latency_s
         compare(f'{net} conv frame rate', 'frame/s', rate, modelled, network.eyeriss_table)
+    validate_shapes(compare)
     for name, row in read_table(NVDLA_FILE, NVDLA_RATE_COLUMNS, 'Configuration').items():
         total = estimate({'netfile': NVDLA_NETFILE, 'accelerator': name})['total']
         title = f'ResNet-50 on {name}'
         compare(title, 'frame/s', row['frames_per_s'], 1 / total['latency'], NVDLA_SOURCE)
     return rows
+
+
+def validate_shapes(compare):
+    """Compare Eyeriss's published layers, per frame, with their costs by MACs and by shape.
+
+    compare: a function of quantity, unit, published figure, model's figure and source. Each layer
+    and network is compared with the models as they are, and each network with those that are
+    calibrated on the other alone.
+    """
+    tables = {net: published_shapes(net) for net in NETWORKS}
+    published = [cost for net in NETWORKS for cost in published_costs(net, per_frame=True)]
+    per_mac = cost_per_mac(published)['conv'].average
+    for net, table in tables.items():
+        totals = {}
+        other = next(name for name in NETWORKS if name != net)
+        macs = sum(layer.macs for _, layer, _ in tables[other])
+        other_per_mac = Cost.sum([cost.cost for cost, _, _ in tables[other]]) / macs
+        other_calibration = calibrate(other)
+        for cost, layer, shape in table:
+            models = {
+                'MACs': per_mac * layer.macs,
+                'shape': shape_cost(layer, shape)[0],
+                f'{other} MACs': other_per_mac * layer.macs,
+                f'{other} shape': shape_cost(layer, shape, other_calibration)[0],
+            }
+            totals.setdefault('published', []).append(cost.cost)
+            for model, modelled in models.items():
+                totals.setdefault(model, []).append(modelled)
+                if other not in model:
+                    compare_costs(compare, f'{net} {cost.name}', model, cost.cost, modelled, net)
+        figure = Cost.sum(totals.pop('published'))
+        for model, costs in totals.items():
+            compare_costs(compare, f'{net} conv', model, figure, Cost.sum(costs), net)
+
+
+def compare_costs(compare, what, model, figure, modelled, net):
+    """Compare the energy and the latency of two Costs."""
+    for (quantity, unit), *numbers in zip(QUANTITY_UNITS.items(), figure, modelled):
+        compare(f'{what} {quantity} by {model}', unit, *numbers, NETWORKS[net].eyeriss_table)
+
+
+def calibrate(net):
+    """Return the Calibration of `shape_cost` that one network of the papers gives by itself.
+
+    The layers that move their global buffer bytes at nearly the highest rate are taken to be bound
+    by it, all others by computing.
+    """
+    layers = {key: layer for key, layer in read_net(NETWORKS[net].netfile).items() if layer.macs}
+    table = read_table(NETWORKS[net].eyeriss_file, {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS})
+    rows = [
+        (layers[canonical(name)], row) for name, row in table.items() if canonical(name) in layers
+    ]
+    rates = [row['buffer_bytes'] / row['processing_s'] for _, row in rows]
+    bound = [rate > NEARLY * max(rates) for rate in rates]
+    buffer_bytes = math.fsum(row['buffer_bytes'] for (_, row), b in zip(rows, bound) if b)
+    buffer_s = math.fsum(row['processing_s'] for (_, row), b in zip(rows, bound) if b)
+    macs = sum(layer.macs for (layer, _), b in zip(rows, bound) if not b)
+    compute_s = math.fsum(row['processing_s'] for (_, row), b in zip(rows, bound) if not b)
+    peak = EYERISS_PES * EYERISS_CLOCK_HZ / NETWORKS[net].batch_frames
+    power_w = math.fsum(row['power_w'] for _, row in rows) / len(rows)
+    return Calibration(macs / compute_s / peak, buffer_bytes / buffer_s, power_w)
 
 
 # === Formats ===
@@ -1075,11 +1244,14 @@ def estimate_table(rows, plain):
         if bound is not None
     ]
     ranged, used = 'energy_range' in total, any('utilization' in row for row in layers)
+    # With a bound, energy is power times latency, and a second bar would be the first again.
+    shared = ['latency'] if bounds else list(QUANTITY_UNITS)
+    bar_width = 4 if ranged else 10
     headings = ['layer', 'kind', *([] if ranged else ['>MACs'])]
     for quantity in QUANTITY_UNITS:
-        headings += [f'{quantity} (range)' if ranged else f'>{quantity}', 'share']
+        headings.append(f'{quantity} (range)' if ranged else f'>{quantity}')
+        headings += ['share'] * (quantity in shared)
     headings += ['bound'] * bool(bounds) + ['>used'] * used
-    bar_width = 4 if ranged or bounds else 10
     cells = []
     for row in [*rows, *bounds]:
         line = [row['layer'], row.get('kind', '') if row.get('source') != 'sum' else '']
@@ -1088,7 +1260,7 @@ def estimate_table(rows, plain):
         for quantity, unit in QUANTITY_UNITS.items():
             share = row[quantity] / total[quantity] if total[quantity] else 0
             line.append(engineering(row[quantity], unit, *row.get(f'{quantity}_range', ())))
-            line.append(bar(share, bar_width, plain))
+            line += [bar(share, bar_width, plain)] * (quantity in shared)
         line += [row.get('bound', '')] * bool(bounds)
         line += [f'{row["utilization"]:.0%}' if 'utilization' in row else ''] * used
         cells.append(line)
@@ -1111,7 +1283,7 @@ def validate_table(rows, plain):
             row['quantity'],
             *(engineering(row[key], row['unit'].removeprefix('frame')) for key in MODELLED_KEYS),
             f'{row["error_percent"]:+.1f}%',
-            row['source'],
+            row['source'].replace('Table ', ''),
         ]
         for row in rows
     ]

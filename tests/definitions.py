@@ -77,3 +77,28 @@ def vgg_cnn_m():
         if pooled:
             steps.append((f'pool{number}', 'Pooling', pooling(3, 2)))
     return chain(steps + fully_connected((4096, 4096, 1000)))
+
+
+def mobilenet():
+    """Return MobileNet, width 0.5, for 128 x 128: Howard et al., arXiv 1704.04861, Table 1."""
+    steps = [('conv1', 'Convolution', convolution(16, 3, stride=2, pad=1))]
+    channels = 16
+    pointwise = [
+        (32, 1),
+        (64, 2),
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (256, 2),
+        *[(256, 1)] * 5,
+        (512, 2),
+        (512, 1),
+    ]
+    for index, (outputs, stride) in enumerate(pointwise, 2):
+        depthwise = convolution(channels, 3, stride, 1, f'group: {channels}')
+        steps.append((f'conv{index}/dw', 'Convolution', depthwise))
+        steps.append((f'conv{index}/pw', 'Convolution', convolution(outputs, 1)))
+        channels = outputs
+    steps.append(('pool', 'Pooling', 'pooling_param { global_pooling: true }'))
+    steps.append(('fc', 'InnerProduct', inner_product(1000)))
+    return chain(steps, (3, 128, 128))

@@ -209,7 +209,7 @@ class Validate(unittest.TestCase):
 
     def test_rows(self):
         rows = fodlam.validate()
-        self.assertEqual(len(rows), 2 * 2 * 2 * 2 + 2 + 7)
+        self.assertEqual(len(rows), 2 * 2 * 2 * 2 + 2 + 2 * 2 * (18 + 2 * 2) + 7)
         for row in rows:
             error = (row['modelled'] - row['published']) / row['published'] * 100
             self.assertAlmostEqual(row['error_percent'], error)
