@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import math
 import os
 import re
 import shutil
@@ -104,6 +105,38 @@ class Readme(unittest.TestCase):
     def test_every_config_is_listed(self):
         for name in os.listdir(os.path.join(ROOT, 'config')):
             self.assertTrue(f'`{name}`' in README, name)
+
+    def test_numbers_in_sentences(self):
+        def bound_share(config, bound):
+            layers = fodlam.estimate(config, per_layer=True)['layers']
+            times = {
+                b: sum(x['latency'] for x in layers if x['bound'] == b)
+                for b in ('compute', 'memory')
+            }
+            return f'{times[bound] / sum(times.values()):.0%}'
+
+        errors = {row['quantity']: row['error_percent'] for row in fodlam.validate()}
+        shape = {q: e for q, e in errors.items() if 'CONV' in q and q.endswith('latency by shape')}
+        by_macs = [e for q, e in errors.items() if 'CONV' in q and q.endswith('latency by MACs')]
+        alexnet = [e for q, e in shape.items() if 'AlexNet' in q]
+        vgg16 = max(abs(e) for q, e in shape.items() if 'VGG16' in q)
+        nvdla = max(abs(e) for q, e in errors.items() if 'nvdla' in q)
+        sentences = [
+            f'memory-bound for {bound_share({"net": "AlexNet", "accelerator": "nvdla-2048"}, "memory")}',
+            f'{bound_share({"netfile": "lenet.json", "accelerator": "nvdla-2048"}, "memory")} of its time, for',
+            f'VGG-16 are within {math.ceil(vgg16)}% in time, of AlexNet from {min(alexnet):.0f}% to '
+            f'+{max(alexnet):.0f}%; by MACs, from {min(by_macs):.0f}% to +{max(by_macs):.0f}%',
+            f'within {math.ceil(nvdla)}% of what NVDLA publishes',
+        ]
+        for name, netfile in (('GoogLeNet takes', 'googlenet'), ('ResNet-50', 'resnet50')):
+            config = {'netfile': f'{netfile}.json', 'scaling': 'shape'}
+            total = fodlam.estimate(config, ranges=True)['total']
+            ms, low, high = (f'{s * 1e3:.0f}' for s in (total['latency'], *total['latency_range']))
+            frame = ' a frame' if 'takes' in name else ''
+            sentences.append(f'{name} {ms} ms{frame} ({low} to {high})')
+        text = ' '.join(README.split())
+        for sentence in sentences:
+            self.assertTrue(sentence in text, sentence)
 
     def test_how_many_frames_a_net_file_counts(self):
         batched, framed = (fodlam.diagnose(x)['average']['latency']['conv'] for x in (False, True))
