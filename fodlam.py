@@ -1009,77 +1009,72 @@ def validate(per_frame=False):
     and from the other network's layers alone; and the frame rates that the papers report.
     per_frame: as for `estimate`.
     """
+    return [
+        dict(
+            zip(
+                VALIDATE_KEYS, (what, unit, figure, modelled, (modelled / figure - 1) * 100, source)
+            )
+        )
+        for what, unit, figure, modelled, source in comparisons(per_frame)
+    ]
+
+
+def comparisons(per_frame):
+    """Yield (quantity, unit, published, modelled, source) of each row of `validate`."""
     published = {net: published_costs(net, per_frame) for net in NETWORKS}
-    bases = {'both': [layer for layers in published.values() for layer in layers], **published}
-    rows = []
-
-    def compare(quantity, unit, figure, modelled, source):
-        error_percent = (modelled / figure - 1) * 100
-        row = (quantity, unit, figure, modelled, error_percent, source)
-        rows.append(dict(zip(VALIDATE_KEYS, row)))
-
+    bases = {'both': sum(published.values(), []), **published}
     for net, layers in published.items():
         for basis, of_basis in bases.items():
             if basis == net:
                 continue
-            per_mac = cost_per_mac(of_basis)
-            for kind in KINDS:
+            for kind, per_mac in cost_per_mac(of_basis).items():
                 of_kind = [layer for layer in layers if layer.kind == kind]
-                cost = Cost.sum([layer.cost for layer in of_kind])
-                modelled = per_mac[kind].average * sum(layer.macs for layer in of_kind)
+                figure = Cost.sum([layer.cost for layer in of_kind])
+                modelled = per_mac.average * sum(layer.macs for layer in of_kind)
                 source = NETWORKS[net].eyeriss_table if kind == 'conv' else EIE_TABLE
-                for quantity, figure, number in zip(QUANTITY_UNITS, cost, modelled):
-                    title = f'{net} {kind} {quantity} from {basis}'
-                    compare(title, QUANTITY_UNITS[quantity], figure, number, source)
+                yield from compare(f'{net} {kind}', f'from {basis}', figure, modelled, source)
     for net, network in NETWORKS.items():
-        conv = [layer.cost for layer in published_costs(net, True) if layer.kind == 'conv']
-        rate, modelled = network.frames_per_s, 1 / Cost.sum(conv).latency_s
-        compare(f'{net} conv frame rate', 'frame/s', rate, modelled, network.eyeriss_table)
-    validate_shapes(compare)
+        cost = group_sums(published_costs(net, True), False)['conv'][0]
+        rate = 1 / cost.latency_s
+        title = f'{net} conv frame rate'
+        yield title, 'frame/s', network.frames_per_s, rate, network.eyeriss_table
+    yield from shape_comparisons()
     for name, row in read_table(NVDLA_FILE, NVDLA_RATE_COLUMNS, 'Configuration').items():
         total = estimate({'netfile': NVDLA_NETFILE, 'accelerator': name})['total']
-        title = f'ResNet-50 on {name}'
-        compare(title, 'frame/s', row['frames_per_s'], 1 / total['latency'], NVDLA_SOURCE)
-    return rows
+        title, rate = f'ResNet-50 on {name}', 1 / total['latency']
+        yield title, 'frame/s', row['frames_per_s'], rate, NVDLA_SOURCE
 
 
-def validate_shapes(compare):
-    """Compare Eyeriss's published layers, per frame, with their costs by MACs and by shape.
+def shape_comparisons():
+    """Yield the same of Eyeriss's published layers, per frame, by MACs and by shape.
 
-    compare: a function of quantity, unit, published figure, model's figure and source. Each layer
-    and network is compared with the models as they are, and each network with those that are
-    calibrated on the other alone.
+    Each layer and network is compared with the models as they are, and each network with those
+    that are calibrated on the other alone.
     """
-    tables = {net: published_shapes(net) for net in NETWORKS}
-    published = [cost for net in NETWORKS for cost in published_costs(net, per_frame=True)]
-    per_mac = cost_per_mac(published)['conv'].average
-    for net, table in tables.items():
-        totals = {}
-        other = next(name for name in NETWORKS if name != net)
-        macs = sum(layer.macs for _, layer, _ in tables[other])
-        other_per_mac = Cost.sum([cost.cost for cost, _, _ in tables[other]]) / macs
-        other_calibration = calibrate(other)
-        for cost, layer, shape in table:
-            models = {
-                'MACs': per_mac * layer.macs,
-                'shape': shape_cost(layer, shape)[0],
-                f'{other} MACs': other_per_mac * layer.macs,
-                f'{other} shape': shape_cost(layer, shape, other_calibration)[0],
-            }
-            totals.setdefault('published', []).append(cost.cost)
-            for model, modelled in models.items():
-                totals.setdefault(model, []).append(modelled)
-                if other not in model:
-                    compare_costs(compare, f'{net} {cost.name}', model, cost.cost, modelled, net)
-        figure = Cost.sum(totals.pop('published'))
-        for model, costs in totals.items():
-            compare_costs(compare, f'{net} conv', model, figure, Cost.sum(costs), net)
+    published = {net: published_costs(net, per_frame=True) for net in NETWORKS}
+    for net, other in zip(NETWORKS, reversed(NETWORKS)):
+        rows, source = published_shapes(net), NETWORKS[net].eyeriss_table
+        modelled = {}
+        for basis, layers, calibration in (
+            ('', sum(published.values(), []), EYERISS_CALIBRATION),
+            (f'{other} ', published[other], calibrate(other)),
+        ):
+            per_mac = cost_per_mac(layers)['conv'].average
+            modelled[f'{basis}MACs'] = [per_mac * layer.macs for _, layer, _ in rows]
+            modelled[f'{basis}shape'] = [shape_cost(*row[1:], calibration)[0] for row in rows]
+        for index, (layer, _, _) in enumerate(rows):
+            for model in ('MACs', 'shape'):
+                what, cost = f'{net} {layer.name}', modelled[model][index]
+                yield from compare(what, f'by {model}', layer.cost, cost, source)
+        figure = Cost.sum([layer.cost for layer, _, _ in rows])
+        for model, costs in modelled.items():
+            yield from compare(f'{net} conv', f'by {model}', figure, Cost.sum(costs), source)
 
 
-def compare_costs(compare, what, model, figure, modelled, net):
-    """Compare the energy and the latency of two Costs."""
+def compare(what, how, figure, modelled, source):
+    """Yield the same of two Costs: of their energy, and of their latency."""
     for (quantity, unit), *numbers in zip(QUANTITY_UNITS.items(), figure, modelled):
-        compare(f'{what} {quantity} by {model}', unit, *numbers, NETWORKS[net].eyeriss_table)
+        yield f'{what} {quantity} {how}', unit, *numbers, source
 
 
 def calibrate(net):
@@ -1088,20 +1083,30 @@ def calibrate(net):
     The layers that move their global buffer bytes at nearly the highest rate are taken to be bound
     by it, all others by computing.
     """
-    layers = {key: layer for key, layer in read_net(NETWORKS[net].netfile).items() if layer.macs}
-    table = read_table(NETWORKS[net].eyeriss_file, {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS})
+    network = NETWORKS[net]
+    layers = read_net(network.netfile)
+    table = read_table(network.eyeriss_file, {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS})
     rows = [
-        (layers[canonical(name)], row) for name, row in table.items() if canonical(name) in layers
+        {'macs': layers[canonical(name)].macs, **row}
+        for name, row in table.items()
+        if name != EYERISS_TOTAL_ROW
     ]
-    rates = [row['buffer_bytes'] / row['processing_s'] for _, row in rows]
-    bound = [rate > NEARLY * max(rates) for rate in rates]
-    buffer_bytes = math.fsum(row['buffer_bytes'] for (_, row), b in zip(rows, bound) if b)
-    buffer_s = math.fsum(row['processing_s'] for (_, row), b in zip(rows, bound) if b)
-    macs = sum(layer.macs for (layer, _), b in zip(rows, bound) if not b)
-    compute_s = math.fsum(row['processing_s'] for (_, row), b in zip(rows, bound) if not b)
-    peak = EYERISS_PES * EYERISS_CLOCK_HZ / NETWORKS[net].batch_frames
-    power_w = math.fsum(row['power_w'] for _, row in rows) / len(rows)
-    return Calibration(macs / compute_s / peak, buffer_bytes / buffer_s, power_w)
+    rates = [row['buffer_bytes'] / row['processing_s'] for row in rows]
+    by_buffer, by_compute = [], []
+    for row, rate in zip(rows, rates):
+        (by_buffer if rate > NEARLY * max(rates) else by_compute).append(row)
+
+    def total(field, of_rows):
+        return math.fsum(row[field] for row in of_rows)
+
+    macs_per_s = (
+        total('macs', by_compute) * network.batch_frames / total('processing_s', by_compute)
+    )
+    return Calibration(
+        macs_per_s / (EYERISS_PES * EYERISS_CLOCK_HZ),
+        total('buffer_bytes', by_buffer) / total('processing_s', by_buffer),
+        total('power_w', rows) / len(rows),
+    )
 
 
 # === Formats ===
