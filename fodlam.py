@@ -250,6 +250,11 @@ class Cost(namedtuple('Cost', 'energy_j latency_s')):
         energies, latencies = zip(*costs) if costs else ((), ())
         return cls(math.fsum(energies), math.fsum(latencies))
 
+    @classmethod
+    def extremes(cls, costs):
+        """Return the Cost of the least energy and latency of some, and that of the most."""
+        return [cls(*map(limit, zip(*costs))) for limit in (min, max)]
+
 
 # kind is None for a layer that FODLAM does not cost, such as a ReLU; macs is None just then.
 # entry: the layer's entry in the net file, with its shapes if the file has any.
@@ -551,11 +556,11 @@ def published_costs(net, per_frame):
             f'data/{network.eyeriss_file}, data/{EIE_FILE}: the rows for {net} are not the layers '
             f'of nets/{network.netfile}; only one side has {quote(sorted(unmatched))}'
         )
-    result = []
-    for name, cost in costs.items():
-        layer = layers[canonical(name)]
-        result.append(LayerCost(name, layer.kind, layer.macs, 'published', cost, cost, cost))
-    return result
+    return [
+        LayerCost(name, layer.kind, layer.macs, 'published', cost, cost, cost)
+        for name, cost in costs.items()
+        for layer in [layers[canonical(name)]]
+    ]
 
 
 PerMac = namedtuple('PerMac', 'average low high')  # Costs
@@ -571,9 +576,8 @@ def cost_per_mac(layers):
     for kind in KINDS:
         of_kind = [layer for layer in layers if layer.kind == kind]
         average = Cost.sum([layer.cost for layer in of_kind]) / sum(layer.macs for layer in of_kind)
-        energies, latencies = zip(*(layer.cost / layer.macs for layer in of_kind))
-        low, high = Cost(min(energies), min(latencies)), Cost(max(energies), max(latencies))
-        per_mac[kind] = PerMac(average, low, high)
+        extremes = Cost.extremes([layer.cost / layer.macs for layer in of_kind])
+        per_mac[kind] = PerMac(average, *extremes)
     return per_mac
 
 
@@ -628,33 +632,26 @@ def shaped_costs(layers, per_mac, where):
     per_mac: {kind: PerMac}; where: what error messages call the net file.
     A cost is as low and as high as the model is above and below any layer that was published.
     """
-    ratios = [
-        (
-            modelled.energy_j / layer_cost.cost.energy_j,
-            modelled.latency_s / layer_cost.cost.latency_s,
-        )
-        for net in NETWORKS
-        for layer_cost, layer, shape in published_shapes(net)
-        for modelled, _ in [shape_cost(layer, shape)]
-    ]
-    energies, latencies = zip(*ratios)
-    costs = scaled_costs([layer for layer in layers if layer.kind == 'fc'], per_mac)
-    by_name = {cost.name: cost for cost in costs}
+    extremes = Cost.extremes(
+        [
+            [modelled / number for modelled, number in zip(shape_cost(*pair)[0], published.cost)]
+            for net in NETWORKS
+            for published, *pair in published_shapes(net)
+        ]
+    )
     result = []
     for layer in layers:
         if layer.kind == 'conv':
             shape = parse_shape(layer, f'{where}, layer {quote(layer.name)}')
             cost, bound = shape_cost(layer, shape)
-            low, high = (
-                Cost(cost.energy_j / limit(energies), cost.latency_s / limit(latencies))
-                for limit in (max, min)
-            )
-            detail = {'bound': bound}
+            high, low = (Cost(*(c / ratio for c, ratio in zip(cost, end))) for end in extremes)
             result.append(
-                LayerCost(layer.name, 'conv', layer.macs, 'shape', cost, low, high, detail)
+                LayerCost(
+                    layer.name, 'conv', layer.macs, 'shape', cost, low, high, {'bound': bound}
+                )
             )
-        elif layer.kind is not None:
-            result.append(by_name[layer.name])
+        else:
+            result += scaled_costs([layer], per_mac)
     return result
 
 
@@ -687,13 +684,13 @@ def demand(layer, shape, accelerator):
     buffer = accelerator.buffer_kib * 1024
     ifmap_slice = min(channels * min(R, h) * w * feature, buffer / 2)
     weight_slice = min(channels * r * s * min(filters, LEAST_FILTERS) * weight, buffer / 2)
-    if is_fc:
-        traffic = ifmap + weights
-    elif ifmap >= weights:
-        traffic = max(1, math.ceil(weights / (buffer - ifmap_slice))) * ifmap + weights
+    if ifmap >= weights:
+        larger, smaller, least = ifmap, weights, ifmap_slice
     else:
-        traffic = max(1, math.ceil(ifmap / (buffer - weight_slice))) * weights + ifmap
-    traffic += ofmap * (2 if layer.entry.get('addend') is True else 1)
+        larger, smaller, least = weights, ifmap, weight_slice
+    pieces = 1 if is_fc else max(1, math.ceil(smaller / (buffer - least)))
+    stores = 2 if layer.entry.get('addend') is True else 1
+    traffic = pieces * larger + smaller + stores * ofmap
     padded_filters = padded(filters * batch, accelerator.kernel_atom) / batch
     mac_slots = channels * P * Q * padded_filters * R * S / (py * px) / gain
     return Demand(layer.name, layer.kind, layer.macs, mac_slots * groups, gain, traffic * groups)
@@ -725,16 +722,14 @@ def speeds(accelerator):
 
 # What a config's layers are chosen from. items: all LayerCosts, or all Demands; sums: group_sums of
 # the LayerCosts, without and with ranges; by_name: the items by their names, as written and
-# canonical; others: {canonical name: Layer} of those that cost nothing.
-Catalog = namedtuple('Catalog', 'items sums by_name others')
+# canonical; layers: {canonical name: Layer} of a net file, with those that cost nothing.
+Catalog = namedtuple('Catalog', 'items by_name layers sums')
 
 
 def make_catalog(items, layers, sums=None):
-    """Return the Catalog of items, and of those of some Layers that are not among them."""
-    by_name = {canonical(item.name): item for item in items}
-    others = {key: layer for key, layer in layers.items() if layer.kind is None}
-    by_name.update((item.name, item) for item in items)
-    return Catalog(items, sums, by_name, others)
+    """Return the Catalog of some items; the rest is as it has it."""
+    by_name = {form(item.name): item for form in (canonical, str) for item in items}
+    return Catalog(items, by_name, layers, sums)
 
 
 def load_costs(net, netfile, scaling, per_frame):
@@ -874,8 +869,8 @@ def select_one(name, index, catalog):
     key = canonical(name)
     if key not in catalog.by_name:
         valid = choices(item.name for item in catalog.items)
-        if key in catalog.others:
-            type_ = quote(catalog.others[key].type)
+        if key in catalog.layers:
+            type_ = quote(catalog.layers[key].type)
             raise InputError(
                 f'{where}: {quote(name)} is of type {type_}, which has no cost; {valid}'
             )
