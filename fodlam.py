@@ -174,8 +174,6 @@ VALIDATE_KEYS = ('quantity', 'unit', *MODELLED_KEYS, 'error_percent', 'source')
 # What a Cost is made of, as reports call it, and its units.
 QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}
 
-FORMATS = ('json', 'csv', 'table', 'svg')
-
 LARGE_PREFIXES, SMALL_PREFIXES = 'kMGTP', 'munpf'
 SCREEN_WIDTH, GAP, LEAST_NAME_WIDTH = 80, '  ', 8
 BAR_CHARACTERS = '█▏▎▍▌▋▊▉'
@@ -293,9 +291,15 @@ class LayerCost(namedtuple('LayerCost', _LAYER_COST_FIELDS, defaults=(None,) * 3
     def entry(self, ranges):
         """Return what a report says of the layer, as a dict."""
         costs = (self.cost, self.low, self.high) if ranges else (self.cost,)
-        fields = {'name': self.name, 'kind': self.kind, 'macs': self.macs}
-        fields |= quantities(self.cost)
-        return {**fields, 'source': self.source, **quantities(*costs), **(self.detail or {})}
+        return {
+            'name': self.name,
+            'kind': self.kind,
+            'macs': self.macs,
+            **quantities(self.cost),
+            'source': self.source,
+            **quantities(*costs),
+            **(self.detail or {}),
+        }
 
 
 def canonical(name):
@@ -1114,11 +1118,10 @@ def to_json(report):
 
 def estimate_rows(report):
     """Return the rows of an `estimate` report that has layers: those, and the sums."""
-    rows = []
-    for layer in report['layers']:
-        row = {'layer': layer['name'], **layer}
-        del row['name']
-        rows.append(row)
+    rows = [
+        {'layer' if key == 'name' else key: value for key, value in layer.items()}
+        for layer in report['layers']
+    ]
     for group in GROUPS:
         macs = sum(layer['macs'] for layer in report['layers'] if group in (layer['kind'], 'total'))
         row = {'layer': group, 'kind': group, 'macs': macs, **report[group], 'source': 'sum'}
@@ -1129,15 +1132,12 @@ def estimate_rows(report):
 def diagnose_rows(report):
     """Return the rows of a `diagnose` report: J and s per MAC of each layer, and the averages."""
     per_layer, average = report['per_layer'], report['average']
-    quantities = list(average)
-    rows = [
-        {'net': net, 'layer': layer, **{q: per_layer[q][net][layer] for q in quantities}}
-        for net, layers in per_layer[quantities[0]].items()
-        for layer in layers
+    nets = {net: {q: per_layer[q][net] for q in average} for net in NETWORKS} | {'average': average}
+    return [
+        {'net': net, 'layer': layer, **{q: numbers[q][layer] for q in average}}
+        for net, numbers in nets.items()
+        for layer in numbers['energy']
     ]
-    for kind in KINDS:
-        rows.append({'net': 'average', 'layer': kind, **{q: average[q][kind] for q in quantities}})
-    return rows
 
 
 def to_csv(rows):
@@ -1322,27 +1322,26 @@ def estimate_svg(report, config):
 
     config: what was estimated, as for `estimate`.
     """
-    # 'VGG16 on Eyeriss and EIE: ...'; html is only imported to draw.
+    # Only drawing needs it.
     from html import escape
 
     def safe(text):
         return escape(printable(text))
 
     accelerator = config.get('accelerator')
-    machine = accelerator if isinstance(accelerator, str) else 'an accelerator'
-    machine = 'Eyeriss and EIE' if accelerator is None else machine
+    if accelerator is None:
+        machine, plot = 'Eyeriss and EIE', svg_bars(report, safe)
+    else:
+        machine = accelerator if isinstance(accelerator, str) else 'an accelerator'
+        plot = svg_roofline(report, find_accelerator(accelerator, load_now), safe)
     total = ', '.join(
         engineering(report['total'][quantity], unit)
         for quantity, unit in QUANTITY_UNITS.items()
         if report['total'][quantity] is not None
     )
     network = shortened(config.get('net') or os.path.basename(config['netfile']), 40)
-    parts = [SVG_HEAD.format(title=safe(f'{network} on {machine}: {total}'))]
-    if accelerator is None:
-        parts += svg_bars(report, safe)
-    else:
-        parts += svg_roofline(report, find_accelerator(accelerator, load_now), safe)
-    return ''.join(f'{part}\n' for part in parts).replace('\n\n', '\n') + '</svg>\n'
+    head = SVG_HEAD.format(title=safe(f'{network} on {machine}: {total}'))
+    return head + ''.join(f'{part}\n' for part in plot) + '</svg>\n'
 
 
 def svg_text(x, y, text, css='', more=''):
@@ -1399,8 +1398,13 @@ def svg_roofline(report, accelerator, safe):
     layers, total_s = report['layers'], report['total']['latency']
     peak, bandwidth, _ = speeds(accelerator)
     roof = peak * accelerator.winograd_gain
-    points = [(x['operational_intensity'], x['macs'] / x['latency']) for x in layers if x['macs']]
-    intensities, rates = zip(*points, (peak / bandwidth, peak), (roof / bandwidth, roof))
+    dots = [
+        (layer, layer['operational_intensity'], layer['macs'] / layer['latency'])
+        for layer in sorted(layers, key=lambda layer: -layer['latency'])
+        if layer['macs']
+    ]
+    ridges = (None, peak / bandwidth, peak), (None, roof / bandwidth, roof)
+    _, intensities, rates = zip(*dots, *ridges)
     left, right = math.floor(math.log10(min(intensities))), math.ceil(math.log10(max(intensities)))
     low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)) + 0.1)
 
@@ -1409,15 +1413,15 @@ def svg_roofline(report, accelerator, safe):
         up = (math.log10(rate) - low) / (high - low)
         return LEFT + (RIGHT - LEFT) * across, BOTTOM - (BOTTOM - TOP) * up
 
-    for decade in range(left, right + 1):
-        x, _ = place(10.0**decade, peak)
+    for intensity in (10.0**decade for decade in range(left, right + 1)):
+        x, _ = place(intensity, peak)
         yield svg_line('grid', (x, TOP), (x, BOTTOM))
-        yield svg_text(x, BOTTOM + 16, f'{10.0**decade:g}', 'm')
-    for decade in range(low, high + 1):
-        _, y = place(1, 10.0**decade)
-        exponent, prefix = prefix_of(10.0**decade)
+        yield svg_text(x, BOTTOM + 16, f'{intensity:g}', 'm')
+    for rate in (10.0**decade for decade in range(low, high + 1)):
+        _, y = place(1, rate)
+        exponent, prefix = prefix_of(rate)
         yield svg_line('grid', (LEFT, y), (RIGHT, y))
-        yield svg_text(LEFT - 6, y + 4, f'{10.0**decade / 1000**exponent:g} {prefix}', 'e')
+        yield svg_text(LEFT - 6, y + 4, f'{rate / 1000**exponent:g} {prefix}', 'e')
     yield svg_text(430, BOTTOM + 40, 'operational intensity (MACs per DRAM byte)', 'm')
     yield svg_text(20, 250, 'MAC/s', 'm', ' transform="rotate(-90 20 250)"')
     start, end = max(10.0**left, 10.0**low / bandwidth), max(10.0**right, roof / bandwidth)
@@ -1433,11 +1437,9 @@ def svg_roofline(report, accelerator, safe):
         label = f'{bound}-bound: {engineering(time_s, "s")}, {share:.0%} of the time'
         yield svg_text(LEFT + 22 + 250 * index, 50, label)
     taken, labels = [], []
-    for layer in sorted(layers, key=lambda layer: -layer['latency']):
-        if not layer['macs']:
-            continue
+    for layer, intensity, rate in dots:
         share = layer['latency'] / total_s
-        x, y = place(layer['operational_intensity'], layer['macs'] / layer['latency'])
+        x, y = place(intensity, rate)
         radius = 3 + 20 * math.sqrt(share)
         title = safe(
             f'{layer["name"]}: {engineering(layer["latency"], "s")}, {share:.1%} of the time, '
@@ -1451,8 +1453,8 @@ def svg_roofline(report, accelerator, safe):
         width = LABEL_WIDTH * len(name)
         for start in (x + radius + 3, x - radius - 3 - width):
             box = start, y - LABEL_HEIGHT / 2, start + width, y + LABEL_HEIGHT / 2
-            room = box[0] > LEFT and box[2] < RIGHT
-            if room and not any(overlap(box, other) for other in taken):
+            fits = box[0] > LEFT and box[2] < RIGHT
+            if fits and not any(overlap(box, other) for other in taken):
                 taken.append(box)
                 labels.append(svg_text(start, y + 4, safe(name), 'label'))
                 break
@@ -1609,7 +1611,11 @@ examples:
         action='store_true',
         help='count conv layers for one frame, not for the batch that Eyeriss measured',
     )
-    add('--format', choices=list(FORMATS), help='table is for people, svg a picture; default: json')
+    add(
+        '--format',
+        choices=('json', 'csv', 'table', 'svg'),
+        help='table is for people, svg a picture; default: json',
+    )
     add('--lines', action='store_true', help='one config a line in, one JSON result a line out')
     add = parser.add_argument_group('other reports, which take no config').add_argument
     add('--diagnose', action='store_true', help='energy and latency per MAC')
@@ -1623,17 +1629,20 @@ def check_options(options):
     def refuse(what):
         raise InputError(f'arguments: {what}; see fodlam --help', status=2)
 
-    reports = [name for name in ('diagnose', 'validate') if getattr(options, name)]
-    if len(reports) > 1:
+    if options.diagnose and options.validate:
         refuse('--diagnose and --validate are two reports; ask for one of them')
-    if reports:
+    if options.diagnose or options.validate:
+        report = '--diagnose' if options.diagnose else '--validate'
         if options.config != Options.config:
-            refuse(f'--{reports[0]} takes no config, but got {quote(options.config)}')
-        for name in ('per_layer', 'range', 'lines'):
-            if getattr(options, name):
-                refuse(f'--{name.replace("_", "-")} is for a config, not for --{reports[0]}')
-        if options.format == 'svg':
-            refuse(f'--format svg is for a config, not for --{reports[0]}')
+            refuse(f'{report} takes no config, but got {quote(options.config)}')
+        for flag, given in (
+            ('--per-layer', options.per_layer),
+            ('--range', options.range),
+            ('--lines', options.lines),
+            ('--format svg', options.format == 'svg'),
+        ):
+            if given:
+                refuse(f'{flag} is for a config, not for {report}')
     if options.lines and options.format != 'json':
         refuse(f'--lines prints JSON, but got --format {options.format}')
 
