@@ -4,7 +4,8 @@
 FODLAM adds up the energy and latency of the layers of a convolutional neural network (CNN) on two
 published accelerators: Eyeriss for the convolutional layers, EIE for the fully-connected ones. It
 simulates nothing. A layer of a network that the papers measured costs what they report; a layer of
-any other network costs its multiply-accumulates times the average published cost of one.
+any other network costs its multiply-accumulates times the average published cost of one or, if it
+is convolutional, what its shape asks of Eyeriss. Any other accelerator is costed by its roofline.
 
 Terms, with an example of each:
   layer    one step of a network: VGG-16's CONV1-1
@@ -13,6 +14,8 @@ Terms, with an example of each:
   cost     energy (J) and latency (s) of some work: CONV1-1 as published, 0.0188 J and 0.0762 s
   net      a network that the papers measured: AlexNet or VGG16
   netfile  a JSON list of a network's layers with the MACs of each: nets/alexnet_deploy.json
+  shape    sizes of ifmap, ofmap and kernel: CONV1-1 makes 64 x 224 x 224 of 3 x 224 x 224 by 3 x 3
+  bound    what a layer waits for: compute, buffer (Eyeriss's) or memory (DRAM)
 
 Usage, from a shell and from Python:
   python3 fodlam.py < config/vgg16.json
@@ -24,6 +27,7 @@ All quantities are in SI units inside; data/README.md tells what the files hold,
 Sources:
   Eyeriss  Chen, Krishna, Emer, Sze, J. Solid-State Circuits, January 2017, Tables V and VI.
   EIE      Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, ISCA 2016, Table IV.
+  NVDLA    the primer (nvdla.org), and the performance estimator in its repository nvdla/hw.
   FODLAM   Sampson and Buckler, github.com/cucapra/fodlam, 2017: the model and the cleaned tables.
 """
 
@@ -149,7 +153,7 @@ ACCELERATOR_KEYS = {
 ACCELERATOR_DEFAULTS = (None, math.inf, 1, 1, 1, 1, 1, 1)  # of the keys that may be left out
 CONFIG_EXAMPLE = '{"net": "VGG16", "layers": ["CONV1-1", "FC8"]}'
 
-# Far above any real config or net file (nets/ holds 2 kB files); what is larger is a mistake, and
+# Far above any real config or net file (nets/ holds files of up to 26 kB); what is larger is a mistake, and
 # reading it to its end might never finish.
 MAX_INPUT_BYTES = 16 * 2**20
 
@@ -522,6 +526,8 @@ def is_number(value):
 
 # === Cost models ===
 
+# All give LayerCosts: published figures; MACs times the average of those ("scaled"); Eyeriss's bounds
+# for a layer's shape ("shape"); any accelerator's bounds for a layer's demand ("roofline").
 
 Scale = namedtuple('Scale', 'power time')  # factors
 
