@@ -153,15 +153,18 @@ ACCELERATOR_KEYS = {
 ACCELERATOR_DEFAULTS = (None, math.inf, 1, 1, 1, 1, 1, 1)  # of the keys that may be left out
 CONFIG_EXAMPLE = '{"net": "VGG16", "layers": ["CONV1-1", "FC8"]}'
 
-# Far above any real config or net file (nets/ holds files of up to 26 kB); what is larger is a mistake, and
+# Far above any real config or net file (nets/ holds up to 26 kB); what is larger is a mistake, and
 # reading it to its end might never finish.
 MAX_INPUT_BYTES = 16 * 2**20
 
 # Above the size of any layer, and small enough that no product of sizes is too large for a float.
 MAX_SIZE = 2**32
 
-# The least and the most that a number of an accelerator can be: far beyond any real one.
+# The least and the most that a number can be: far beyond any real one, and small enough that no
+# result is too large or too small for a float.
 ACCELERATOR_LIMITS = (1e-30, 1e30)
+PROCESS_LIMITS_NM = (0.01, 1e5)
+MAX_MACS = 1e30
 
 # What an error message quotes of a value, and lists of choices.
 MAX_QUOTED_CHARACTERS = 80
@@ -447,6 +450,8 @@ def read_net(netfile):
             raise InputError(
                 f'{where}: not in nets/; {choices(valid)}, or give a path with a separator in it'
             )
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise InputError(f'{where}: a pipe or device; expected a file')  # which might never end
     entries = parse_json(read_text(path, where), where)
     if not isinstance(entries, list):
         raise InputError(f'{where}: expected a list of layers, not {quote(entries)}')
@@ -477,10 +482,9 @@ def parse_layer(entry, where):
             raise InputError(
                 f'{where}: type {quote(type_)} cannot have "macs"; {choices(KIND_OF_TYPE)}'
             )
-    elif not is_number(macs) or macs < 0:
-        raise InputError(
-            f'{where}: "macs" is {member(entry, "macs")}; expected a finite number, 0 or more'
-        )
+    elif not is_number(macs) or not 0 <= macs <= MAX_MACS:
+        what = f'"macs" is {member(entry, "macs")}'
+        raise InputError(f'{where}: {what}; expected a finite number, from 0 to {MAX_MACS:g}')
     return Layer(name, type_, kind, macs, entry)
 
 
@@ -500,7 +504,15 @@ def parse_shape(layer, where):
 
     (C, H, W), (K, P, Q), (R, S) = sizes('ifmap', 3), sizes('ofmap', 3), sizes('kernel', 2)
     (sy, sx), (groups,) = sizes('stride', 2, [1, 1]), sizes('groups', 1, 1)
-    _, A, B = sizes('stored', 3, [K, P, Q])
+    stored_filters, A, B = sizes('stored', 3, [K, P, Q])
+    if stored_filters != K:
+        raise InputError(
+            f'{where}: "stored" has {stored_filters} channels; expected {K}, as "ofmap"'
+        )
+    if not isinstance(layer.entry.get('addend', False), bool):
+        raise InputError(
+            f'{where}: "addend" is {member(layer.entry, "addend")}; expected true or false'
+        )
     if C % groups or K % groups:
         raise InputError(f'{where}: "groups" is {groups}; expected a divisor of the channels')
     pixels = H * W if layer.type == 'Deconvolution' else P * Q
@@ -526,8 +538,8 @@ def is_number(value):
 
 # === Cost models ===
 
-# All give LayerCosts: published figures; MACs times the average of those ("scaled"); Eyeriss's bounds
-# for a layer's shape ("shape"); any accelerator's bounds for a layer's demand ("roofline").
+# All give LayerCosts: published figures; MACs times the average of those ("scaled"); what bounds
+# Eyeriss, by a layer's shape ("shape"); what bounds any accelerator, by its demand ("roofline").
 
 Scale = namedtuple('Scale', 'power time')  # factors
 
@@ -699,7 +711,7 @@ def demand(layer, shape, accelerator):
     else:
         larger, smaller, least = weights, ifmap, weight_slice
     pieces = 1 if is_fc else max(1, math.ceil(smaller / (buffer - least)))
-    stores = 2 if layer.entry.get('addend') is True else 1
+    stores = 2 if layer.entry.get('addend') else 1
     traffic = pieces * larger + smaller + stores * ofmap
     padded_filters = padded(filters * batch, accelerator.kernel_atom) / batch
     mac_slots = channels * P * Q * padded_filters * R * S / (py * px) / gain
@@ -814,9 +826,11 @@ def check_config(members):
         raise InputError(f'config "net": unknown network {quote(net)}; {choices(NETWORKS)}')
     if layers is not None and not isinstance(layers, (list, tuple)):
         raise InputError(f'config "layers": expected a list of layer names, not {quote(layers)}')
-    if process_nm is not None and not (is_number(process_nm) and process_nm > 0):
+    least, most = PROCESS_LIMITS_NM
+    if process_nm is not None and not (is_number(process_nm) and least <= process_nm <= most):
         raise InputError(
-            f'config "process_nm": {quote(process_nm)}; expected a positive, finite number'
+            f'config "process_nm": {quote(process_nm)}; expected a positive, finite number, '
+            f'from {least:g} to {most:g}'
         )
     if accelerator is not None and process_nm is not None:
         raise InputError(
@@ -828,7 +842,7 @@ def check_config(members):
             raise InputError(f'config "scaling": {quote(scaling)}; {choices(SCALINGS)}')
         if net is not None or accelerator is not None:
             what = 'an accelerator has its roofline' if net is None else 'a net is published'
-            raise InputError(f'config "scaling": is for the layers of a netfile; {what}')
+            raise InputError(f'config "scaling": is for a netfile; {what}, so leave it out')
     return config
 
 
@@ -921,24 +935,15 @@ def evaluate(config, per_frame, ranges, load):
     Everything is as for `estimate`, and as `group_sums` has it.
     """
     config = check_config(config)
-    try:
-        if config.accelerator is not None:
-            chosen, sums = evaluate_roofline(config, per_frame, ranges, load)
-        else:
-            catalog = load(load_costs, config.net, config.netfile, config.scaling, per_frame)
-            chosen = select(config.layers, catalog)
-            sums = catalog.sums[ranges] if chosen is catalog.items else group_sums(chosen, ranges)
-            if config.process_nm is not None:
-                scale = dennard(EYERISS_PROCESS_NM, config.process_nm)
-                chosen = (layer.at(scale) for layer in chosen)
-                sums = {group: [cost.at(scale) for cost in costs] for group, costs in sums.items()}
-        if not max(number or 0 for number in sums['total'][-1]) < math.inf:  # the most it may be
-            raise OverflowError
-    except (OverflowError, ZeroDivisionError):
-        raise InputError(
-            'config: the result is too large or too small for a number; '
-            'expected sizes and speeds that something real could have'
-        ) from None
+    if config.accelerator is not None:
+        return evaluate_roofline(config, per_frame, ranges, load)
+    catalog = load(load_costs, config.net, config.netfile, config.scaling, per_frame)
+    chosen = select(config.layers, catalog)
+    sums = catalog.sums[ranges] if chosen is catalog.items else group_sums(chosen, ranges)
+    if config.process_nm is not None:
+        scale = dennard(EYERISS_PROCESS_NM, config.process_nm)
+        chosen = (layer.at(scale) for layer in chosen)
+        sums = {group: [cost.at(scale) for cost in costs] for group, costs in sums.items()}
     return chosen, sums
 
 
@@ -1009,10 +1014,10 @@ def diagnose(per_frame=False):
 def validate(per_frame=False):
     """Return the report on how far FODLAM is from what is published: a list of dicts.
 
-    Each has 'quantity', 'unit', 'published', 'modelled', 'error_percent' and 'source': every
-    network's conv and fc costs by MACs instead of looked up, from the average over both networks
-    and from the other network's layers alone; and the frame rates that the papers report.
-    per_frame: as for `estimate`.
+    Each has 'quantity', 'unit', 'published', 'modelled', 'error_percent' and 'source'. Of the papers'
+    networks: conv and fc costs by MACs "from" the average over both, and over the other alone;
+    frame rates; conv costs "by" MACs and by shape. Of NVDLA: its frame rates of ResNet-50.
+    per_frame: as for `estimate`, for what is "from" something; what is "by" something is so always.
     """
     return [
         dict(
@@ -1177,7 +1182,7 @@ def engineering(value, unit, *limits):
     text = f'{shown.rstrip(".")} {prefix}{unit}'
     if limits and limits[0] != limits[1]:
         ends = (limit / 1000**exponent for limit in limits)
-        low, high = (f'{end:.2g}' if end < 99.5 else f'{end:.0f}' for end in ends)
+        low, high = (f'{end:.0f}' if 99.5 <= end < 1e5 else f'{end:.2g}' for end in ends)
         text += f' ({low}..{high})'
     return text.rstrip()
 
@@ -1225,9 +1230,8 @@ def to_table(headings, rows, sums=0):
 
 
 def shortened(name, width):
-    """Return a name, cut in its middle if it is longer than `width`."""
-    half = (width - 2) // 2
-    return name if len(name) <= width else f'{name[:half]}..{name[-half:]}'
+    """Return a name with its beginning cut off if it is longer than `width`."""
+    return name if len(name) <= width else f'..{name[2 - width :]}'
 
 
 def estimate_table(rows, plain):
@@ -1439,9 +1443,9 @@ def svg_roofline(report, accelerator, safe):
     for index, bound in enumerate(('compute', 'memory')):
         time_s = math.fsum(layer['latency'] for layer in layers if layer['bound'] == bound)
         share = time_s / total_s if total_s else 0
-        yield f'<circle class="{bound}" cx="{LEFT + 10 + 250 * index}" cy="46" r="6"/>'
+        yield f'<circle class="{bound}" cx="{LEFT + 10 + 300 * index}" cy="46" r="6"/>'
         label = f'{bound}-bound: {engineering(time_s, "s")}, {share:.0%} of the time'
-        yield svg_text(LEFT + 22 + 250 * index, 50, label)
+        yield svg_text(LEFT + 22 + 300 * index, 50, label)
     taken, labels = [], []
     for layer, intensity, rate in dots:
         share = layer['latency'] / total_s
@@ -1543,7 +1547,10 @@ def estimate_lines(stream, where, progress, per_frame=False, per_layer=False, ra
             yield '\n'.join(results) + '\n'
         progress(done)
     if wrong:
-        raise InputError(f'{where}: {wrong} of {done} lines are wrong; their results say why')
+        raise InputError(
+            f'{where}: {wrong} of {done} lines are wrong, as their results say; '
+            'expected a whole config on each line'
+        )
 
 
 # === Command line ===
@@ -1588,7 +1595,7 @@ def new_parser(**settings):
 
 def make_parser():
     """Return the parser of FODLAM's command line."""
-    keys = '\n'.join(f'  {key:10}  {meaning}' for key, meaning in CONFIG_KEYS.items())
+    keys = '\n'.join(f'  {key:11}  {meaning}' for key, meaning in CONFIG_KEYS.items())
     parser = new_parser(
         prog='fodlam',
         description='Add up the energy (J) and latency (s) of the layers of a CNN on Eyeriss\n'

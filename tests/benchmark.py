@@ -105,7 +105,11 @@ def sweeps():
     sweep(
         '8 layers of VGG-16', lambda rng: {**vgg16, 'layers': rng.sample(layers, 8)}, 'vgg16.json'
     )
-    sweep('a process node', lambda rng: {'net': 'VGG16', 'process_nm': rng.random()}, 'vgg16.json')
+    sweep(
+        'a process node',
+        lambda rng: {'net': 'VGG16', 'process_nm': 1 + 100 * rng.random()},
+        'vgg16.json',
+    )
     chip = {'macs': 1024, 'clock_mhz': 1000, 'buffer_kib': 512, 'kernel_atom': 128}
     sweep(
         'an accelerator each, for all of ResNet-50',

@@ -129,6 +129,10 @@ class NetFiles(unittest.TestCase):
             ([{**conv, 'macs': None}], '"macs" is None'),
             ([{'name': 'conv1', 'type': 'Convolution'}], '"macs" is missing'),
             ([{**conv, 'macs': 10**400}], '"macs" is 1000'),
+            (
+                [{**conv, 'macs': 1e308}],
+                '"macs" is 1e+308; expected a finite number, from 0 to 1e+30',
+            ),
             (b'[{"name": "a", "type": "Convolution", "macs": 1e999}]', '"macs" is inf'),
             (b'[{"name": "a", "type": "Convolution", "macs": NaN}]', 'NaN is not JSON'),
             (b'[{"name": "a", "name": "a", "type": "ReLU"}]', "duplicate key 'name'"),

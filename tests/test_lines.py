@@ -42,7 +42,9 @@ class Lines(unittest.TestCase):
         self.assertTrue(results[3]['error'].startswith('line 6: config: not UTF-8'))
         self.assertEqual(result.status, 1)
         self.assertEqual(
-            result.err, 'fodlam: config: 3 of 6 lines are wrong; their results say why\n'
+            result.err,
+            'fodlam: config: 3 of 6 lines are wrong, as their results say; '
+            'expected a whole config on each line\n',
         )
 
     def test_from_a_file(self):

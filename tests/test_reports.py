@@ -2,6 +2,7 @@
 
 import json
 import math
+import tempfile
 import unittest
 
 from support import fodlam, path, run
@@ -135,7 +136,18 @@ class ProcessNode(unittest.TestCase):
                 self.assertAlmostEqual(two[group]['energy'] / one[group]['energy'], 8)
 
     def test_wrong_nodes(self):
-        for node in (b'0', b'-28', b'true', b'"28"', b'[]', b'1e999', b'NaN', b'1' * 400):
+        for node in (
+            b'0',
+            b'-28',
+            b'true',
+            b'"28"',
+            b'[]',
+            b'1e999',
+            b'NaN',
+            b'1' * 400,
+            b'1e-320',
+            b'1e6',
+        ):
             result = run(stdin=b'{"net": "VGG16", "process_nm": ' + node + b'}')
             self.assertEqual((result.status, result.out), (1, ''), node)
             if node != b'NaN':
@@ -143,11 +155,24 @@ class ProcessNode(unittest.TestCase):
                     result.err, r'"process_nm": .*; expected a positive, finite number'
                 )
 
-    def test_results_that_no_number_can_hold(self):
-        for node in (b'1e300', b'1e160', b'1e105'):
-            result = run('--range', stdin=b'{"net": "VGG16", "process_nm": ' + node + b'}')
-            self.assertEqual((result.status, result.out), (1, ''))
-            self.assertIn('too large or too small for a number; expected', result.err)
+    def test_the_least_and_the_most_are_numbers(self):
+        """No result overflows, vanishes or widens the table beyond the screen by much."""
+        entries = [
+            {'name': f'a{i}', 'type': 'Convolution', 'macs': 10 ** (3 * i)} for i in range(11)
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            with open(path(folder, 'net.json'), 'w', encoding='utf-8') as file:
+                json.dump(entries, file)
+            for node in fodlam.PROCESS_LIMITS_NM:
+                config = json.dumps(
+                    {'netfile': path(folder, 'net.json'), 'process_nm': node}
+                ).encode()
+                for form in ('json', 'csv', 'table', 'svg'):
+                    result = run('--range', '--format', form, stdin=config)
+                    self.assertEqual((result.status, result.err), (0, ''))
+                    self.assertNotRegex(result.out, r'(?i)\b(nan|inf|infinity)\b')
+                    if form == 'table':
+                        self.assertLess(max(map(len, result.out.splitlines())), 120)
 
 
 class PerLayer(unittest.TestCase):

@@ -292,6 +292,8 @@ class Mistakes(unittest.TestCase):
             ({'ofmap': [1, 2, True]}, '"ofmap" is [1, 2, True]'),
             ({'ofmap': [1, 2, 10**30]}, '"ofmap" is [1, 2, 1000'),
             ({'stride': 'x'}, '"stride" is \'x\''),
+            ({'stored': [7, 2, 2]}, '"stored" has 7 channels; expected 96, as "ofmap"'),
+            ({'addend': 1}, '"addend" is 1; expected true or false'),
             ({'macs': 10}, '"macs" is 10; expected 105415200 by its shapes'),
             ({'groups': 7}, '"groups" is 7; expected a divisor of the channels'),
         ):

@@ -216,11 +216,11 @@ class Reports(unittest.TestCase):
             ({'netfile': 'lenet.json', 'scaling': ['mac']}, "['mac']; choose from mac, shape"),
             (
                 {'net': 'VGG16', 'scaling': 'shape'},
-                'is for the layers of a netfile; a net is published',
+                'is for a netfile; a net is published, so leave it out',
             ),
             (
                 {'netfile': 'lenet.json', 'scaling': 'mac', 'accelerator': 'nvdla-32'},
-                'is for the layers of a netfile; an accelerator has its roofline',
+                'is for a netfile; an accelerator has its roofline, so leave it out',
             ),
         ):
             result = run(stdin=json.dumps(config).encode())
