@@ -120,12 +120,18 @@ class Readme(unittest.TestCase):
         by_macs = [e for q, e in errors.items() if 'CONV' in q and q.endswith('latency by MACs')]
         alexnet = [e for q, e in shape.items() if 'AlexNet' in q]
         vgg16 = max(abs(e) for q, e in shape.items() if 'VGG16' in q)
+        vgg16_energy, alexnet_energy = (
+            [e for q, e in errors.items() if f'{net} CONV' in q and q.endswith('energy by shape')]
+            for net in ('VGG16', 'AlexNet')
+        )
         nvdla = max(abs(e) for q, e in errors.items() if 'nvdla' in q)
         sentences = [
             f'memory-bound for {bound_share({"net": "AlexNet", "accelerator": "nvdla-2048"}, "memory")}',
             f'{bound_share({"netfile": "lenet.json", "accelerator": "nvdla-2048"}, "memory")} of its time, for',
             f'VGG-16 are within {math.ceil(vgg16)}% in time, of AlexNet from {min(alexnet):.0f}% to '
             f'+{max(alexnet):.0f}%; by MACs, from {min(by_macs):.0f}% to +{max(by_macs):.0f}%',
+            f'In energy, by shape, VGG-16 is from {min(vgg16_energy):.0f}% to +{max(vgg16_energy):.0f}% and '
+            f'AlexNet from {min(alexnet_energy):.0f}% to +{max(alexnet_energy):.0f}%',
             f'within {math.ceil(nvdla)}% of what NVDLA publishes',
         ]
         for name, netfile in (('GoogLeNet takes', 'googlenet'), ('ResNet-50', 'resnet50')):
@@ -152,16 +158,31 @@ class Readme(unittest.TestCase):
             self.assertIn(f'{framed:.4f} s', README)
 
     def test_how_far_cost_per_mac_spans(self):
-        latency = fodlam.diagnose()['per_layer']['latency']
-        for prefix, factor in (('CONV', '7.6'), ('FC', '7.2')):
-            per_mac = [
-                cost
-                for layers in latency.values()
-                for name, cost in layers.items()
-                if prefix in name
-            ]
-            self.assertEqual(f'{max(per_mac) / min(per_mac):.1f}', factor)
-            self.assertIn(factor, README)
+        spans = []
+        for quantity in ('latency', 'energy'):
+            per_layer = fodlam.diagnose()['per_layer'][quantity]
+            for prefix in ('CONV', 'FC'):
+                per_mac = [
+                    cost
+                    for net in per_layer.values()
+                    for name, cost in net.items()
+                    if prefix in name
+                ]
+                spans.append(f'{max(per_mac) / min(per_mac):.1f}')
+        conv_time, fc_time, conv_energy, fc_energy = spans
+        self.assertEqual(fc_time, fc_energy)
+        sentence = (
+            f'{conv_time} in time and {conv_energy} in energy, among the fc layers {fc_time}.'
+        )
+        self.assertTrue(sentence in ' '.join(README.split()), sentence)
+
+    def test_strided_layers_take_a_quarter_of_resnet50(self):
+        net = json.loads(read('nets', 'resnet50.json'))
+        strided = {x['name'] for x in net if x.get('kernel') == [1, 1] and x['stride'] == [2, 2]}
+        config = {'netfile': 'resnet50.json', 'accelerator': 'nvdla-2048'}
+        report = fodlam.estimate(config, per_layer=True)
+        time = sum(x['latency'] for x in report['layers'] if x['name'] in strided)
+        self.assertEqual(round(4 * time / report['total']['latency']), 1)
 
 
 if __name__ == '__main__':
