@@ -1014,9 +1014,9 @@ def diagnose(per_frame=False):
 def validate(per_frame=False):
     """Return the report on how far FODLAM is from what is published: a list of dicts.
 
-    Each has 'quantity', 'unit', 'published', 'modelled', 'error_percent' and 'source'. Of the papers'
-    networks: conv and fc costs by MACs "from" the average over both, and over the other alone;
-    frame rates; conv costs "by" MACs and by shape. Of NVDLA: its frame rates of ResNet-50.
+    Each has 'quantity', 'unit', 'published', 'modelled', 'error_percent' and 'source'. Of the
+    papers' networks: conv and fc costs by MACs "from" the average over both, and over the other
+    alone; frame rates; conv costs "by" MACs and by shape. Of NVDLA: its rates of ResNet-50.
     per_frame: as for `estimate`, for what is "from" something; what is "by" something is so always.
     """
     return [
