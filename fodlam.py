@@ -448,7 +448,7 @@ def read_net(netfile):
 
             valid = sorted(glob.glob('*.json', root_dir=NETS_DIR))
             raise InputError(
-                f'{where}: not in nets/; {choices(valid)}, or give a path with a separator in it'
+                f'{where}: not in nets/; {choices(valid)}, or give a path with a separator, ./...'
             )
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
         raise InputError(f'{where}: a pipe or device; expected a file')  # which might never end

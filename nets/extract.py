@@ -128,7 +128,10 @@ def window_size(type_, size, kernel, stride, padding, dilation, extra=0, up=Fals
         room = size + padding - extent
         result = (-(-room // stride) if up else room // stride) + 1
     if result < 1:
-        raise ValueError(f'kernel of {extent} with stride {stride} does not fit {size} + {padding}')
+        raise ValueError(
+            f'kernel of {extent} with stride {stride} does not fit {size} + {padding}; '
+            'expected a smaller kernel, or more padding'
+        )
     return result
 
 
@@ -138,7 +141,9 @@ def frame(shape):
         raise ValueError(f'the input is {list(shape)}; expected a batch of feature maps')
     channels, *image = shape[1:]
     if len(image) > 2:
-        raise ValueError(f'3-D feature maps are not modelled; this one is {list(shape)}')
+        raise ValueError(
+            f'3-D feature maps are not modelled; this one is {list(shape)}, expected [N, C, H, W]'
+        )
     return channels, *(1,) * (2 - len(image)), *image
 
 
@@ -789,7 +794,9 @@ class CaffeNet:
         tops, bottoms = layer.texts('top'), layer.texts('bottom')
         for bottom in bottoms:
             if bottom not in self.blobs:
-                raise ValueError(f'bottom {quote(bottom)} is not the top of a layer before')
+                raise ValueError(
+                    f'bottom {quote(bottom)} is not made by any layer before; expected a top'
+                )
         values = [self.blobs[bottom] for bottom in bottoms]
         known = [self.shapes[value] for value in values]
         members, role = {}, caffe_role(layer, type_, values)
