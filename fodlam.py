@@ -395,7 +395,7 @@ def read_table(filename, columns, key='Layer'):
     """
     where = f'data/{filename}'
     lines = csv.reader(read_text(os.path.join(DATA_DIR, filename), where).splitlines(), strict=True)
-    table = {}
+    table, names = {}, set()
     try:
         headings = next(lines, [])
         for heading in [key, *(column.heading for column in columns.values())]:
@@ -405,13 +405,14 @@ def read_table(filename, columns, key='Layer'):
             row = dict(zip(headings, cells))
             name = row.get(key)
             place = f'{where}, row {lines.line_num} ({quote(name)})'
-            if not name or canonical(name) in map(canonical, table):
+            if not name or canonical(name) in names:
                 raise InputError(f'{place}, column "{key}": expected a name, each just once')
             if len(cells) != len(headings):
                 last = quote(headings[min(len(cells), len(headings)) - 1])
                 raise InputError(
                     f'{place}: {len(cells)} cells, up to column {last}; expected {len(headings)}'
                 )
+            names.add(canonical(name))
             table[name] = {
                 field: positive_cell(row[column.heading], f'{place}, column "{column.heading}"')
                 * column.scale
@@ -1325,6 +1326,7 @@ text {{ fill: #eee }} .label, circle {{ stroke: #16191f }} .bg {{ fill: #16191f 
 """
 LEFT, RIGHT, TOP, BOTTOM = 80, 780, 60, 440  # of the plots, in a picture of 800 x 500
 LABEL_WIDTH, LABEL_HEIGHT = 6.2, 12  # of a character, at the most
+MAX_LABELS = 100  # no more fit, and each is held against all others
 
 
 def estimate_svg(report, config):
@@ -1447,7 +1449,7 @@ def svg_roofline(report, accelerator, safe):
         label = f'{bound}-bound: {engineering(time_s, "s")}, {share:.0%} of the time'
         yield svg_text(LEFT + 22 + 300 * index, 50, label)
     taken, labels = [], []
-    for layer, intensity, rate in dots:
+    for index, (layer, intensity, rate) in enumerate(dots):
         share = layer['latency'] / total_s
         x, y = place(intensity, rate)
         radius = 3 + 20 * math.sqrt(share)
@@ -1459,6 +1461,8 @@ def svg_roofline(report, accelerator, safe):
             f'<circle class="{layer["bound"]}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}">'
             f'<title>{title}</title></circle>'
         )
+        if index >= MAX_LABELS:
+            continue
         name = shortened(layer['name'], 16)
         width = LABEL_WIDTH * len(name)
         for start in (x + radius + 3, x - radius - 3 - width):

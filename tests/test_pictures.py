@@ -4,6 +4,7 @@ import json
 import os
 import re
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as ET
 
@@ -113,6 +114,15 @@ class Pictures(unittest.TestCase):
         entries = [{'name': f'layer-{i}', 'type': 'Convolution', 'macs': i} for i in range(500)]
         labels = [e for e in written(entries).iter(f'{SVG}text') if 'layer-' in (e.text or '')]
         self.assertTrue(20 < len(labels) < 80)
+
+    def test_very_many_layers_take_no_longer_than_reading_them(self):
+        shape = {'macs': 64, 'ifmap': [1, 8, 8], 'ofmap': [1, 8, 8], 'kernel': [1, 1]}
+        entries = [{'name': f'l{i}', 'type': 'Convolution', **shape} for i in range(20_000)]
+        start = time.process_time()
+        root = written(entries, accelerator='nvdla-32')
+        self.assertLess(time.process_time() - start, 20)  # held against all others: minutes
+        labels = [e for e in root.iter(f'{SVG}text') if e.get('class') == 'label']
+        self.assertTrue(1 <= len(labels) <= 100)
 
     def test_ranges_are_lines_on_the_bars(self):
         plain, ranged = (picture({'netfile': 'lenet.json'}, *flags) for flags in ([], ['--range']))
