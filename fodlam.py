@@ -49,7 +49,7 @@ HOME = os.path.dirname(os.path.abspath(__file__))
 DATA_DIR = os.path.join(HOME, 'data')
 NETS_DIR = os.path.join(HOME, 'nets')
 
-# Chen et al., JSSC 2017, Table IV: TSMC 65 nm LP. FODLAM reports every cost at this node.
+# Chen et al., JSSC 2017, Table IV: TSMC 65 nm LP. The node of all costs, unless a config says else.
 EYERISS_PROCESS_NM = 65
 
 # Han et al., ISCA 2016, Table V: 64 processing elements in TSMC 45 nm take 0.59 W together. The
@@ -134,7 +134,7 @@ CONFIG_KEYS = {
     'layers': 'a list of layer names; left out, every layer that has a cost',
     'process_nm': f'scale all costs to this process node; left out, {EYERISS_PROCESS_NM}',
     'accelerator': 'not Eyeriss and EIE: nvdla-2048 to nvdla-32, or an object',
-    'scaling': 'how conv layers of a netfile are costed: mac (left out) or shape',
+    'scaling': 'how conv layers of a netfile are costed: mac (default) or shape',
 }
 SCALINGS = ('mac', 'shape')
 ACCELERATOR_KEYS = {
@@ -743,9 +743,9 @@ def speeds(accelerator):
     return accelerator.macs * accelerator.clock_mhz * 1e6, accelerator.dram_gbps * 1e9, power_w
 
 
-# What a config's layers are chosen from. items: all LayerCosts, or all Demands; sums: group_sums of
-# the LayerCosts, without and with ranges; by_name: the items by their names, as written and
-# canonical; layers: {canonical name: Layer} of a net file, with those that cost nothing.
+# What a config's layers are chosen from. items: all LayerCosts, or all Demands; by_name: the items
+# by their names, as written and canonical; layers: {canonical name: Layer} of a net file, also
+# those that cost nothing; sums: group_sums of the LayerCosts.
 Catalog = namedtuple('Catalog', 'items by_name layers sums')
 
 
@@ -755,10 +755,11 @@ def make_catalog(items, layers, sums=None):
     return Catalog(items, by_name, layers, sums)
 
 
-def load_costs(net, netfile, scaling, per_frame):
+def load_costs(net, netfile, scaling, per_frame, ranges):
     """Return the Catalog of the LayerCosts of a network of the papers, or else of a net file.
 
     scaling: "shape", or "mac" or None; what is costed by shape is per frame.
+    ranges: as for `group_sums`.
     """
     if net is not None:
         layers, costs = {}, published_costs(net, per_frame)
@@ -771,8 +772,7 @@ def load_costs(net, netfile, scaling, per_frame):
             costs = shaped_costs(layers.values(), per_mac, f'net file {quote(netfile)}')
         else:
             costs = scaled_costs(layers.values(), per_mac)
-    sums = {ranges: group_sums(costs, ranges) for ranges in (False, True)}
-    return make_catalog(costs, layers, sums)
+    return make_catalog(costs, layers, group_sums(costs, ranges))
 
 
 def load_demands(netfile, accelerator):
@@ -938,9 +938,9 @@ def evaluate(config, per_frame, ranges, load):
     config = check_config(config)
     if config.accelerator is not None:
         return evaluate_roofline(config, per_frame, ranges, load)
-    catalog = load(load_costs, config.net, config.netfile, config.scaling, per_frame)
+    catalog = load(load_costs, config.net, config.netfile, config.scaling, per_frame, ranges)
     chosen = select(config.layers, catalog)
-    sums = catalog.sums[ranges] if chosen is catalog.items else group_sums(chosen, ranges)
+    sums = catalog.sums if chosen is catalog.items else group_sums(chosen, ranges)
     if config.process_nm is not None:
         scale = dennard(EYERISS_PROCESS_NM, config.process_nm)
         chosen = (layer.at(scale) for layer in chosen)
@@ -1599,7 +1599,10 @@ def new_parser(**settings):
 
 def make_parser():
     """Return the parser of FODLAM's command line."""
-    keys = '\n'.join(f'  {key:11}  {meaning}' for key, meaning in CONFIG_KEYS.items())
+    keys, accelerator_keys = (
+        '\n'.join(f'  {key:13}  {meaning}' for key, meaning in meanings.items())
+        for meanings in (CONFIG_KEYS, ACCELERATOR_KEYS)
+    )
     parser = new_parser(
         prog='fodlam',
         description='Add up the energy (J) and latency (s) of the layers of a CNN on Eyeriss\n'
@@ -1608,6 +1611,9 @@ def make_parser():
         epilog=f"""\
 config keys:
 {keys}
+
+keys of an accelerator:
+{accelerator_keys}
 
 examples:
   echo '{CONFIG_EXAMPLE}' | fodlam
@@ -1769,12 +1775,12 @@ def deliver(texts, stdout, stderr, program='fodlam'):
     """
     try:
         for text in texts:
-            if not (text.isascii() or can_encode(text, stdout)):
-                encoding = stdout.encoding or 'utf-8'
-                text = text.encode(encoding, 'backslashreplace').decode(encoding)
             try:
                 if stdout is None:  # as Python has it if it is closed from the start
                     raise OSError(None, 'closed')
+                if not (text.isascii() or can_encode(text, stdout)):
+                    encoding = stdout.encoding or 'utf-8'
+                    text = text.encode(encoding, 'backslashreplace').decode(encoding)
                 stdout.write(text)
                 stdout.flush()
             except OSError as error:

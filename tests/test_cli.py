@@ -48,6 +48,7 @@ class CommandLine(unittest.TestCase):
             'config keys:',
             '--diagnose',
             *fodlam.CONFIG_KEYS,
+            *fodlam.ACCELERATOR_KEYS,
             *fodlam.NETWORKS,
         ):
             self.assertIn(part, out)
@@ -87,6 +88,12 @@ class CommandLine(unittest.TestCase):
         with mock.patch('sys.stdout', io.StringIO()) as stdout:
             self.assertEqual(fodlam.main(['none.json'], None, io.StringIO(), None), 1)
         self.assertEqual(stdout.getvalue(), '')
+
+    def test_closed_stdout_and_text_that_no_encoding_has(self):
+        err = io.StringIO()
+        with mock.patch('fodlam.run', lambda *streams: iter(['\ud800'])):
+            self.assertEqual(fodlam.main([], None, None, err), 1)
+        self.assertIn('standard output: cannot be written (closed)', err.getvalue())
 
     def test_interrupt(self):
         with (
