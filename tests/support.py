@@ -1,4 +1,4 @@
-"""What the tests share: where the project is, and a way to run its command in this process."""
+"""What the tests share: where the project is, and ways to run its commands in this process."""
 
 import io
 import os
@@ -7,14 +7,24 @@ import tempfile
 from collections import namedtuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [ROOT, os.path.join(ROOT, 'nets')]
+sys.path[:0] = [ROOT, os.path.join(ROOT, 'nets'), os.path.join(ROOT, 'data')]
 
 # Only now can they be found, from whatever folder the tests are run.
 import extract as extractor  # noqa: E402
+import validate as validator  # noqa: E402
 
 import fodlam  # noqa: E402
 
+shapes, show = (fodlam.load_leaf('nets', name) for name in ('shapes', 'show'))
+
 Result = namedtuple('Result', 'status out err')
+
+
+class Terminal(io.TextIOWrapper):
+    """A text stream that says that it is a terminal."""
+
+    def isatty(self):
+        return True
 
 
 def path(*parts):
@@ -28,20 +38,28 @@ def read(*parts):
         return file.read()
 
 
+def call(main, argv, stdin=None):
+    """Return the Result of a program's `main` with these arguments and bytes on standard input."""
+    out, err = io.TextIOWrapper(io.BytesIO(), encoding='utf-8'), io.StringIO()
+    stdin = None if stdin is None else io.TextIOWrapper(io.BytesIO(stdin), encoding='ascii')
+    status = main(list(argv), stdin, out, err)
+    return Result(status, out.buffer.getvalue().decode(), err.getvalue())
+
+
 def run(*argv, stdin=b''):
     """Return the Result of `fodlam` with these arguments and bytes on standard input."""
-    out, err = io.StringIO(), io.StringIO()
-    text_stdin = io.TextIOWrapper(io.BytesIO(stdin), encoding='ascii')
-    status = fodlam.main(list(argv), text_stdin, out, err)
-    return Result(status, out.getvalue(), err.getvalue())
+    return call(fodlam.main, argv, stdin)
+
+
+def validate(*argv):
+    """Return the Result of `data/validate.py` with these arguments."""
+    return call(validator.main, argv)
 
 
 def extract(model, text, *argv):
     """Return the Result of `nets/extract.py` on a file called `model` that holds `text`."""
-    out, err = io.StringIO(), io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         name = path(folder, model)
         with open(name, 'wb') as file:
             file.write(text if isinstance(text, bytes) else text.encode())
-        status = extractor.main([name, *argv], None, out, err)
-    return Result(status, out.getvalue(), err.getvalue())
+        return call(extractor.main, [name, *argv])

@@ -5,8 +5,11 @@ import math
 import os
 import random
 import unittest
+from collections import namedtuple
 
 from support import fodlam, path, read
+
+Cost = namedtuple('Cost', 'energy latency')
 
 CONFIGS = sorted(os.listdir(path('config')))
 
@@ -34,31 +37,31 @@ class Papers(unittest.TestCase):
     """What comes out, against what the papers' tables print."""
 
     def total(self, config, kind):
-        return fodlam.Cost(*fodlam.estimate(config)[kind].values())
+        return Cost(*fodlam.estimate(config)[kind].values())
 
     def test_eyeriss_table_v(self):
         cost = self.total({'net': 'AlexNet'}, 'conv')
-        self.assertAlmostEqual(cost.latency_s, 115.3e-3, delta=0.05e-3)
-        self.assertAlmostEqual(cost.energy_j / cost.latency_s, 278e-3, delta=0.5e-3)
-        self.assertAlmostEqual(4 / cost.latency_s, 34.7, delta=0.05)  # frame/s, batch of 4
+        self.assertAlmostEqual(cost.latency, 115.3e-3, delta=0.05e-3)
+        self.assertAlmostEqual(cost.energy / cost.latency, 278e-3, delta=0.5e-3)
+        self.assertAlmostEqual(4 / cost.latency, 34.7, delta=0.05)  # frame/s, batch of 4
 
     def test_eyeriss_table_vi(self):
         cost = self.total({'net': 'VGG16'}, 'conv')
-        self.assertAlmostEqual(cost.latency_s, 4309.5e-3, delta=0.65e-3)
-        self.assertAlmostEqual(cost.energy_j / cost.latency_s, 236e-3, delta=0.5e-3)
-        self.assertAlmostEqual(3 / cost.latency_s, 0.7, delta=0.05)  # frame/s, batch of 3
+        self.assertAlmostEqual(cost.latency, 4309.5e-3, delta=0.65e-3)
+        self.assertAlmostEqual(cost.energy / cost.latency, 236e-3, delta=0.5e-3)
+        self.assertAlmostEqual(3 / cost.latency, 0.7, delta=0.05)  # frame/s, batch of 3
 
     def test_eie_table_iv(self):
         # Actual times in us at 45 nm; time scales by 1.444, energy by 3.014 from 45 to 65 nm.
         for net, times in (('AlexNet', (30.3, 12.2, 9.9)), ('VGG16', (34.4, 8.7, 8.4))):
             for layer, time in zip(('FC6', 'FC7', 'FC8'), times):
                 cost = self.total({'net': net, 'layers': [layer]}, 'fc')
-                self.assertAlmostEqual(cost.latency_s / (time * 1e-6), 1.444, delta=0.0005)
-                self.assertAlmostEqual(cost.energy_j / (time * 1e-6 * 0.59), 3.014, delta=0.0005)
+                self.assertAlmostEqual(cost.latency / (time * 1e-6), 1.444, delta=0.0005)
+                self.assertAlmostEqual(cost.energy / (time * 1e-6 * 0.59), 3.014, delta=0.0005)
 
 
 class Invariants(unittest.TestCase):
-    VGG16 = [layer.name for layer in fodlam.published_costs('VGG16', False)]
+    VGG16 = [layer.name for layer in fodlam.published_layers('VGG16', False)]
 
     def test_order_does_not_matter(self):
         expected = fodlam.estimate({'net': 'VGG16'})
@@ -111,14 +114,15 @@ class Invariants(unittest.TestCase):
 
     def test_scaled_cost_is_proportional_to_macs(self):
         per_mac = fodlam.diagnose()['average']
-        for layer in fodlam.read_net('faster_rcnn_vgg16.json').values():
-            if layer.kind:
-                config = {'netfile': 'faster_rcnn_vgg16.json', 'layers': [layer.name]}
-                for quantity, number in fodlam.estimate(config)[layer.kind].items():
-                    self.assertEqual(number, per_mac[quantity][layer.kind] * layer.macs)
+        for entry in fodlam.read_net('faster_rcnn_vgg16.json').values():
+            kind = fodlam.KIND_OF_TYPE.get(entry['type'])
+            if kind:
+                config = {'netfile': 'faster_rcnn_vgg16.json', 'layers': [entry['name']]}
+                for quantity, number in fodlam.estimate(config)[kind].items():
+                    self.assertEqual(number, per_mac[quantity][kind] * entry['macs'])
 
     def test_dennard_scaling_at_its_own_node_changes_nothing(self):
-        self.assertEqual(fodlam.dennard(65, 65), fodlam.Scale(1, 1))
+        self.assertEqual(fodlam.node_scale(65, 65, None), (1, 1))
 
 
 if __name__ == '__main__':

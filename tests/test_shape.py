@@ -1,4 +1,4 @@
-"""Eyeriss from a layer's shape: against Tables V and VI, and its calibration against the tables."""
+"""Eyeriss from a layer's shape: against Tables V and VI, and in reports."""
 
 import csv
 import json
@@ -7,19 +7,11 @@ import tempfile
 import unittest
 
 import definitions
-from support import extract, fodlam, path, read, run
+from support import extract, fodlam, path, run, show
 
 
 def shaped(netfile, **options):
     return fodlam.estimate({'netfile': netfile, 'scaling': 'shape'}, per_layer=True, **options)
-
-
-def rows(net):
-    return [
-        row
-        for row in csv.DictReader(read('data', fodlam.NETWORKS[net].eyeriss_file).splitlines())
-        if row['Layer'] != 'Total'
-    ]
 
 
 class Tables(unittest.TestCase):
@@ -59,103 +51,34 @@ class Tables(unittest.TestCase):
         )
 
     def test_bounds_are_the_papers(self):
-        """VGG-16's CONV1 to CONV4 are bound by the buffer, CONV5 and AlexNet by computing."""
+        """VGG-16's CONV1 to CONV4 wait for the buffer, CONV5 and AlexNet compute.
+
+        But CONV1-1 waits longest for the link: its 64 ofmaps take 13.4 ms of the 26.85 ms.
+        """
         for layer in shaped('VGG_ILSVRC_16_layers_deploy.json')['layers']:
             if layer['kind'] == 'conv':
-                compute = layer['name'].startswith('conv5')
-                self.assertEqual(layer['bound'], 'compute' if compute else 'buffer', layer['name'])
+                bound = 'compute' if layer['name'].startswith('conv5') else 'buffer'
+                bound = 'link' if layer['name'] == 'conv1_1' else bound
+                self.assertEqual(layer['bound'], bound, layer['name'])
         bounds = {
             x.get('bound') for x in shaped('alexnet_deploy.json')['layers'] if x['kind'] == 'conv'
         }
         self.assertEqual(bounds, {'compute'})
 
     def test_range_is_that_of_the_ratios(self):
+        net = fodlam.read_net('googlenet.json').values()
+        kernels = {entry['name']: entry.get('kernel') for entry in net}
+        self.assertIn([7, 7], kernels.values())
         for quantity in ('energy', 'latency'):
             both = sum(self.ratios(quantity).values(), [])
             for layer in shaped('googlenet.json', ranges=True)['layers']:
                 if layer['kind'] == 'conv':
                     low, high = layer[f'{quantity}_range']
-                    self.assertAlmostEqual(layer[quantity] / low, max(both))
+                    # 1 x 1 and 7 x 7 kernels no paper measured: MobileNet widens the low end.
+                    known = kernels[layer['name']] in ([3, 3], [5, 5], [11, 11])
+                    most = max(both) if known else max(*both, 117 / 79)
+                    self.assertAlmostEqual(layer[quantity] / low, most)
                     self.assertAlmostEqual(layer[quantity] / high, min(both))
-
-
-class Calibrated(unittest.TestCase):
-    """The constants that are calibrated on Table VI must be what Table VI says."""
-
-    def test_pe_efficiency(self):
-        """CONV5 is bound by computing: its MACs over what 168 PEs at 200 MHz could do."""
-        bound = [row for row in rows('VGG16') if row['Layer'].startswith('CONV5')]
-        macs = sum(float(row['Num. of MACs (G)']) for row in bound) * 1e9
-        time = sum(float(row['Processing Latency (ms)']) for row in bound) * 1e-3
-        measured = macs / (168 * 200e6 * time)
-        self.assertAlmostEqual(fodlam.EYERISS_CALIBRATION.pe_efficiency / measured, 1, delta=0.03)
-
-    def test_buffer_rate(self):
-        """CONV1 to CONV4 are bound by the global buffer: their bytes over their time."""
-        bound = [row for row in rows('VGG16') if not row['Layer'].startswith('CONV5')]
-        rates = [
-            float(row['Global Buffer Accesses (MB)'])
-            * 1e6
-            / float(row['Processing Latency (ms)'])
-            * 1e3
-            for row in bound
-        ]
-        self.assertLess(max(rates) / min(rates), 1.04)
-        calibrated = fodlam.EYERISS_CALIBRATION.buffer_bytes_per_s
-        self.assertAlmostEqual(calibrated / statistics.mean(rates), 1, delta=0.03)
-
-    def test_power(self):
-        power = statistics.mean(float(row['Power (mW)']) for row in rows('VGG16')) * 1e-3
-        self.assertAlmostEqual(fodlam.EYERISS_CALIBRATION.power_w / power, 1, delta=0.03)
-
-    def test_bytes_of_the_buffer(self):
-        """The rule for summed channels gives the bytes that CONV1 to CONV4 moved."""
-        no_buffer, one_byte = fodlam.Calibration(1e30, 1e30, 1), fodlam.Calibration(1e30, 1, 1)
-        for (_, layer, shape), row in zip(fodlam.published_shapes('VGG16'), rows('VGG16')):
-            link_s, both_s = (
-                fodlam.shape_cost(layer, shape, calibration)[0].latency_s
-                for calibration in (no_buffer, one_byte)
-            )
-            published = float(row['Global Buffer Accesses (MB)']) * 1e6 / 3
-            if not layer.name.startswith('conv5'):
-                self.assertAlmostEqual((both_s - link_s) / published, 1, delta=0.05)
-
-    def test_calibrating_on_table_vi_gives_the_constants(self):
-        for constant, measured in zip(fodlam.EYERISS_CALIBRATION, fodlam.calibrate('VGG16')):
-            self.assertAlmostEqual(constant / measured, 1, delta=0.01)
-
-    def test_papers_constants(self):
-        raw = read('raw', 'eyeriss-tableIV.txt')
-        self.assertIn(f'Number of PEs\n\n{fodlam.EYERISS_PES}\n', raw)
-        self.assertIn('16-bit', raw)
-        self.assertEqual(fodlam.EYERISS_WORD_BYTES * 8, 16)
-        self.assertEqual(fodlam.EYERISS_LINK_BYTES_PER_S, 0.48e9)
-        self.assertEqual(fodlam.EYERISS_PES * fodlam.EYERISS_CLOCK_HZ, 33.6e9)  # the peak, in MAC/s
-
-
-class Validation(unittest.TestCase):
-    def test_rows(self):
-        errors = {row['quantity']: row['error_percent'] for row in fodlam.validate()}
-        for quantity, percent in (
-            ('AlexNet conv latency by shape', 5.2),
-            ('VGG16 conv latency by shape', -0.6),
-            ('AlexNet conv latency by VGG16 MACs', 116.2),
-            ('VGG16 conv latency by AlexNet MACs', -53.7),
-            ('AlexNet CONV5 latency by shape', 27.2),
-        ):
-            self.assertEqual(round(errors[quantity], 1), percent, quantity)
-        for net in fodlam.NETWORKS:
-            for row in rows(net):
-                for quantity in ('energy', 'latency'):
-                    for model in ('MACs', 'shape'):
-                        self.assertIn(f'{net} {row["Layer"]} {quantity} by {model}', errors)
-
-    def test_shape_predicts_better_what_it_was_not_calibrated_on(self):
-        errors = {row['quantity']: abs(row['error_percent']) for row in fodlam.validate()}
-        for net, other in (('AlexNet', 'VGG16'), ('VGG16', 'AlexNet')):
-            for quantity in ('energy', 'latency'):
-                what = f'{net} conv {quantity} by'
-                self.assertLess(errors[f'{what} {other} shape'], errors[f'{what} {other} MACs'])
 
 
 class Reports(unittest.TestCase):
@@ -179,7 +102,7 @@ class Reports(unittest.TestCase):
         layers = shaped('lenet.json')['layers']
         self.assertEqual([x['source'] for x in layers], ['shape', 'shape', 'scaled', 'scaled'])
         self.assertEqual([x.get('bound') for x in layers[2:]], [None, None])
-        self.assertEqual(list(layers[0])[-2:], ['source', 'bound'])
+        self.assertEqual(list(layers[0])[-2:], ['frames', 'bound'])
 
     def test_process_node(self):
         config = {'netfile': 'resnet50.json', 'scaling': 'shape'}
@@ -196,12 +119,12 @@ class Reports(unittest.TestCase):
             self.assertRegex(out, r'\nbuffer-bound .*\ncompute-bound ')
         layers = shaped('googlenet.json')['layers']
         time = sum(x['latency'] for x in layers if x.get('bound') == 'buffer')
-        self.assertRegex(out, rf'buffer-bound .*{fodlam.engineering(time, "s")}')
+        self.assertRegex(out, rf'buffer-bound .*{show.engineering(time, "s")}')
 
     def test_csv(self):
         out = run('--format', 'csv', path('config', 'resnet50-shape.json')).out
         read_back = list(csv.DictReader(out.splitlines()))
-        self.assertEqual({row['bound'] for row in read_back}, {'compute', 'buffer', ''})
+        self.assertEqual({row['bound'] for row in read_back}, {'compute', 'buffer', 'link', ''})
 
     def test_lines(self):
         configs = [{'netfile': 'lenet.json', 'scaling': x} for x in ('mac', 'shape', 'mac')]
@@ -209,23 +132,6 @@ class Reports(unittest.TestCase):
         self.assertEqual(
             list(map(json.loads, out.splitlines())), list(map(fodlam.estimate, configs))
         )
-
-    def test_refused(self):
-        for config, said in (
-            ({'netfile': 'lenet.json', 'scaling': 'area'}, "'area'; choose from mac, shape"),
-            ({'netfile': 'lenet.json', 'scaling': ['mac']}, "['mac']; choose from mac, shape"),
-            (
-                {'net': 'VGG16', 'scaling': 'shape'},
-                'is for a netfile; a net is published, so leave it out',
-            ),
-            (
-                {'netfile': 'lenet.json', 'scaling': 'mac', 'accelerator': 'nvdla-32'},
-                'is for a netfile; an accelerator has its roofline, so leave it out',
-            ),
-        ):
-            result = run(stdin=json.dumps(config).encode())
-            self.assertEqual((result.status, result.out), (1, ''))
-            self.assertIn(f'config "scaling": {said}', result.err)
 
     def test_mobilenet(self):
         """Where it is weak: 79 frame/s, by average 225; the Eyeriss v2 paper implies about 117."""

@@ -1,0 +1,648 @@
+"""What a layer asks of a machine: Eyeriss by shape, EIE by density, and rooflines.
+
+A leaf of fodlam.py, which loads it for configs with "accelerator" or "scaling": "shape". It takes
+entries of net files as they are and returns plain numbers; it reads no file and knows no config.
+Wrong shapes and keys raise ValueError, with what would be right. nets/README.md derives the three
+models and says how far they are off.
+
+Terms: a layer has an ifmap of C x H x W, K filters of R x S, stride sy x sx, g groups of channels,
+and an ofmap of K x P x Q, of which A x B is stored after pooling. A cost is [J, s] or, with ranges,
+[J, s, least J, least s, most J, most s]; energies are None if nobody knows them. A machine is a
+function of an entry and its kind that returns the source, cost and detail of a layer.
+
+Sources:
+  Eyeriss  Chen, Krishna, Emer, Sze, JSSC, January 2017
+  EIE      Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, ISCA 2016
+  NVDLA    the primer (nvdla.org), and the performance estimator in its repository nvdla/hw
+  AMAIX    Juenger, Zurstrassen, Kogel, Keding, Leupers, SAMOS 2020: rooflines of accelerators
+"""
+
+import math
+import operator
+from collections import namedtuple
+
+# === Shapes ===
+
+# Above the size of any layer, and small enough that no product of sizes is too large for a float.
+MAX_SIZE = 2**32
+
+Shape = namedtuple('Shape', 'C H W K P Q R S sy sx groups A B')
+
+
+def parse_shape(entry):
+    """Return the Shape of a net file's entry with MACs; raise ValueError if it does not tell."""
+
+    def sizes(key, count, default=None):
+        values = entry.get(key, default)
+        if values is None:
+            raise ValueError(f'no "{key}"; extract the network again with nets/extract.py')
+        values = values if isinstance(values, list) else [values]
+        if len(values) != count or not all(type(v) is int and 0 < v <= MAX_SIZE for v in values):
+            expected = f'{count} whole numbers, from 1 to {MAX_SIZE}'
+            raise ValueError(f'"{key}" is {short(entry[key])}; expected {expected}')
+        return values
+
+    (C, H, W), (K, P, Q), (R, S) = sizes('ifmap', 3), sizes('ofmap', 3), sizes('kernel', 2)
+    (sy, sx), (groups,) = sizes('stride', 2, [1, 1]), sizes('groups', 1, 1)
+    channels, A, B = sizes('stored', 3, [K, P, Q])
+    if channels != K:
+        raise ValueError(f'"stored" has {channels} channels; expected {K}, as "ofmap"')
+    if not isinstance(entry.get('addend', False), bool):
+        raise ValueError(f'"addend" is {short(entry["addend"])}; expected true or false')
+    if C % groups or K % groups:
+        raise ValueError(f'"groups" is {groups}; expected a divisor of the channels')
+    pixels = H * W if entry['type'] == 'Deconvolution' else P * Q
+    macs = pixels * C * K // groups * R * S
+    if macs != entry['macs']:
+        raise ValueError(f'"macs" is {short(entry["macs"])}; expected {macs} by its shapes')
+    return Shape(C, H, W, K, P, Q, R, S, sy, sx, groups, A, B)
+
+
+def short(value):
+    """Return a value as Python writes it, cut to a length fit for a message."""
+    text = ascii(value)
+    return text if len(text) <= 80 else f'{text[:80]}...'
+
+
+# === Eyeriss by shape ===
+
+# The paper's (JSSC 2017, Tables III to VI and the text): PEs, clock, 16-bit words, a link of 64
+# bits at 60 MHz, 64 filters at a time.
+EYERISS_PES = 168
+EYERISS_CLOCK_HZ = 200e6
+EYERISS_WORD_BYTES = 2
+EYERISS_LINK_BYTES_PER_S = 64 / 8 * 60e6
+EYERISS_FILTERS = 64
+# Calibrated on Table VI alone, so that AlexNet is a test: the share of their peak at which the PEs
+# of compute-bound layers run; the rate of the global buffer in the others; mean power; and how many
+# channels are summed between two accesses to it: 8, for 3 x 3 kernels and ofmaps of up to 14 x 14.
+Calibration = namedtuple('Calibration', 'pe_efficiency buffer_bytes_per_s power_w')
+EYERISS_CALIBRATION = Calibration(0.85, 3.0e9, 0.245)
+EYERISS_SUMMED_CHANNELS = 8
+EYERISS_SUMMED_KERNEL = 3
+EYERISS_SUMMED_OFMAP = 14
+# No published layer has 1 x 1 kernels, or one channel a group. What is known of these is MobileNet
+# (width 0.5, 128 x 128): 79 frame/s by this model, where the Eyeriss v2 paper (Chen et al., JETCAS
+# 2019) implies 117 for a version-1 design, rescaled to 192 PEs and narrower numbers.
+MOBILENET_RATIO = 117 / 79  # modelled over implied time
+
+
+def eyeriss(entry, calibration=EYERISS_CALIBRATION):
+    """Return (cost, bound) of a conv layer of one frame on Eyeriss, from nothing but its shape.
+
+    Eyeriss computes, or waits for its global buffer, whichever takes longer, and then for the link
+    that brings ifmaps and takes ofmaps. Its bound is the largest of the three times.
+    """
+    C, H, W, K, P, Q, R, _, sy, _, groups, _, _ = parse_shape(entry)
+    is_deconvolution = entry['type'] == 'Deconvolution'
+    # Rows of the ifmap that no kernel touches stay where they are; of the others all is read.
+    rows = min(H, (P - 1) * sy + R if sy <= R else P * R)
+    passes = math.ceil(K / groups / EYERISS_FILTERS)
+    ifmap = C * (H if is_deconvolution else rows) * W * passes
+    times = {
+        'compute': entry['macs'] / (EYERISS_PES * EYERISS_CLOCK_HZ * calibration.pe_efficiency),
+        'buffer': partial_sum_bytes(entry) / calibration.buffer_bytes_per_s,
+        'link': EYERISS_WORD_BYTES * (ifmap + K * P * Q) / EYERISS_LINK_BYTES_PER_S,
+    }
+    latency_s = max(times['compute'], times['buffer']) + times['link']
+    return [calibration.power_w * latency_s, latency_s], max(times, key=times.get)
+
+
+def partial_sum_bytes(entry):
+    """Return how many bytes of partial sums a conv layer moves through Eyeriss's global buffer."""
+    C, H, W, _, P, Q, R, S, _, _, groups, _, _ = parse_shape(entry)
+    size = max(H, W) if entry['type'] == 'Deconvolution' else max(P, Q)
+    share = min(1, EYERISS_SUMMED_OFMAP / size) * EYERISS_SUMMED_KERNEL / R
+    channels = min(max(1, EYERISS_SUMMED_CHANNELS * share), C / groups)
+    # One is read and written for each row of the kernel, and for so many channels.
+    return 2 * EYERISS_WORD_BYTES * entry['macs'] / (R * S * channels)
+
+
+def machine_of_shapes(published, by_macs, density, table, eie_cost):
+    """Return the machine that costs conv layers by shape, and fc layers with densities by these.
+
+    published: layers with their kind, entry and cost for one frame; ranges are as far from costs
+    as these are from what the model says of them.
+    by_macs: the machine for fc layers without densities; density: for those that do not have
+    their own, (weights, activations) or None.
+    table: the rows of EIE_COLUMNS; eie_cost: a function from a time on EIE to its cost.
+    """
+    conv = [layer for layer in published if layer.kind == 'conv']
+    ratios = [[a / b for a, b in zip(eyeriss(x.entry)[0], x.cost)] for x in conv]
+    kernels = {tuple(layer.entry['kernel']) for layer in conv}
+    least, most = ([limit(column) for column in zip(*ratios)] for limit in (min, max))
+    unknown_most = [max(ratio, MOBILENET_RATIO) for ratio in most]
+    imbalance = eie_imbalance(table)
+    times = [eie_time(row) * imbalance / row['actual_s'] for row in eie_networks(table)]
+
+    def machine(entry, kind):
+        if kind == 'conv':
+            cost, bound = eyeriss(entry)
+            one_channel = entry['ifmap'][0] == entry.get('groups', 1)
+            known = tuple(entry['kernel']) in kernels and not one_channel
+            ends, detail = (most if known else unknown_most, least), {'frames': 1, 'bound': bound}
+            return 'shape', with_range(cost, *ends), detail
+        densities = parse_densities(entry, density)
+        if densities is None:
+            return by_macs(entry, kind)
+        weights, activations = densities
+        row = {'macs': entry['macs'], 'weights': weights, 'activations': activations}
+        cost = eie_cost(eie_time(row) * imbalance)
+        ends = [max(times)] * 2, [min(times)] * 2
+        return 'density', with_range(cost, *ends), {'frames': 1}
+
+    return machine
+
+
+def with_range(cost, most, least):
+    """Return a cost with its range: divided by how far a model is above and below what is known."""
+    return [*cost, *(x / r for end in (most, least) for x, r in zip(cost, end))]
+
+
+def sum_bounds(rows):
+    """Return {'bounds': {bound: {'energy': J, 'latency': s}}}, or {} if no layer has a bound.
+
+    rows: (detail, cost) of each layer.
+    """
+    bounds = {}
+    for detail, cost in rows:
+        if 'bound' in detail:
+            bounds.setdefault(detail['bound'], []).append(cost)
+    sums = {bound: map(math.fsum, zip(*costs)) for bound, costs in sorted(bounds.items())}
+    report = {bound: dict(zip(('energy', 'latency'), total)) for bound, total in sums.items()}
+    return {'bounds': report} if report else {}
+
+
+# === EIE by density ===
+
+# ISCA 2016, Tables III (sizes, and what pruning keeps) and IV (times). Columns as fodlam.py's.
+EIE_COLUMNS = {
+    'inputs': ('Inputs', 1),
+    'outputs': ('Outputs', 1),
+    'weights': ('Weights (%)', 1e-2),
+    'activations': ('Activations (%)', 1e-2),
+    'actual_s': ('Actual Time (us)', 1e-6),
+}
+# From the text and Table V: 64 PEs at 800 MHz do a MAC a cycle each; the distance to the next
+# weight is stored in 4 bits, so that a run of 16 zeros takes an entry of its own.
+EIE_PES = 64
+EIE_CLOCK_HZ = 800e6
+EIE_RUN = 16
+# Of three networks in the tables, this one is no CNN: it calibrates, so that the CNNs are tests.
+EIE_CALIBRATED_ON = 'NT-'
+
+
+def eie_time(row):
+    """Return the time in s of an fc layer on EIE at 45 nm, with its work spread evenly.
+
+    row: a dict with "macs", or "inputs" and "outputs"; "weights" and "activations", the share of
+    each that is not zero. With weights kept at random, each takes 1 / (1 - (1 - w)^16) entries.
+    """
+    macs = row.get('macs') or row['inputs'] * row['outputs']
+    kept = row['weights']
+    entries = macs * kept / (1 - (1 - kept) ** EIE_RUN)
+    return entries * row['activations'] / (EIE_PES * EIE_CLOCK_HZ)
+
+
+def eie_networks(table):
+    """Return the rows of EIE's table that did not calibrate the model."""
+    return [row for name, row in table.items() if not name.startswith(EIE_CALIBRATED_ON)]
+
+
+def eie_imbalance(table):
+    """Return how much longer layers take than with their work spread evenly, by NeuralTalk's."""
+    rows = [row for name, row in table.items() if name.startswith(EIE_CALIBRATED_ON)]
+    return math.fsum(row['actual_s'] for row in rows) / math.fsum(map(eie_time, rows))
+
+
+def parse_densities(entry, default):
+    """Return (weights, activations) of an entry, its own or the default; ValueError if wrong."""
+    keys = 'weight_density', 'activation_density'
+    own = [entry[key] for key in keys if key in entry]
+    return check_pair(keys, own) if own else default
+
+
+def check_density(members):
+    """Return (weights, activations) of a config's "density"; raise ValueError if it is wrong."""
+    keys = 'weights', 'activations'
+    unknown = [key for key in members if key not in keys]
+    if unknown:
+        raise ValueError(f'unknown key {short(unknown[0])}; choose from {", ".join(keys)}')
+    return check_pair(keys, [members[key] for key in keys if key in members])
+
+
+def check_pair(keys, values):
+    """Return two densities as a tuple; raise ValueError unless both are there, and shares."""
+    if len(values) != 2 or not all(type(x) in (int, float) and 0 < x <= 1 for x in values):
+        both = ' and '.join(f'"{key}"' for key in keys)
+        raise ValueError(f'{both} are {short(values)}; expected both, above 0 and up to 1')
+    return tuple(values)
+
+
+# === Rooflines ===
+
+# What an accelerator's keys are: fodlam.py's docstring says it. Without an efficiency, it is 1.
+ACCELERATOR_DEFAULTS = {
+    'power_mw': None,
+    'mac_pj': None,
+    'dram_pj_per_byte': None,
+    'efficiency': None,
+    'buffer_kib': math.inf,
+    'feature_bytes': 1,
+    'weight_bytes': 1,
+    'channel_atom': 1,
+    'kernel_atom': 1,
+    'winograd_gain': 1,
+    'fc_batch': 1,
+}
+ACCELERATOR_KEYS = ('macs', 'clock_mhz', 'dram_gbps', *ACCELERATOR_DEFAULTS)
+# device: its name in data/devices.csv, if it has one.
+Accelerator = namedtuple(
+    'Accelerator', (*ACCELERATOR_KEYS, 'device'), defaults=(*ACCELERATOR_DEFAULTS.values(), None)
+)
+
+# The least and the most that a key can be: far beyond any real one, and small enough that no result
+# is too large or too small for a float.
+MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30
+
+# NVDLA primer (nvdla.org): seven configurations. Columns are (heading, scale), as fodlam.py's.
+NVDLA_FILE = 'nvdla.csv'
+NVDLA_KEY = 'Configuration'
+NVDLA_COLUMNS = {
+    'macs': ('MACs per Cycle', 1),
+    'clock_mhz': ('Clock (MHz)', 1),
+    'dram_gbps': ('DRAM Bandwidth (GB/s)', 1),
+    'buffer_kib': ('Convolution Buffer (KiB)', 1),
+    'power_mw': ('Average Power at 16 nm (mW)', 1),
+}
+# NVDLA's performance estimator (repository nvdla/hw, perf/): channels and filters go in groups of
+# these sizes, and 3 x 3 kernels with stride 1 by Winograd's algorithm.
+NVDLA_DATAFLOW = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
+# From the same: Winograd's weights take 4 x 4 for 3 x 3; the buffer has 32 filters at the least.
+WINOGRAD_WEIGHTS = 16 / 9
+LEAST_FILTERS = 32
+
+# QuTiBench (data/README.md): what devices were measured to do. A row is a device and a network.
+DEVICES_FILE = 'devices.csv'
+DEVICES_KEY = 'Measurement'
+DEVICES_COLUMNS = {
+    'operations_per_s': ('Peak (TOP/s)', 1e12),
+    'dram_gbps': ('DRAM Bandwidth (GB/s)', 1),
+    'bytes': ('Bytes a Number', 1),
+    'frames_per_s': ('Compute (frame/s)', 1),
+    'power_mw': ('Power (W)', 1e3),
+}
+DEVICES_NETS = {
+    'GoogLeNet': 'googlenet.json',
+    'MobileNet': 'mobilenet.json',
+    'ResNet-50': 'resnet50.json',
+}
+DEVICES_CLOCK_MHZ = 1000  # any will do, as the peak is what counts
+
+# What a layer asks of an accelerator, however fast that is. mac_slots: the MACs that it could do in
+# the cycles that the layer takes; gain: how many it does in the place of one, by Winograd's
+# algorithm; dram_bytes: what goes into DRAM and out of it; dense: the Demand of another way to do
+# it, or None.
+Demand = namedtuple('Demand', 'kind macs mac_slots gain dram_bytes dense')
+
+
+def named_accelerator(name, read_table, read_net):
+    """Return the Accelerator that is called so in data/; raise ValueError if there is none.
+
+    read_table, read_net: fodlam.py's. A device has as its efficiency the geometric mean of what
+    its networks attain, and as its power the mean of theirs.
+    """
+    nvdla = read_table(NVDLA_FILE, NVDLA_COLUMNS, NVDLA_KEY)
+    devices = read_devices(read_table)
+    if name in nvdla:
+        return Accelerator(**nvdla[name], **NVDLA_DATAFLOW)
+    if name not in devices:
+        known = ', '.join([*nvdla, *devices])
+        raise ValueError(f'unknown name {short(name)}; choose from {known}, or give an object')
+    attained = shares(read_table, read_net)[name].values()
+    rows = devices[name].values()
+    return bare_device(next(iter(rows)))._replace(
+        device=name,
+        efficiency=math.prod(attained) ** (1 / len(attained)),
+        power_mw=math.fsum(row['power_mw'] for row in rows) / len(rows),
+    )
+
+
+def read_devices(read_table):
+    """Return {device: {network: row of DEVICES_COLUMNS}}."""
+    devices = {}
+    for title, row in read_table(DEVICES_FILE, DEVICES_COLUMNS, DEVICES_KEY).items():
+        device, _, network = title.partition(' ')
+        devices.setdefault(device, {})[network] = row
+    return devices
+
+
+def bare_device(row):
+    """Return the plain roofline of a row of DEVICES_COLUMNS, as an Accelerator; a MAC is two."""
+    macs = row['operations_per_s'] / 2 / (DEVICES_CLOCK_MHZ * 1e6)
+    sizes = {'feature_bytes': row['bytes'], 'weight_bytes': row['bytes']}
+    return Accelerator(macs, DEVICES_CLOCK_MHZ, row['dram_gbps'], **sizes)
+
+
+def shares(read_table, read_net):
+    """Return {device: {network: the share of its roofline's rate that it attains}}."""
+    entries = {
+        network: [entry for entry in read_net(netfile).values() if 'macs' in entry]
+        for network, netfile in DEVICES_NETS.items()
+    }
+    return {
+        device: {
+            network: row['frames_per_s'] * frame_time(entries[network], bare_device(row))
+            for network, row in rows.items()
+        }
+        for device, rows in read_devices(read_table).items()
+    }
+
+
+def frame_time(entries, accelerator):
+    """Return the time in s of a frame of a network, as entries with MACs, on an Accelerator."""
+    flow, kinds = dataflow(accelerator), ('conv', 'fc')
+    demands = [demand(x, kinds[x['type'] == 'InnerProduct'], flow) for x in entries]
+    return roofline(demands, accelerator, kinds, None)[0]['total'][1]
+
+
+def find_accelerator(value, load, read_table, read_net):
+    """Return the Accelerator that a config's "accelerator" is, a name or a dict of its keys.
+
+    load: a function that returns what another returns for some arguments, and may have kept it;
+    read_table, read_net: fodlam.py's. Raises ValueError if the name or a key is wrong.
+    """
+    if isinstance(value, dict):
+        return make_accelerator(value)
+    return load(named_accelerator, value, read_table, read_net)
+
+
+def notes(accelerator, report, read_table, read_net):
+    """Return a list of sentences on what a report on an Accelerator is worth."""
+    if accelerator.efficiency is None and 'energy_range' not in report['total']:
+        return [bound_note(shares(read_table, read_net))]
+    return []
+
+
+def bound_note(attained):
+    """Return a sentence on what a roofline is worth; attained: the result of `shares`."""
+    every = [share for of_device in attained.values() for share in of_device.values()]
+    return f'a roofline is a bound: real devices attain {min(every):.0%} to {max(every):.0%} of it'
+
+
+def time_limits(accelerator, attained):
+    """Return (least, most) of what an Accelerator may take, relative to what it is said to take.
+
+    attained: the result of `shares`. A device goes from the most to the least that its networks
+    attain; another efficiency is off by as much as that of two networks on one device may be; and
+    without an efficiency, the roofline is a bound, of which devices attain some share.
+    """
+    own = [*attained.get(accelerator.device, {}).values()]
+    if len(own) > 1:
+        return accelerator.efficiency / max(own), accelerator.efficiency / min(own)
+    devices = [of_device.values() for of_device in attained.values()]
+    if accelerator.efficiency is None:
+        return 1, 1 / min(min(of_device) for of_device in devices)
+    most = max(max(of_device) / min(of_device) for of_device in devices)
+    return 1 / most, most
+
+
+def make_accelerator(members):
+    """Return the Accelerator that a dict of its keys describes; raise ValueError if it is wrong."""
+    for key, number in members.items():
+        if key not in ACCELERATOR_KEYS:
+            known = ', '.join(ACCELERATOR_KEYS)
+            raise ValueError(f'unknown key {short(key)}; choose from {known}')
+        most = 1 if key == 'efficiency' else MAX_NUMBER
+        if type(number) not in (int, float) or not MIN_NUMBER <= number <= most:
+            expected = f'a number from {MIN_NUMBER:g} to {most:g}'
+            raise ValueError(f'"{key}" is {short(number)}; expected {expected}')
+    for key in ACCELERATOR_KEYS:
+        if key not in members and key not in ACCELERATOR_DEFAULTS:
+            raise ValueError(f'no "{key}"; expected a number, as for {", ".join(ACCELERATOR_KEYS)}')
+    return Accelerator(**{key: plain(number) for key, number in members.items()})
+
+
+def plain(number):
+    """Return a number in the one form that it has here: 64, 64.0 and 6.4e1 are 64.
+
+    So what is equal is the same, and what is kept of one accelerator is right for the other.
+    """
+    return int(number) if number % 1 == 0 and number <= MAX_SIZE else float(number)
+
+
+NO_SPEED = dict.fromkeys(
+    'macs clock_mhz dram_gbps power_mw mac_pj dram_pj_per_byte efficiency device'.split()
+)
+
+
+def dataflow(accelerator):
+    """Return an Accelerator without its speed and energy, on which no demand depends."""
+    return accelerator._replace(**NO_SPEED)
+
+
+def machine_of_demands(accelerator):
+    """Return the machine whose details are Demands on an Accelerator; there are no costs yet."""
+    return lambda entry, kind: ('roofline', [], demand(entry, kind, accelerator))
+
+
+def demand(entry, kind, accelerator):
+    """Return the Demand of a net file's entry, as NVDLA's performance estimator has it.
+
+    Every group is a layer of its own; where channels go in atoms, all may instead be one dense
+    layer with zeros in its weights, as NVDLA's compiler makes it.
+    """
+    shape = parse_shape(entry)
+    groups = shape.groups
+    part = shape._replace(C=shape.C // groups, K=shape.K // groups)
+    one = group_demand(entry, part, kind, accelerator)
+    result = one._replace(
+        macs=entry['macs'], mac_slots=one.mac_slots * groups, dram_bytes=one.dram_bytes * groups
+    )
+    if groups == 1 or accelerator.channel_atom == 1 or entry['type'] == 'MatMul':
+        return result
+    dense = group_demand(entry, shape, kind, accelerator)
+    return result._replace(dense=dense._replace(macs=entry['macs']))
+
+
+def group_demand(entry, shape, kind, accelerator):
+    """Return the Demand of the channels and filters of a Shape, without its MACs and groups.
+
+    A deconvolution is the convolution over its ifmap, with stride 1, that does the same MACs. What
+    a product of two feature maps has for weights are features, which no batch shares.
+    """
+    C, H, W, K, P, Q, R, S, sy, sx, _, A, B = shape
+    if entry['type'] == 'Deconvolution':
+        P, Q, sy, sx = H, W, 1, 1
+    is_fc, is_product = kind == 'fc', entry['type'] == 'MatMul'
+    batch = accelerator.fc_batch if is_fc and not is_product else 1
+    gain = accelerator.winograd_gain if (R, S, sy, sx) == (3, 3, 1, 1) else 1
+    feature = accelerator.feature_bytes
+    weight = feature if is_product else accelerator.weight_bytes
+
+    def padded(size, atom):
+        return math.ceil(size / atom) * atom
+
+    # Where channels go in atoms, strides fill them: each of the py x px phases of the ifmap is a
+    # channel of its own, of a convolution with stride 1.
+    py, px = (sy, sx) if accelerator.channel_atom != 1 else (1, 1)
+    channels = padded(C * py * px, accelerator.channel_atom)
+    h, w, r, s = math.ceil(H / py), math.ceil(W / px), math.ceil(R / py), math.ceil(S / px)
+    ifmap = channels * h * w * feature
+    weights = channels * r * s * K * weight * (WINOGRAD_WEIGHTS if gain != 1 else 1) / batch
+    ofmap = A * B * padded(K, accelerator.channel_atom) * feature
+    # What does not fit the buffer beside the least slice of the other is read again for each piece.
+    buffer = accelerator.buffer_kib * 1024
+    ifmap_slice = min(channels * min(R, h) * w * feature, buffer / 2)
+    weight_slice = min(channels * r * s * min(K, LEAST_FILTERS) * weight, buffer / 2)
+    if ifmap >= weights:
+        larger, smaller, least = ifmap, weights, ifmap_slice
+    else:
+        larger, smaller, least = weights, ifmap, weight_slice
+    pieces = 1 if is_fc else max(1, math.ceil(smaller / (buffer - least)))
+    stores = 2 if entry.get('addend') else 1
+    traffic = pieces * larger + smaller + stores * ofmap
+    padded_filters = padded(K * batch, accelerator.kernel_atom) / batch
+    mac_slots = channels * P * Q * padded_filters * R * S / (py * px) / gain
+    return Demand(kind, None, mac_slots, gain, traffic, None)
+
+
+BOUNDS = ('compute', 'memory')
+
+
+def speeds(accelerator):
+    """Return (peak in MAC/s, DRAM bandwidth in bytes/s) of an Accelerator: its roofline."""
+    return accelerator.macs * accelerator.clock_mhz * 1e6, accelerator.dram_gbps * 1e9
+
+
+def roofline(demands, accelerator, kinds, limits):
+    """Return (sums, extras, priced) of Demands on an Accelerator.
+
+    limits: (least, most) of what times may be, relative to what they are, or None for no ranges.
+    sums: {kind or 'total': cost}; extras: {'bounds': {bound: {'energy': J, 'latency': s}}}, and
+    'energy_by' if energy is known; priced: the (cost, detail) of each Demand, made when asked for.
+    A layer takes the longer of its computing time and its memory time, over the efficiency.
+    """
+    peak, bandwidth = (rate * (accelerator.efficiency or 1) for rate in speeds(accelerator))
+    if accelerator.channel_atom != 1:
+        demands = [faster(demand, peak, bandwidth) for demand in demands]
+    compute, memory = ({kind: [] for kind in kinds} for _ in BOUNDS)
+    # In sweeps, most of the time goes by in this loop.
+    for kind, _, mac_slots, _, dram_bytes, _ in demands:
+        compute_s, memory_s = mac_slots / peak, dram_bytes / bandwidth
+        if compute_s >= memory_s:
+            compute[kind].append(compute_s)
+        else:
+            memory[kind].append(memory_s)
+    times = {kind: compute[kind] + memory[kind] for kind in kinds}
+    times['total'] = sum(times.values(), [])
+    times |= {
+        name: sum(of.values(), [])
+        for name, of in zip(BOUNDS, (compute, memory))
+        if any(of.values())
+    }
+    groups = {}
+    if (accelerator.mac_pj, accelerator.dram_pj_per_byte) != (None, None):
+        groups = group_demands(demands, peak, bandwidth, times)
+    parts, sums = {}, {}
+    for name, of_group in times.items():
+        latency_s = math.fsum(of_group)
+        parts[name] = energy_parts(groups.get(name, ()), latency_s, accelerator)
+        sums[name] = ranged(parts[name], latency_s, limits)
+    bounds = {bound: sums.pop(bound) for bound in BOUNDS if bound in sums}
+    extras = {}
+    if bounds:
+        extras['bounds'] = {x: {'energy': c[0], 'latency': c[1]} for x, c in bounds.items()}
+    if parts['total']:
+        extras['energy_by'] = parts['total']
+    return sums, extras, (price(demand, accelerator, limits) for demand in demands)
+
+
+def group_demands(demands, peak, bandwidth, names):
+    """Return {name: [Demand]} of kinds, bounds and the total, by their names."""
+    groups = {name: [] for name in names}
+    for demand in demands:
+        is_compute = demand.mac_slots / peak >= demand.dram_bytes / bandwidth
+        for name in (demand.kind, BOUNDS[0 if is_compute else 1], 'total'):
+            groups[name].append(demand)
+    return groups
+
+
+DETAIL = operator.attrgetter('detail')
+
+
+def roofline_of_layers(layers, accelerator, kinds, attained):
+    """Return (layers with costs, made when asked for, sums, extras) on an Accelerator.
+
+    layers: namedtuples with a Demand as their detail; attained: the result of `shares`, or None for
+    no ranges; sums, extras: as of `roofline`.
+    """
+    limits = attained and time_limits(accelerator, attained)
+    demands = [*map(DETAIL, layers)]
+    sums, extras, priced = roofline(demands, accelerator, kinds, limits)
+    costed = (layer._replace(cost=c, detail=d) for layer, (c, d) in zip(layers, priced))
+    return costed, sums, extras
+
+
+def faster(demand, peak, bandwidth):
+    """Return the Demand of the faster way to do a layer."""
+    dense = demand.dense
+    if dense is None:
+        return demand
+    ways = demand, dense
+    return min(ways, key=lambda way: max(way.mac_slots / peak, way.dram_bytes / bandwidth))
+
+
+def energy_parts(demands, latency_s, accelerator):
+    """Return {'mac': J, 'dram': J, 'power': J} of some Demands: what the Accelerator has keys for.
+
+    By Winograd's algorithm, the hardware does fewer MACs.
+    """
+    parts = {}
+    if accelerator.mac_pj is not None:
+        macs = math.fsum(demand.macs / demand.gain for demand in demands)
+        parts['mac'] = macs * accelerator.mac_pj * 1e-12
+    if accelerator.dram_pj_per_byte is not None:
+        dram_bytes = math.fsum(demand.dram_bytes for demand in demands)
+        parts['dram'] = dram_bytes * accelerator.dram_pj_per_byte * 1e-12
+    if accelerator.power_mw is not None:
+        parts['power'] = accelerator.power_mw * 1e-3 * latency_s
+    return parts
+
+
+def ranged(parts, latency_s, limits):
+    """Return the cost of energy parts and a time, with ranges if there are limits of the time."""
+    energy_j = math.fsum(parts.values()) if parts else None
+    cost = [energy_j, latency_s]
+    if not limits:
+        return cost
+    for limit in limits:
+        # Of the energy only what is power times time depends on the time.
+        change = parts.get('power', 0) * (limit - 1)
+        cost += [None if energy_j is None else energy_j + change, latency_s * limit]
+    return cost
+
+
+def price(demand, accelerator, limits):
+    """Return (cost, detail) of a Demand: what a report says of the layer.
+
+    A detail has the bound, utilization (MACs done over those possible, Winograd's counted), DRAM
+    bytes, MACs per DRAM byte, the MACs per second that the roof allows, and energy by its parts.
+    """
+    peak, bandwidth = speeds(accelerator)
+    compute_s, memory_s = demand.mac_slots / peak, demand.dram_bytes / bandwidth
+    latency_s = max(compute_s, memory_s) / (accelerator.efficiency or 1)
+    possible_per_s = peak * demand.gain
+    intensity = demand.macs / demand.dram_bytes
+    parts = energy_parts([demand], latency_s, accelerator)
+    detail = {
+        'frames': 1,
+        'bound': 'compute' if compute_s >= memory_s else 'memory',
+        'utilization': demand.macs / (possible_per_s * latency_s),
+        'dram_bytes': demand.dram_bytes,
+        'operational_intensity': intensity,
+        'attainable_macs_per_s': min(possible_per_s, intensity * bandwidth),
+    }
+    if parts:
+        detail['energy_by'] = parts
+    return ranged(parts, latency_s, limits), detail

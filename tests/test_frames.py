@@ -1,0 +1,229 @@
+"""How many frames a number is for, what bounds a network, and sweeps from Python."""
+
+import io
+import json
+import math
+import pathlib
+import unittest
+
+from support import Terminal, fodlam, path, run, shapes
+
+# Averages by MACs of Tables V and VI together, batched over one frame.
+SCALED_FRAMES = 3.0197
+
+
+def layers(config, **options):
+    return fodlam.estimate(config, per_layer=True, **options)['layers']
+
+
+class Frames(unittest.TestCase):
+    def test_of_each_layer(self):
+        for config, conv in (
+            ({'net': 'AlexNet'}, 4),
+            ({'net': 'VGG16'}, 3),
+            ({'netfile': 'resnet50.json'}, SCALED_FRAMES),
+            ({'netfile': 'resnet50.json', 'scaling': 'shape'}, 1),
+            ({'netfile': 'resnet50.json', 'accelerator': 'nvdla-64'}, 1),
+        ):
+            for layer in layers(config):
+                expected = conv if layer['kind'] == 'conv' else 1
+                self.assertAlmostEqual(layer['frames'], expected, delta=0.00005)
+            self.assertEqual({layer['frames'] for layer in layers(config, per_frame=True)}, {1})
+
+    def test_of_a_scaled_layer_is_the_ratio_of_its_latencies(self):
+        for batched, framed in zip(
+            layers({'netfile': 'lenet.json'}), layers({'netfile': 'lenet.json'}, per_frame=True)
+        ):
+            self.assertAlmostEqual(batched['latency'] / framed['latency'], batched['frames'])
+
+    def test_a_config_has_the_last_word(self):
+        framed = fodlam.estimate({'net': 'VGG16'}, per_frame=True)
+        batched = fodlam.estimate({'net': 'VGG16'})
+        for flag in (False, True):
+            for key, expected in ((True, framed), (False, batched)):
+                config = {'net': 'VGG16', 'per_frame': key}
+                self.assertEqual(fodlam.estimate(config, per_frame=flag), expected)
+        stdin = b'{"net": "VGG16"}\n{"net": "VGG16", "per_frame": true}\n'
+        results = list(map(json.loads, run('--lines', stdin=stdin).out.splitlines()))
+        self.assertEqual(results, [batched, framed])
+
+    def test_changes_nothing_by_shape(self):
+        config = {'netfile': 'lenet.json', 'scaling': 'shape'}
+        expected = fodlam.estimate(config, per_layer=True)
+        for value in (True, False):
+            self.assertEqual(
+                fodlam.estimate({**config, 'per_frame': value}, per_layer=True), expected
+            )
+
+    def test_json_on_a_terminal_has_a_note_beside_it(self):
+        for argv, stdin, said in (
+            ([], b'{"net": "VGG16"}', "conv: Eyeriss's batch of 3 frames; fc: 1 frame"),
+            (['--per-frame'], b'{"net": "VGG16"}', '1 frame'),
+            ([], b'{"netfile": "lenet.json"}', 'batch of 3.02 frames'),
+            ([], b'{"net": "VGG16", "layers": ["FC6"]}', '1 frame'),
+            (['--diagnose'], b'', '--per-frame for one'),
+        ):
+            out, err = Terminal(io.BytesIO(), encoding='utf-8'), io.StringIO()
+            stdin_stream = io.TextIOWrapper(io.BytesIO(stdin))
+            self.assertEqual(fodlam.main(argv, stdin_stream, out, err), 0)
+            self.assertEqual(out.buffer.getvalue().decode(), run(*argv, stdin=stdin).out)
+            self.assertRegex(err.getvalue(), r'\Afodlam: [^\n]+\n\Z')
+            self.assertIn(said, err.getvalue())
+
+
+class Bounds(unittest.TestCase):
+    CONFIGS = (
+        {'netfile': 'resnet50.json', 'scaling': 'shape'},
+        {'netfile': 'resnet50.json', 'scaling': 'shape', 'process_nm': 130},
+        {'net': 'VGG16', 'accelerator': 'nvdla-64'},
+        {'netfile': 'googlenet.json', 'accelerator': 'edge-tpu', 'layers': ['conv1/7x7_s2']},
+        {'netfile': 'lenet.json', 'accelerator': {'macs': 9, 'clock_mhz': 1, 'dram_gbps': 1}},
+    )
+
+    def test_are_the_sums_of_layers(self):
+        for config in self.CONFIGS:
+            report = fodlam.estimate(config, per_layer=True)
+            found = {layer['bound'] for layer in report['layers'] if 'bound' in layer}
+            self.assertEqual(set(report['bounds']), found)
+            for bound, sums in report['bounds'].items():
+                for quantity, total in sums.items():
+                    each = [x[quantity] for x in report['layers'] if x.get('bound') == bound]
+                    if total is None:
+                        self.assertEqual(set(each), {None})
+                    else:
+                        self.assertAlmostEqual(math.fsum(each) / total, 1)
+            line = run('--lines', stdin=json.dumps(config).encode()).out
+            self.assertEqual(json.loads(line)['bounds'], report['bounds'])
+
+    def test_only_where_layers_have_one(self):
+        for config in ({'net': 'VGG16'}, {'netfile': 'lenet.json'}):
+            self.assertEqual(list(fodlam.estimate(config)), list(fodlam.GROUPS))
+
+    def test_half_of_resnet50_is_bound_by_the_link(self):
+        """../shared/facts/eyeriss-shape.md; 49% before rows that nothing touches stayed away."""
+        found = layers(self.CONFIGS[0])
+        link = [layer for layer in found if layer.get('bound') == 'link']
+        self.assertAlmostEqual(len(link) / 53, 0.5, delta=0.1)
+
+    def test_rows_that_no_kernel_touches(self):
+        """1 x 1 kernels with stride 2 touch every other row of 8: 4; whole rows are read."""
+        shape = {'ifmap': [64, 8, 8], 'ofmap': [64, 4, 4], 'kernel': [1, 1], 'stride': [2, 2]}
+        entry = {'name': 'c', 'type': 'Convolution', 'macs': 64 * 64 * 16, **shape}
+        halved = {**entry, 'ifmap': [64, 4, 8], 'stride': [1, 2]}
+        self.assertEqual(shapes.eyeriss(entry), shapes.eyeriss(halved))
+        touched = {**entry, 'kernel': [3, 3], 'macs': entry['macs'] * 9}
+        halved = {**touched, 'ifmap': [64, 4, 8]}
+        self.assertGreater(shapes.eyeriss(touched)[0][1], shapes.eyeriss(halved)[0][1])
+
+    def test_depthwise_layers_have_a_wider_range(self):
+        shape = {'ifmap': [8, 8, 8], 'ofmap': [8, 6, 6], 'kernel': [3, 3]}
+        entry = {'name': 'a', 'type': 'Convolution', 'macs': 8 * 36 * 9, 'groups': 8, **shape}
+        dense = {**entry, 'name': 'b', 'groups': 1, 'macs': 8 * 8 * 36 * 9}
+        one, other = layers({'netfile': [entry, dense], 'scaling': 'shape'}, ranges=True)
+        for quantity in ('energy', 'latency'):
+            ratios = [x[quantity] / x[f'{quantity}_range'][0] for x in (one, other)]
+            self.assertAlmostEqual(ratios[0], 117 / 79)
+            self.assertLess(ratios[1], 117 / 79)
+
+
+class FromPython(unittest.TestCase):
+    def test_sweep(self):
+        configs = [{'net': 'VGG16'}, {'net': 'VGG19'}, {'netfile': 'lenet.json'}, None]
+        first, wrong, third, none = fodlam.sweep(configs, per_frame=True, ranges=True)
+        self.assertEqual(first, fodlam.estimate(configs[0], per_frame=True, ranges=True))
+        self.assertEqual(third, fodlam.estimate(configs[2], per_frame=True, ranges=True))
+        self.assertIn('VGG19', wrong['error'])
+        self.assertIn('expected an object', none['error'])
+
+    def test_sweep_is_lazy(self):
+        def endless():
+            while True:
+                yield {'net': 'AlexNet'}
+
+        self.assertEqual(next(fodlam.sweep(endless())), fodlam.estimate({'net': 'AlexNet'}))
+
+    def test_a_path_or_entries_as_net_file(self):
+        expected = fodlam.estimate({'netfile': 'lenet.json'})
+        with open(path('nets', 'lenet.json'), encoding='utf-8') as file:
+            entries = json.load(file)
+        for netfile in (pathlib.Path(path('nets', 'lenet.json')), entries):
+            self.assertEqual(fodlam.estimate({'netfile': netfile}), expected)
+        piped = json.dumps({'netfile': entries, 'accelerator': 'nvdla-64'}).encode()
+        result = json.loads(run(stdin=piped).out)
+        config = {'netfile': 'lenet.json', 'accelerator': 'nvdla-64'}
+        self.assertEqual(result, fodlam.estimate(config))
+        for form in ('csv', 'table', 'svg'):
+            self.assertEqual(run('--format', form, stdin=piped).status, 0)
+
+    def test_help_shows_what_is_for_users(self):
+        self.assertEqual(sorted(fodlam.__all__), ['InputError', 'diagnose', 'estimate', 'sweep'])
+
+
+class LeftOut(unittest.TestCase):
+    """Products of two feature maps: ../shared/facts/devices.md, "Products of two feature maps"."""
+
+    PRODUCT = {
+        'name': 'qk', 'type': 'MatMul', 'macs': 12 * 128 * 64 * 128, 'ifmap': [768, 128, 1],
+        'ofmap': [1536, 128, 1], 'kernel': [1, 1], 'groups': 12,
+    }  # fmt: skip
+    FC = {'name': 'fc', 'type': 'InnerProduct', 'macs': 100}
+
+    def test_on_eyeriss_and_eie(self):
+        config = {'netfile': [self.FC, self.PRODUCT]}
+        report = fodlam.estimate(config, per_layer=True)
+        self.assertEqual(report['left_out'], {'layers': 1, 'macs': 12582912})
+        self.assertEqual([layer['name'] for layer in report['layers']], ['fc'])
+        without = fodlam.estimate({'netfile': [self.FC]})
+        self.assertEqual({key: report[key] for key in without}, without)
+        line = run('--lines', stdin=json.dumps(config).encode()).out
+        self.assertEqual(json.loads(line)['left_out'], report['left_out'])
+        table = run('--format', 'table', stdin=json.dumps(config).encode()).out
+        self.assertRegex(table, '(?i)left out')
+
+    def test_naming_one_is_an_error_that_says_why(self):
+        config = {'netfile': [self.FC, self.PRODUCT], 'layers': ['qk']}
+        with self.assertRaisesRegex(fodlam.InputError, 'nothing published says.*MatMul.*qk'):
+            fodlam.estimate(config)
+
+    def test_on_an_accelerator_its_second_operand_is_features(self):
+        """Two bytes a feature and one a weight, a batch of 16: it is read once a frame."""
+        chip = {
+            'macs': 1024,
+            'clock_mhz': 1000,
+            'dram_gbps': 10,
+            'feature_bytes': 2,
+            'fc_batch': 16,
+        }
+        config = {'netfile': [self.PRODUCT], 'accelerator': chip}
+        report = fodlam.estimate(config, per_layer=True)
+        self.assertNotIn('left_out', report)
+        first, second, product = 128 * 64, 64 * 128, 128 * 128
+        self.assertEqual(report['layers'][0]['dram_bytes'], 2 * 12 * (first + second + product))
+
+    def test_bert(self):
+        """BERT base, 128 tokens, on nvdla-2048: products take 2.7% of the MACs and 9% of the time."""
+        entries = []
+        for block in range(12):
+            sizes = [(768, 768)] * 4 + [(768, 3072), (3072, 768)]
+            for index, (inputs, outputs) in enumerate(sizes):
+                shape = {'ifmap': [inputs, 128, 1], 'ofmap': [outputs, 128, 1], 'kernel': [1, 1]}
+                macs = 128 * inputs * outputs
+                name = f'fc{block}-{index}'
+                entries.append({'name': name, 'type': 'InnerProduct', 'macs': macs, **shape})
+            swapped = {'ifmap': [1536, 128, 1], 'ofmap': [768, 128, 1]}
+            entries.append({**self.PRODUCT, 'name': f'qk{block}'})
+            entries.append({**self.PRODUCT, 'name': f'av{block}', **swapped})
+        config = {'netfile': entries, 'accelerator': 'nvdla-2048'}
+        found = layers(config)
+        products = [x for x in found if x['name'][:2] in ('qk', 'av')]
+        macs, time = (
+            math.fsum(x[key] for x in products)
+            / math.fsum(x[key] for x in found if x not in products)
+            for key in ('macs', 'latency')
+        )
+        self.assertAlmostEqual(macs / (1 + macs), 0.027, delta=0.002)
+        self.assertAlmostEqual(time, 0.09, delta=0.01)
+
+
+if __name__ == '__main__':
+    unittest.main()

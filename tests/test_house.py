@@ -1,0 +1,144 @@
+"""Where things live: fodlam.py by itself, and the leaves that it loads when a run asks for them."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from support import ROOT, path, read
+
+LEAVES = ('nets/shapes.py', 'nets/show.py')
+ORIGINAL = [  # what the original has, and prints
+    'alexnet', 'alexnet-scale', 'vgg16', 'vgg16-scale', 'vgg16-after-pool1', 'vgg16-fconly',
+    'vgg-m', 'faster-rcnn-vgg16', 'faster-rcnn-vgg-m',
+]  # fmt: skip
+
+
+def python(*argv, stdin='', cwd=ROOT):
+    """Return the finished process of this Python with some arguments, without its settings."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith('PYTHON')}
+    return subprocess.run(
+        [sys.executable, *argv], input=stdin, capture_output=True, text=True, cwd=cwd, env=env,
+        timeout=60,
+    )  # fmt: skip
+
+
+def imported(source):
+    """Return the names of the modules that a source imports, at whatever depth."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition('.')[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or '.').partition('.')[0])
+    return names
+
+
+class Alone(unittest.TestCase):
+    """With every other Python file deleted, fodlam.py does what the card and the original do."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        for name in ('data', 'nets', 'config'):
+            skip = shutil.ignore_patterns('*.py', '__pycache__')
+            shutil.copytree(path(name), path(cls.folder, name), ignore=skip)
+        shutil.copy(path('fodlam.py'), cls.folder)
+
+    def run_alone(self, *argv, stdin=''):
+        return python('fodlam.py', *argv, stdin=stdin, cwd=self.folder)
+
+    def test_the_original(self):
+        for name in ORIGINAL:
+            out = self.run_alone(stdin=read('config', f'{name}.json')).stdout
+            self.assertEqual(out, read('tests', 'golden', f'{name}.json'), name)
+        diagnosed = self.run_alone('--diagnose').stdout
+        self.assertEqual(diagnosed, read('tests', 'golden', 'diagnose.json'))
+
+    def test_what_needs_no_leaf(self):
+        configs = [
+            '{"net": "VGG16"}',
+            '{"net": "AlexNet", "layers": ["conv1", "FC8"], "process_nm": 28}',
+            '{"netfile": "resnet50.json", "scaling": "mac"}',
+        ]
+        for flags in (['--per-frame'], ['--per-layer'], ['--range', '--per-layer']):
+            for config in configs:
+                result = self.run_alone(*flags, stdin=config)
+                self.assertEqual((result.returncode, result.stderr), (0, ''))
+                self.assertEqual(result.stdout, python('fodlam.py', *flags, stdin=config).stdout)
+            result = self.run_alone('--lines', *flags, stdin='\n'.join(configs))
+            self.assertEqual(len(result.stdout.splitlines()), 3)
+        self.assertIn('Usage', self.run_alone('--help').stdout)
+
+    def test_what_needs_a_leaf_says_which(self):
+        for flags, config, leaf in (
+            ([], '{"netfile": "lenet.json", "accelerator": "nvdla-32"}', 'shapes'),
+            ([], '{"netfile": "lenet.json", "scaling": "shape"}', 'shapes'),
+            (['--format', 'table'], '{"net": "VGG16"}', 'show'),
+        ):
+            result = self.run_alone(*flags, stdin=config)
+            self.assertEqual((result.returncode, result.stdout), (1, ''))
+            self.assertRegex(
+                result.stderr, rf'\Afodlam: nets/{leaf}.py[^\n]*: [^\n]+; expected [^\n]+\n\Z'
+            )
+
+
+class Leaves(unittest.TestCase):
+    """Wherever fodlam.py is started from, it finds its leaves, and each just once."""
+
+    CONFIG = '{"netfile": "lenet.json", "accelerator": "nvdla-32"}'
+    REPORT = """
+import sys
+MODULE
+fodlam.main(['--format', 'table', '-'], sys.stdin, sys.stdout, sys.stderr)
+print(sorted(name for name in sys.modules if name.endswith(('shapes', 'show'))))
+"""
+
+    def test_from_anywhere(self):
+        expected = python('fodlam.py', '--format', 'table', stdin=self.CONFIG).stdout
+        self.assertIn('conv2', expected)
+        with tempfile.TemporaryDirectory() as folder:
+            link = path(folder, 'link.py')
+            os.symlink(path('fodlam.py'), link)
+            # What would be found by luck of sys.path.
+            for name in ('shapes', 'show', 'nets'):
+                with open(path(folder, f'{name}.py'), 'w', encoding='utf-8') as file:
+                    file.write('raise SystemExit("the wrong one")')
+            for argv, cwd in (
+                ([path('fodlam.py')], folder),
+                ([link], folder),
+                (['-I', path('fodlam.py')], folder),
+                (['-m', 'fodlam'], ROOT),
+            ):
+                result = python(*argv, '--format', 'table', stdin=self.CONFIG, cwd=cwd)
+                self.assertEqual((result.stdout, result.stderr), (expected, ''), argv)
+
+    def test_imported_under_one_name(self):
+        names = "['fodlam.nets.shapes', 'fodlam.nets.show']"
+        for module in ('import fodlam', 'sys.path.insert(0, "nets"); import extract, fodlam'):
+            result = python('-c', self.REPORT.replace('MODULE', module), stdin=self.CONFIG)
+            self.assertEqual(result.stdout.splitlines()[-1], names)
+
+    def test_loaded_when_asked_for(self):
+        script = 'import sys, fodlam; fodlam.estimate({"net": "VGG16"}); print(*sys.modules)'
+        loaded = python('-c', script).stdout.split()
+        self.assertIn('fodlam', loaded)
+        for name in ('fodlam.nets.shapes', 'fodlam.nets.show', 'argparse', 'glob'):
+            self.assertNotIn(name, loaded)
+
+    def test_who_imports_whom(self):
+        own = {'fodlam', 'shapes', 'show', 'extract', 'validate', 'nets', 'data'}
+        for name in ('fodlam.py', *LEAVES):
+            self.assertEqual(imported(read(name)) - sys.stdlib_module_names, set(), name)
+        for name in ('nets/extract.py', 'data/validate.py'):
+            if os.path.exists(path(name)):
+                others = imported(read(name)) - sys.stdlib_module_names
+                self.assertEqual(others & own, {'fodlam'}, name)
+
+
+if __name__ == '__main__':
+    unittest.main()

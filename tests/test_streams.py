@@ -1,0 +1,160 @@
+"""Nothing lost: streams that are cut, full or slow, memory that runs out, and Ctrl-C."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from unittest import mock
+
+from support import call, fodlam, path, run
+
+SWEEP = b'{"net": "VGG16"}\n' * 20_000
+EXPECTED = run('--lines', stdin=SWEEP).out
+
+
+def start(*argv, **streams):
+    """Return a started process of fodlam.py, with output that Python does not buffer."""
+    command = [sys.executable, '-u', path('fodlam.py'), *argv]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, **streams)
+
+
+class Trickle(io.BytesIO):
+    """A binary stream that gives little at a time."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 1448))
+
+
+@unittest.skipUnless(os.name == 'posix', 'needs pipes that do not block: run it on Linux or macOS')
+class Output(unittest.TestCase):
+    def test_a_full_disk_is_an_error(self):
+        """A file that may not grow takes a part of what is written, and then nothing."""
+        with tempfile.TemporaryDirectory() as folder:
+            net, out = path(folder, 'net.json'), path(folder, 'out')
+            layers = [{'name': f'l{i}', 'type': 'Convolution', 'macs': i} for i in range(5000)]
+            with open(net, 'w', encoding='utf-8') as file:
+                json.dump(layers, file)
+            line = 'ulimit -f 100; exec "$0" -u "$1" --per-layer > "$2"'
+            process = subprocess.run(
+                ['sh', '-c', line, sys.executable, path('fodlam.py'), out],
+                input=json.dumps({'netfile': net}).encode(), stderr=subprocess.PIPE, timeout=60,
+            )  # fmt: skip
+        self.assertEqual(process.returncode, 1)
+        said = rb'\Afodlam: standard output: cannot be written \([^\n]+\); expected [^\n]+\n\Z'
+        self.assertRegex(process.stderr, said)
+
+    def test_a_pipe_that_does_not_block_gets_all(self):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with tempfile.TemporaryFile() as sweep:
+            sweep.write(SWEEP)
+            sweep.seek(0)
+            with start('--lines', stdin=sweep, stdout=writer) as process:
+                os.close(writer)
+                time.sleep(0.5)  # until the pipe is full
+                with open(reader, 'rb') as stream:
+                    out = stream.read()
+                self.assertEqual((process.wait(60), process.stderr.read()), (0, b''))
+        self.assertTrue(out.decode() == EXPECTED, 'something was lost')
+
+    def test_an_encoding_with_a_mark_at_its_beginning_has_it_once(self):
+        stdout = io.TextIOWrapper(io.BytesIO(), encoding='utf-16')
+        status = fodlam.deliver(iter(['a', 'b']), stdout, None)
+        self.assertEqual((status, stdout.buffer.getvalue().decode('utf-16')), (0, 'ab'))
+
+
+@unittest.skipUnless(os.name == 'posix', 'needs pipes that do not block: run it on Linux or macOS')
+class Input(unittest.TestCase):
+    def test_a_pipe_that_does_not_block_is_waited_for(self):
+        half = len(SWEEP) // 2 + 5
+        for flags, parts, expected in (
+            (['--lines'], (SWEEP[:half], SWEEP[half:]), EXPECTED),
+            ([], (b'{"net":', b' "VGG16"}'), run(stdin=b'{"net": "VGG16"}').out),
+        ):
+            reader, writer = os.pipe()
+            os.set_blocking(reader, False)
+            with (
+                tempfile.TemporaryFile() as out,
+                start(*flags, stdin=reader, stdout=out) as process,
+            ):
+                os.close(reader)
+                with open(writer, 'wb', buffering=0) as stream:
+                    for part in parts:
+                        time.sleep(0.3)
+                        while part:
+                            part = part[stream.write(part) :]
+                self.assertEqual((process.wait(60), process.stderr.read()), (0, b''))
+                out.seek(0)
+                self.assertTrue(out.read().decode() == expected, flags)
+
+    def test_a_long_line_in_small_reads_takes_time_in_proportion(self):
+        line = b'{"net": "VGG16"' + b' ' * 8_000_000 + b'}\n'
+        began = time.process_time()
+        lines = list(fodlam.read_lines(Trickle(line), 'config'))
+        self.assertLess(time.process_time() - began, 3)  # joined anew at each read: 15 s
+        self.assertEqual(lines, [[line[:-1]], [b'']])
+
+
+class Ends(unittest.TestCase):
+    def test_interrupt_while_importing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(path('fodlam.py'), folder)
+            with open(path(folder, 'json.py'), 'w', encoding='utf-8') as file:
+                file.write('raise KeyboardInterrupt\n')
+            process = subprocess.run(
+                [sys.executable, path(folder, 'fodlam.py')], capture_output=True, timeout=60
+            )
+        self.assertEqual((process.returncode, process.stdout, process.stderr), (130, b'', b''))
+
+    def test_out_of_memory_is_one_line(self):
+        def texts(*streams):
+            raise MemoryError
+            yield
+
+        with mock.patch('fodlam.run', texts):
+            result = call(fodlam.main, [])
+        said = 'fodlam: out of memory; expected a smaller input\n'
+        self.assertEqual(result, (1, '', said))
+
+
+class Kept(unittest.TestCase):
+    """What --lines keeps from one line to the next."""
+
+    def sweep(self, configs):
+        """Return (results of a sweep, how many net files it read)."""
+        stdin = '\n'.join(map(json.dumps, configs)).encode()
+        with mock.patch('fodlam.read_net', wraps=fodlam.read_net) as reads:
+            results = [json.loads(line) for line in run('--lines', stdin=stdin).out.splitlines()]
+        return results, reads.call_count
+
+    def designs(self, **keys):
+        chip = {'macs': 64, 'clock_mhz': 1000, 'dram_gbps': 10}
+        return {'netfile': 'lenet.json', 'accelerator': {**chip, **keys}}
+
+    def test_is_bounded_by_what_it_holds(self):
+        configs = [self.designs(buffer_kib=1 + i % 20) for i in range(100)]
+        results, reads = self.sweep(configs)
+        self.assertEqual(reads, 20)
+        with mock.patch('fodlam.MAX_KEPT_LAYERS', 30):
+            few, more_reads = self.sweep(configs)
+        self.assertEqual(few, results)
+        self.assertGreater(more_reads, 80)
+
+    def test_numbers_that_are_equal_give_the_same(self):
+        for one, other in ((1, 1.0), (10**22, 1e22), (64, 6.4e1)):
+            for key in ('kernel_atom', 'buffer_kib', 'feature_bytes'):
+                pair = [self.designs(**{key: number}) for number in (one, other)]
+                (a, b), _ = self.sweep(pair)
+                (c, d), _ = self.sweep(pair[::-1])
+                alone = fodlam.estimate(pair[0], per_layer=True)
+                self.assertEqual([a, b, c, d], [a] * 4)
+                self.assertEqual(fodlam.estimate(pair[1], per_layer=True), alone)
+
+
+if __name__ == '__main__':
+    unittest.main()
