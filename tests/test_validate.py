@@ -1,0 +1,463 @@
+"""data/validate.py: its rows, its numbers against the papers, and its command line."""
+
+import csv
+import io
+import json
+import math
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+from support import ROOT, fodlam, path, read, run, validate, validator
+
+shapes, show = fodlam.load_leaf('nets', 'shapes'), fodlam.load_leaf('nets', 'show')
+
+README = read('data', 'README.md')
+KEYS = ['quantity', 'unit', 'published', 'modelled', 'error_percent', 'source']
+# Of a network that the papers measured, in order; X is the other one.
+CONV = ['MACs', 'shape', "X's MACs", "X's shape"]
+FC = ['MACs', "X's MACs", 'density']
+DEVICES = list(csv.DictReader(read('data', 'devices.csv').splitlines()))
+
+
+def names(net, other):
+    """Return the quantities that are said of a network, without single layers."""
+    rows = [f'{net} conv {q} by {how}' for q in ('energy', 'latency') for how in CONV]
+    rows.append(f'{net} conv frame rate')
+    rows += [f'{net} fc {q} by {how}' for q in ('energy', 'latency') for how in FC]
+    return [row.replace('X', other) for row in rows]
+
+
+def device_names():
+    """Return the quantities that are said of devices."""
+    measured = [row['Measurement'].split(' ') for row in DEVICES]
+    rows = []
+    for device, network in measured:
+        both = sum(name == device for name, _ in measured) == 2
+        hows = ['roof', 'share', 'MACs'] if both else ['roof']
+        rows += [f'{network} on {device} by {how}' for how in hows]
+    return [*rows, *(f'devices, typically, by {how}' for how in ('share', 'MACs'))]
+
+
+def errors(per_layer=False):
+    """Return {quantity: error in percent}."""
+    return {row['quantity']: row['error_percent'] for row in validator.validate(per_layer)}
+
+
+def table_of(net):
+    """Return the conv layers of Table V or VI, as {heading: cell}."""
+    rows = csv.DictReader(read('data', fodlam.NETWORKS[net].eyeriss_file).splitlines())
+    return [row for row in rows if row['Layer'] != 'Total']
+
+
+class Rows(unittest.TestCase):
+    def test_names_and_their_order(self):
+        expected = names('AlexNet', 'VGG16') + names('VGG16', 'AlexNet')
+        expected += [f'ResNet-50 on nvdla-{2**i}' for i in range(11, 4, -1)]
+        self.assertEqual(list(errors()), expected + device_names())
+        self.assertEqual(len(expected), 37)
+
+    def test_single_layers_only_if_asked_for(self):
+        some, all_rows = validator.validate(), validator.validate(per_layer=True)
+        self.assertEqual([row for row in all_rows if row in some], some)
+        single = [row['quantity'] for row in all_rows if row not in some]
+        expected = [
+            f'{net} {name} {quantity} by {how}'
+            for net in fodlam.NETWORKS
+            for name in [*(row['Layer'] for row in table_of(net)), 'FC6', 'FC7', 'FC8']
+            for quantity in ('energy', 'latency')
+            for how in (FC if name.startswith('FC') else ['MACs', 'shape'])
+        ]
+        other = dict(zip(fodlam.NETWORKS, reversed(fodlam.NETWORKS)))
+        expected = [row.replace('X', other[row.split(' ')[0]]) for row in expected]
+        self.assertEqual(single, expected)
+        self.assertEqual(len(single), 18 * 4 + 6 * 6)
+
+    def test_units_sources_and_errors(self):
+        rows = validator.validate(per_layer=True)
+        for row in rows:
+            self.assertEqual(list(row), KEYS)
+            sources = r'\A(Eyeriss Table VI?|EIE Table IV|NVDLA primer|QuTiBench)\Z'
+            self.assertRegex(row['source'], sources)
+            if 'typically' in row['quantity']:
+                self.assertEqual((row['published'], row['modelled']), (None, None))
+                continue
+            error = (row['modelled'] - row['published']) / row['published'] * 100
+            self.assertAlmostEqual(row['error_percent'], error)
+            unit = next((u for q, u in show.QUANTITY_UNITS.items() if q in row['quantity']), None)
+            self.assertEqual(row['unit'], unit or 'frame/s')
+        sources = {row['quantity'].split(' energy')[0]: row['source'] for row in rows}
+        for what, source in (
+            ('AlexNet CONV1', 'Eyeriss Table V'),
+            ('VGG16 conv', 'Eyeriss Table VI'),
+            ('VGG16 FC6', 'EIE Table IV'),
+        ):
+            self.assertEqual(sources[what], source)
+
+    def test_layers_add_up(self):
+        rows = {row['quantity']: row for row in validator.validate(per_layer=True)}
+        for net in fodlam.NETWORKS:
+            for kind, how in (('conv', 'MACs'), ('conv', 'shape'), ('fc', 'MACs')):
+                pattern = rf'{net} {kind.upper()}[-\d]+ latency by {how}'
+                for key in ('published', 'modelled'):
+                    added = math.fsum(row[key] for q, row in rows.items() if re.match(pattern, q))
+                    total = rows[f'{net} {kind} latency by {how}'][key]
+                    self.assertTrue(math.isclose(added, total, rel_tol=1e-12))
+
+
+class Numbers(unittest.TestCase):
+    """JSSC 2017, Tables V and VI; ISCA 2016, Table IV; ../shared/facts/eyeriss-shape.md."""
+
+    def test_known_errors(self):
+        known = errors(per_layer=True)
+        for quantity, percent in (
+            ('AlexNet conv latency by MACs', 111.4),
+            ('AlexNet conv latency by shape', 5.2),
+            ("AlexNet conv latency by VGG16's MACs", 116.2),
+            ("AlexNet conv latency by VGG16's shape", 5.0),
+            ("AlexNet fc latency by VGG16's MACs", -53.4),
+            ('AlexNet CONV5 latency by shape', 27.2),
+            ('VGG16 conv latency by MACs', -2.2),
+            ('VGG16 conv latency by shape', -0.6),
+            ("VGG16 conv latency by AlexNet's MACs", -53.7),
+            ("VGG16 conv latency by AlexNet's shape", 12.3),
+            ('AlexNet fc latency by density', 8.8),
+            ('VGG16 fc latency by density', 5.8),
+            ('VGG16 FC7 energy by density', 32.1),
+            ("VGG16 fc latency by AlexNet's MACs", 114.6),
+        ):
+            self.assertEqual(round(known[quantity], 1), percent, quantity)
+
+    def test_models_are_what_a_net_file_costs(self):
+        rows = {row['quantity']: row for row in validator.validate()}
+        for net, network in fodlam.NETWORKS.items():
+            measured = fodlam.estimate({'net': net}, per_frame=True)
+            for scaling, how in (('mac', 'MACs'), ('shape', 'shape')):
+                config = {'netfile': network.netfile, 'scaling': scaling}
+                report = fodlam.estimate(config, per_frame=True)
+                for kind in ('conv', 'fc') if scaling == 'mac' else ('conv',):
+                    for quantity in ('energy', 'latency'):
+                        row = rows[f'{net} {kind} {quantity} by {how}']
+                        self.assertEqual(row['modelled'], report[kind][quantity])
+                        self.assertEqual(row['published'], measured[kind][quantity])
+
+    def test_frame_rates(self):
+        rates = {r['quantity']: r for r in validator.validate() if 'frame rate' in r['quantity']}
+        for net, rate in (('AlexNet', 34.7), ('VGG16', 0.7)):
+            row = rates[f'{net} conv frame rate']
+            self.assertEqual(row['published'], rate)
+            self.assertLess(abs(row['error_percent']), 1)
+
+    def test_nvdla_has_the_published_figures(self):
+        published = {
+            f'ResNet-50 on {row["Configuration"]}': float(row['ResNet-50 (frame/s)'])
+            for row in csv.DictReader(read('data', 'nvdla.csv').splitlines())
+        }
+        rows = [row for row in validator.validate() if row['source'] == 'NVDLA primer']
+        self.assertEqual({row['quantity']: row['published'] for row in rows}, published)
+        for row in rows:
+            self.assertLess(abs(row['error_percent']), 1.4)
+
+    def test_shape_predicts_better_what_it_was_not_calibrated_on(self):
+        known = {quantity: abs(error) for quantity, error in errors().items()}
+        for net, other in (('AlexNet', 'VGG16'), ('VGG16', 'AlexNet')):
+            for quantity in ('energy', 'latency'):
+                what = f"{net} conv {quantity} by {other}'s"
+                self.assertLess(known[f'{what} shape'], known[f'{what} MACs'])
+
+
+class Calibrated(unittest.TestCase):
+    """The constants that are calibrated on Table VI must be what Table VI says."""
+
+    CONSTANTS = shapes.EYERISS_CALIBRATION
+
+    def test_pe_efficiency(self):
+        """CONV5 is bound by computing: its MACs over what 168 PEs at 200 MHz could do."""
+        bound = [row for row in table_of('VGG16') if row['Layer'].startswith('CONV5')]
+        macs = sum(float(row['Num. of MACs (G)']) for row in bound) * 1e9
+        time = sum(float(row['Processing Latency (ms)']) for row in bound) * 1e-3
+        measured = macs / (168 * 200e6 * time)
+        self.assertAlmostEqual(self.CONSTANTS.pe_efficiency / measured, 1, delta=0.03)
+
+    def test_buffer_rate(self):
+        """CONV1 to CONV4 are bound by the buffer: 3.11 to 3.21 GB/s, nearly 16 bytes a cycle.
+
+        Of that, partial sums are 2.93 to 3.04, and 3.02 together.
+        """
+        layers = fodlam.published_layers('VGG16', per_frame=False)
+        rates, sums, times = [], [], []
+        for layer, row in zip(layers, table_of('VGG16')):
+            if not row['Layer'].startswith('CONV5'):
+                times.append(float(row['Processing Latency (ms)']) * 1e-3)
+                all_bytes = float(row['Global Buffer Accesses (MB)']) * 2**20
+                rates.append(all_bytes / times[-1] / 1e9)
+                sums.append(3 * shapes.partial_sum_bytes(layer.entry) / 1e9)
+        self.assertEqual((round(min(rates), 2), round(max(rates), 2)), (3.11, 3.21))
+        of_sums = [x / time for x, time in zip(sums, times)]
+        self.assertEqual((round(min(of_sums), 2), round(max(of_sums), 2)), (2.93, 3.04))
+        together = math.fsum(sums) / math.fsum(times)
+        self.assertEqual(round(together, 2), 3.02)
+        self.assertAlmostEqual(validator.calibrate('VGG16').buffer_bytes_per_s / 1e9, together)
+
+    def test_megabytes_are_of_2_to_the_20(self):
+        """CONV1-2's partial sums alone are 2466 x 10^6 bytes, more than 2402.8 x 10^6."""
+        layer, row = fodlam.published_layers('VGG16', True)[1], table_of('VGG16')[1]
+        self.assertEqual(layer.name, 'CONV1-2')
+        sums = 3 * shapes.partial_sum_bytes(layer.entry)
+        self.assertEqual(round(sums / 1e6), 2466)
+        published = float(row['Global Buffer Accesses (MB)'])
+        self.assertGreater(sums, published * 1e6)
+        self.assertLess(sums, published * 2**20)
+
+    def test_macs_are_rounded(self):
+        """CONV2 of AlexNet is 4 x 223.9488 M = 0.8958 G, printed 0.90."""
+        for net, network in fodlam.NETWORKS.items():
+            layers = fodlam.published_layers(net, True)
+            for layer, row in zip(layers, table_of(net)):
+                macs = layer.macs * network.batch_frames / 1e9
+                printed = float(row['Num. of MACs (G)'])
+                # VGG-16's 5.549 is printed as 5.55, and its half of 2.774 as 2.77.
+                self.assertAlmostEqual(macs, printed, delta=0.0051, msg=layer.name)
+
+    def test_power(self):
+        power = statistics.mean(float(row['Power (mW)']) for row in table_of('VGG16')) * 1e-3
+        self.assertAlmostEqual(self.CONSTANTS.power_w / power, 1, delta=0.03)
+
+    def test_bytes_of_the_buffer(self):
+        """The rule for summed channels gives the bytes that CONV1 to CONV4 moved."""
+        no_buffer, one_byte = shapes.Calibration(1e30, 1e30, 1), shapes.Calibration(1e30, 1, 1)
+        layers = fodlam.published_layers('VGG16', per_frame=True)
+        for layer, row in zip(layers, table_of('VGG16')):
+            (_, link_s), (_, both_s) = (
+                shapes.eyeriss(layer.entry, calibration)[0] for calibration in (no_buffer, one_byte)
+            )
+            published = float(row['Global Buffer Accesses (MB)']) * 2**20 / 3
+            if not layer.name.startswith('CONV5'):
+                # Ifmaps and filters are in the published bytes too.
+                share = (both_s - link_s) / published
+                self.assertTrue(0.9 < share < 1, (layer.name, share))
+
+    def test_calibrating_on_table_vi_gives_the_constants(self):
+        calibrated = validator.calibrate('VGG16')
+        self.assertIsInstance(calibrated, shapes.Calibration)
+        for constant, measured in zip(self.CONSTANTS, calibrated):
+            self.assertAlmostEqual(constant / measured, 1, delta=0.01)
+
+    def test_calibrating_on_table_v_finds_another_buffer(self):
+        """No layer of AlexNet is bound by it: what they show is no more than the highest rate."""
+        calibrated = validator.calibrate('AlexNet')
+        self.assertLess(calibrated.buffer_bytes_per_s, 0.9 * self.CONSTANTS.buffer_bytes_per_s)
+
+    def test_papers_constants(self):
+        raw = read('raw', 'eyeriss-tableIV.txt')
+        self.assertIn(f'Number of PEs\n\n{shapes.EYERISS_PES}\n', raw)
+        self.assertIn('16-bit', raw)
+        self.assertEqual(shapes.EYERISS_WORD_BYTES * 8, 16)
+        self.assertEqual(shapes.EYERISS_LINK_BYTES_PER_S, 0.48e9)
+        self.assertEqual(shapes.EYERISS_PES * shapes.EYERISS_CLOCK_HZ, 33.6e9)  # the peak, in MAC/s
+
+
+class CommandLine(unittest.TestCase):
+    def test_formats_agree(self):
+        for flags in ([], ['--per-layer']):
+            rows = validator.validate(per_layer=bool(flags))
+            result = validate('--format', 'json', *flags)
+            self.assertEqual((result.status, result.err), (0, ''))
+            self.assertEqual(json.loads(result.out), rows)
+            read_back = list(csv.DictReader(io.StringIO(validate('--format', 'csv', *flags).out)))
+            self.assertEqual(
+                read_back,
+                [{k: '' if v is None else str(v) for k, v in row.items()} for row in rows],
+            )
+            self.assertEqual(list(read_back[0]), KEYS)
+
+    def test_table_is_the_default_and_fits_the_screen(self):
+        for flags in ([], ['--per-layer']):
+            result = validate(*flags)
+            self.assertEqual((result.status, result.err), (0, ''))
+            self.assertEqual(validate('--format', 'table', *flags), result)
+            self.assertTrue(result.out.isascii())
+            lines = result.out.splitlines()
+            self.assertLessEqual(max(map(len, lines)), 80)
+            self.assertNotIn('..', result.out)  # no name is cut
+            gaps = [i for i, c in enumerate(lines[1]) if c == ' ']
+            for line in lines:
+                self.assertTrue(all(line[i : i + 1] in ('', ' ') for i in gaps), line)
+            self.assertEqual(len(lines), 2 + len(validator.validate(per_layer=bool(flags))))
+
+    def test_help_is_the_docstring(self):
+        for flag in ('-h', '--help'):
+            self.assertEqual(validate(flag), (0, validator.__doc__, ''))
+        self.assertLessEqual(max(map(len, validator.__doc__.splitlines())), 80)
+        for name in (*validator.FORMATS, '--per-layer', '--format', '--help'):
+            self.assertIn(name, validator.__doc__)
+
+    def test_wrong_arguments(self):
+        for argv, said in (
+            (['--format', 'svg'], "invalid choice: 'svg' (choose from"),
+            (['--format'], 'expected one argument'),
+            (['--per-frame'], 'unrecognized arguments: --per-frame'),
+            (['--per'], 'unrecognized arguments: --per'),
+            (['a\nb'], 'unrecognized arguments: a b'),
+        ):
+            result = validate(*argv)
+            self.assertEqual((result.status, result.out), (2, ''), argv)
+            self.assertRegex(
+                result.err, r'\Avalidate.py: arguments: [^\n]+; see validate.py --help\n\Z'
+            )
+            self.assertIn(said, result.err)
+
+    def test_fodlam_names_the_program(self):
+        for flags in ([], ['--format', 'json'], ['--per-layer'], ['--diagnose'], ['a.json']):
+            result = run('--validate', *flags)
+            self.assertEqual((result.status, result.out), (2, ''))
+            self.assertEqual(len(result.err.splitlines()), 1)
+            self.assertIn('python3 data/validate.py', result.err)
+            self.assertIn('python3 -m fodlam.data.validate', result.err)
+
+    def test_closed_streams(self):
+        err = io.StringIO()
+        self.assertEqual(validator.main([], None, None, err), 1)
+        self.assertRegex(
+            err.getvalue(), r'\Avalidate.py: standard output: cannot be written [^\n]+\n\Z'
+        )
+        self.assertEqual(validator.main(['--wrong'], None, io.StringIO(), None), 2)
+
+    def test_damage(self):
+        """A file that is missing or damaged is one line on stderr."""
+
+        def change(file, old, new):
+            name = path(folder, *file.split('/'))
+            with open(name, encoding='utf-8') as stream:
+                text = stream.read()
+            self.assertIn(old, text)
+            with open(name, 'w', encoding='utf-8') as stream:
+                stream.write(text.replace(old, new))
+
+        for file, old, new in (
+            ('data/eyeriss-alexnet.csv', '\nCONV3,', '\nCONV9,'),
+            ('data/eyeriss-vgg16.csv', 'Processing Latency (ms)', 'Processing'),
+            ('data/eie-layers.csv', 'VGG16 FC8', 'VGG16 FC9'),
+            ('data/nvdla.csv', 'ResNet-50', 'ResNet-51'),
+            ('nets/alexnet_deploy.json', '"ifmap"', '"imap"'),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                for name in ('data', 'nets'):
+                    shutil.copytree(path(name), os.path.join(folder, name))
+                change(file, old, new)
+                with (
+                    mock.patch('fodlam.DATA_DIR', os.path.join(folder, 'data')),
+                    mock.patch('fodlam.NETS_DIR', os.path.join(folder, 'nets')),
+                ):
+                    result = validate()
+                self.assertEqual((result.status, result.out), (1, ''), file)
+                self.assertRegex(result.err, r'\Avalidate.py: [^\n]+\n\Z', file)
+
+
+@unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+class Process(unittest.TestCase):
+    """What can only be seen from outside."""
+
+    SCRIPT = path('data', 'validate.py')
+
+    def shell(self, line, script=SCRIPT, **options):
+        clean = {name: value for name, value in os.environ.items() if not name.startswith('PYTHON')}
+        return subprocess.run(
+            ['sh', '-c', line, sys.executable, script],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=clean,
+            **options,
+        )
+
+    def test_from_any_folder_and_through_a_link(self):
+        expected = validate().out
+        with tempfile.TemporaryDirectory() as folder:
+            link = os.path.join(folder, 'check')
+            os.symlink(self.SCRIPT, link)
+            for script in (self.SCRIPT, link):
+                for flags in ('', '-I', '-S'):
+                    process = self.shell(f'"$0" {flags} "$1"', script=script, cwd=folder)
+                    self.assertEqual((process.stdout, process.stderr), (expected, ''))
+
+    def test_as_a_module_of_the_package(self):
+        """As it is once installed: fodlam.py is the package's __init__.py."""
+        with tempfile.TemporaryDirectory() as folder:
+            package = os.path.join(folder, 'fodlam')
+            for name in ('data', 'nets'):
+                shutil.copytree(path(name), os.path.join(package, name))
+            shutil.copy(path('fodlam.py'), os.path.join(package, '__init__.py'))
+            process = self.shell('"$0" -m fodlam.data.validate', cwd=folder)
+        self.assertEqual((process.stdout, process.stderr), (validate().out, ''))
+
+    def test_without_its_leaves(self):
+        """Help still works, and what is missing is named."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ('data', 'nets'):
+                shutil.copytree(
+                    path(name), os.path.join(folder, name), ignore=shutil.ignore_patterns('s*.py')
+                )
+            shutil.copy(path('fodlam.py'), folder)
+            script = os.path.join(folder, 'data', 'validate.py')
+            self.assertEqual(self.shell('"$0" "$1" -h', script=script).stdout, validator.__doc__)
+            process = self.shell('"$0" "$1"', script=script)
+        self.assertEqual((process.returncode, process.stdout), (1, ''))
+        self.assertRegex(process.stderr, r'\Avalidate.py: nets/sh[a-z]+.py[^\n]*: [^\n]+\n\Z')
+
+    def test_stdout_that_cannot_be_written(self):
+        said = r'\Avalidate.py: standard output: cannot be written \([^\n]+\nstatus 1\n\Z'
+        for target in ('&-', '/dev/full'):
+            process = self.shell(f'"$0" "$1" >{target}; echo "status $?" >&2')
+            self.assertRegex(process.stderr, said, target)
+
+    def test_head_and_closed_stdin(self):
+        process = self.shell('"$0" "$1" --format csv <&- | head -1')
+        self.assertEqual((process.stdout, process.stderr), (','.join(KEYS) + '\n', ''))
+
+
+class Readme(unittest.TestCase):
+    """data/README.md, as it stands there."""
+
+    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+    def test_console_block(self):
+        ((command, expected),) = re.findall(r'^```console\n\$ (.*)\n([^`]*)^```$', README, re.M)
+        process = subprocess.run(
+            ['sh', '-c', f'python3() {{ "$PYTHON" "$@"; }}\n{command}'],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, 'PYTHON': sys.executable},
+            timeout=60,
+        )
+        self.assertEqual((process.stdout, process.stderr), (expected, ''))
+
+    def test_numbers_in_sentences(self):
+        def span(pattern):
+            found = [e for quantity, e in known.items() if re.fullmatch(pattern, quantity)]
+            return f'{min(found):+.0f}% to {max(found):+.0f}%'
+
+        known = errors(per_layer=True)
+        time, energy = 'CONV.* latency by', 'CONV.* energy by shape'
+        text = ' '.join(README.split())
+        layers = {tuple(q.split()[:2]) for q in known if re.search('CONV|FC', q)}
+        for sentence in (
+            f'adds the {len(layers)} published layers',
+            f"by shape, VGG-16's conv layers are off by {span(f'VGG16 {time} shape')} and "
+            f"AlexNet's by {span(f'AlexNet {time} shape')}",
+            f'by MACs, conv layers are off by {span(f".* {time} MACs")} and fc layers by '
+            f'{span(".* FC. latency by MACs")}.',
+            f"In energy, by shape, VGG-16's conv layers are off by {span(f'VGG16 {energy}')} and "
+            f"AlexNet's by {span(f'AlexNet {energy}')}.",
+        ):
+            self.assertIn(sentence, text)
+
+
+if __name__ == '__main__':
+    unittest.main()
