@@ -1,5 +1,6 @@
 """nets/extract.py on Caffe's text format."""
 
+import csv
 import io
 import json
 import math
@@ -12,6 +13,7 @@ import warnings
 
 import definitions
 from definitions import convolution, inner_product, layer, pooling
+from extracted import refusals
 from support import ROOT, extract, extractor, fodlam, path, read
 
 MODELS = path(os.path.dirname(ROOT), 'shared', 'models')
@@ -19,11 +21,15 @@ DATA = 'input: "data" input_shape { dim: 2 dim: 3 dim: 32 dim: 24 }\n'
 
 
 def entries(text, *argv):
-    """Return {name: entry} of the net file of a definition."""
-    result = extract('net.prototxt', text, *argv)
+    """Return {name: entry} of the net file of a definition, to which a layer with MACs is added."""
+    last = 'layer { name: "last" type: "InnerProduct" top: "last" bottom: "its input" '
+    last += 'inner_product_param { num_output: 1 } }'
+    source = layer('its input', 'Input', 'input_param { shape { dim: [1, 1] } }')
+    result = extract('net.prototxt', text + source + last, *argv)
     if result.status:
         raise AssertionError(result.err)
-    return {entry['name']: entry for entry in json.loads(result.out)}
+    net = {entry['name']: entry for entry in json.loads(result.out)}
+    return {name: entry for name, entry in net.items() if name not in ('its input', 'last')}
 
 
 def after(text, *argv):
@@ -38,15 +44,27 @@ class Networks(unittest.TestCase):
     def shipped(self, name):
         return json.loads(read('nets', f'{name}.json'))
 
+    def bare(self, name):
+        """Return a shipped net file without the densities, which no definition has."""
+        return fodlam.to_json(
+            [
+                {key: x for key, x in entry.items() if not key.endswith('_density')}
+                for entry in self.shipped(name)
+            ]
+        )
+
     def test_vgg16(self):
         result = extract('vgg16.prototxt', definitions.vgg16())
-        self.assertEqual(result, (0, read('nets', 'VGG_ILSVRC_16_layers_deploy.json'), ''))
+        self.assertEqual(result, (0, self.bare('VGG_ILSVRC_16_layers_deploy'), ''))
 
     def test_vgg_cnn_m(self):
         result = extract('vgg_cnn_m.prototxt', definitions.vgg_cnn_m())
         self.assertEqual(result, (0, read('nets', 'VGG_CNN_M_deploy.json'), ''))
 
-    @unittest.skipUnless(os.path.isdir(MODELS), 'the published definitions are not at hand')
+    @unittest.skipUnless(
+        os.path.isdir(MODELS),
+        f'no published definitions; fetch them as in nets/Makefile to {MODELS}',
+    )
     def test_published_definitions(self):
         for model, name in (
             ('bvlc_alexnet', 'alexnet_deploy'),
@@ -55,10 +73,26 @@ class Networks(unittest.TestCase):
             ('lenet', 'lenet'),
             ('bvlc_googlenet', 'googlenet'),
             ('resnet50', 'resnet50'),
+            ('mobilenet_v1', 'mobilenet'),
         ):
             with open(path(MODELS, f'{model}.prototxt'), encoding='utf-8') as file:
                 result = extract(f'{model}.prototxt', file.read())
-            self.assertEqual(result, (0, read('nets', f'{name}.json'), ''), model)
+            self.assertEqual(result, (0, self.bare(name), ''), model)
+
+    def test_densities_are_of_the_papers_table(self):
+        """ISCA 2016, Table III, as in data/eie-layers.csv."""
+        rows = csv.DictReader(read('data', 'eie-layers.csv').splitlines())
+        table = {row['Layer']: row for row in rows}
+        for net, network in fodlam.NETWORKS.items():
+            entries = self.shipped(network.netfile.removesuffix('.json'))
+            found = [entry for entry in entries if 'weight_density' in entry]
+            self.assertEqual([entry['name'] for entry in found], ['fc6', 'fc7', 'fc8'])
+            for entry in found:
+                row = table[f'{net} {entry["name"].upper()}']
+                sizes = [entry['ifmap'][0], entry['ofmap'][0]]
+                self.assertEqual(sizes, [int(row['Inputs']), int(row['Outputs'])])
+                for key, column in (('weight', 'Weights (%)'), ('activation', 'Activations (%)')):
+                    self.assertAlmostEqual(entry[f'{key}_density'], float(row[column]) / 100)
 
     def test_macs_of_the_original(self):
         # Sums over the layers of the original's nets/*.json.
@@ -68,6 +102,8 @@ class Networks(unittest.TestCase):
             ('VGG_CNN_M_deploy', 1676172320),
             ('faster_rcnn_vgg16', 15934439424),
             ('faster_rcnn_vggm', 1861297696),
+            # Howard et al., arXiv 1704.04861, Table 8: 569 million.
+            ('mobilenet', 568740352),
         ):
             with self.subTest(name):
                 self.assertEqual(sum(entry.get('macs', 0) for entry in self.shipped(name)), macs)
@@ -99,9 +135,12 @@ class Networks(unittest.TestCase):
                 {k: v for k, v in entry.items() if k in ('name', 'type', 'macs')}
                 for entry in self.shipped(name)
             ]
-            layers = [fodlam.parse_layer(entry, '') for entry in bare]
-            shipped = fodlam.read_net(f'{name}.json').values()
-            self.assertEqual([x[:4] for x in layers], [x[:4] for x in shipped])
+            with tempfile.TemporaryDirectory() as folder:
+                netfile = path(folder, 'bare.json')
+                with open(netfile, 'w', encoding='utf-8') as file:
+                    json.dump(bare, file)
+                expected = fodlam.estimate({'netfile': f'{name}.json'}, per_layer=True)
+                self.assertEqual(fodlam.estimate({'netfile': netfile}, per_layer=True), expected)
 
     def test_resnet50_fusion(self):
         """conv1 and the last block are pooled; each block's last branch adds the other."""
@@ -355,10 +394,11 @@ class Layers(unittest.TestCase):
     def test_what_is_left_out_is_said(self):
         text = DATA + layer('r', 'LSTM', '', 'data') + layer('e', 'Embed', '', 'data')
         text += layer('d', 'DepthwiseConvolution', convolution(3, 3), 'data')
+        text += layer('f', 'InnerProduct', inner_product(3), 'data')
         result = extract('n.prototxt', text + layer('p', 'Python', '', 'data'))
         note = (
-            'extract.py: n.prototxt: left out, as FODLAM does not model it: whatever is in LSTM; '
-            'whatever is in Embed; whatever is in DepthwiseConvolution\n'
+            'extract.py: n.prototxt: left out, as FODLAM does not model it: whatever is in LSTM, '
+            'Embed, DepthwiseConvolution\n'
         )
         self.assertEqual((result.status, result.err), (0, note))
 
@@ -451,11 +491,11 @@ class Mistakes(unittest.TestCase):
             (DATA + conv[:-3], 'line 2: the brace is never closed'),
             (DATA + conv + '}', "line 3: unexpected '}'"),
             (DATA + conv.replace('}', '>', 1), "line 2: unexpected '>'"),
-            (DATA + conv + 'layer', 'line 3: "layer" has no value'),
+            (DATA + conv + 'layer', 'line 3: unexpected end of file; expected a field'),
             (DATA + 'layer { name: }', "line 2: unexpected '}'"),
             (DATA + 'layer { name: "a }', 'line 2: unexpected'),
-            (DATA + 'layer { "a" }', 'line 2: unexpected string'),
-            (DATA + 'layer { name: "\\x" type: "y" }', 'line 2: string', 'escape'),
+            (DATA + 'layer { "a" }', 'line 2: unexpected \'"a"\'; expected a field'),
+            (DATA + 'layer { name: "\\x" type: "y" }', 'line 2: unexpected', 'escape'),
             (DATA + '\0', 'line 2: unexpected'),
             (DATA + 'layer: 5', 'n.prototxt: "layer" is \'5\''),
             (DATA + 'layer { type: "ReLU" }', 'line 2: needs "name" and "type"'),
@@ -517,22 +557,28 @@ class Mistakes(unittest.TestCase):
                 DATA + layer('p', 'Flatten', 'flatten_param { axis: 9 }', 'data'),
                 '"axis" is 9',
             ),
-            (DATA + conv + 'layer { name: "r" type: "ReLU" bottom: "c" }', "(ReLU 'r'): no top"),
-            (DATA + conv + 'layer { name: "p" type: "Pooling" bottom: "c" }', 'no top'),
-            (DATA + chain('Deconvolution', convolution(1, 1, stride=2**62)), 'sizes of more than'),
+            (
+                DATA + conv + 'layer { name: "r" type: "ReLU" bottom: "c" }',
+                "(ReLU 'r'): 0 tops; expected 1",
+            ),
+            (
+                DATA + conv + 'layer { name: "p" type: "Pooling" bottom: "c" }',
+                '0 tops; expected 1 to 2',
+            ),
+            (DATA + chain('Deconvolution', convolution(1, 1, stride=2**32)), 'sizes of more than'),
             (DATA + chain('Concat', ''), 'sizes of more than'),
-            (DATA.replace('24', '9' * 18) + chain('InnerProduct', inner_product(10**9)), 'MACs of'),
+            (DATA + chain('InnerProduct', inner_product(2**32)), 'MACs of more than'),
             ('input: "data" input_dim: 5\n' + conv, 'the input is [5]; expected a batch'),
             (b'\xff', 'not UTF-8'),
-            (DATA.replace('dim: 24', 'dim: 2 ' * 99) + conv, 'line 1: 102 dimensions'),
-            ('name: ' + '"a" ' * 10**5, 'line 1: a string of more than 65536 bytes'),
+            (DATA.replace('dim: 24', 'dim: 2 ' * 99) + conv, 'a shape of 102 dimensions; expected'),
+            ('name: ' + '"a" ' * 10**5, 'no "layer" in it'),
             ('layer {' * 100_000, 'line 1: more than 100 braces inside each other'),
             ('a {\n b {\n', 'line 2: the brace is never closed'),
-            ('a {}' * 400_000, 'more than 1000000 words and marks'),
-            (';' * 4_000_000, "line 1: unexpected ';'"),
-            ('a: "' + 'x' * 70_000 + '"', 'line 1: a string of more than 65536 bytes'),
-            ('a: "' + '\\n' * 40_000 + '"', 'line 1: a string of more than 65536 bytes'),
-            (' ' * (4 * 2**20 + 1), 'too large; at most 4194304 bytes are read'),
+            ('a {}' * 400_000, 'line 1: more than 500000 words and marks'),
+            (';' * 4_000_000, 'line 1: more than 500000 words and marks'),
+            ('a: "' + 'x' * 4_000_000, 'line 1: unexpected', 'expected a string that ends'),
+            ('a: "' + '\\n' * 2_000_000 + '"', 'expected a string'),
+            (' ' * (4 * 2**20 + 1), 'too large; expected', '4194304 bytes'),
             (
                 DATA + conv.replace('size: 3', 'size: 09'),
                 '"kernel_size" is \'09\'; expected an int',
@@ -573,7 +619,9 @@ class Mistakes(unittest.TestCase):
     def test_hostile_files_take_little_time(self):
         many = range(10_000)
         for text in (
-            layer('same', 'Other') * 20_000,
+            DATA
+            + layer('same', 'Other') * 20_000
+            + layer('f', 'InnerProduct', inner_product(1), 'data'),
             DATA
             + ''.join(layer(str(n), 'Convolution', convolution(1, 1), 'data') for n in many)
             + layer('sum', 'Eltwise', ''.join(f'bottom: "{n}" ' for n in many)),
@@ -614,6 +662,7 @@ class Mistakes(unittest.TestCase):
             if result.status == 0:
                 json.loads(result.out)
                 self.assertRegex(result.err, r'\A(extract.py: [^\n]+ left out, [^\n]+\n)?\Z', seed)
+                self.assertEqual(refusals(result.out), [], seed)
             else:
                 failed += 1
                 self.assertEqual((result.status, result.out), (1, ''), seed)
