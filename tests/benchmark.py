@@ -6,6 +6,7 @@ after the other, so that whatever else the machine is doing falls on both; what 
 median over the pairs.
 """
 
+import importlib.util
 import json
 import os
 import random
@@ -60,13 +61,23 @@ def compare(title, baseline, measured, pairs):
     print(f'{title}: {ratio:.2f} ({after:.1f} ms against {before:.1f} ms, {pairs} pairs)')
 
 
+def kept_byte_code():
+    """Return what Python keeps of fodlam.py, in words: nothing of a script, byte code of a module."""
+    kept = importlib.util.cache_from_source(os.path.join(ROOT, 'fodlam.py'))
+    return (
+        'byte code kept' if os.path.exists(kept) else 'no byte code kept: is the folder read-only?'
+    )
+
+
 def main_job():
     """Compare the README's first command with what Python itself takes."""
     config = os.path.join(ROOT, 'config', 'vgg16.json')
     os.chdir(ROOT)
+    module = [sys.executable, '-m', 'fodlam']
+    seconds(module, config)  # so that there is byte code
     for title, command in (
-        ('', FODLAM),
-        (' by python3 -m fodlam', [sys.executable, '-m', 'fodlam']),
+        (' as a script, compiled at each start', FODLAM),
+        (f' by python3 -m fodlam, {kept_byte_code()}', module),
     ):
         compare(
             f'main job{title}, against python3 -c "import json, csv"',

@@ -1,5 +1,6 @@
-"""The README's commands, outputs and numbers, run as they stand there."""
+"""The commands, outputs and numbers of README.md and its like, run and computed as they stand there."""
 
+import csv
 import doctest
 import json
 import math
@@ -11,178 +12,420 @@ import sys
 import tempfile
 import unittest
 
+import definitions
 import onnx_encoder
-from support import ROOT, fodlam, read
+from support import ROOT, extract, fodlam, path, read, validator
 
-README = read('README.md')
-
-
-def blocks(language):
-    """Return the text of each fenced block of the README in a language."""
-    return re.findall(rf'^```{language}\n(.*?)^```$', README, re.DOTALL | re.MULTILINE)
+DOCUMENTS = ('README.md', 'nets/README.md', 'data/README.md')
+NVDLA = 'nvdla-2048'
 
 
-class Readme(unittest.TestCase):
-    def shell(self, commands, cwd=ROOT):
-        """Run commands of the README in a shell, in which python3 is the one that runs the tests."""
-        return subprocess.run(
-            ['sh', '-c', f'python3() {{ "$PYTHON" "$@"; }}\n{commands}'],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=cwd,
-            env={**os.environ, 'PYTHON': sys.executable},
-            timeout=60,
-        )
+# Stillmaker and Baas (2017): nominal supply in V, and coefficients of delay and energy, from V^3 and
+# V^2 on.
+def blocks(document):
+    """Return the fenced blocks of a document, as [(language, text)]."""
+    return re.findall(r'^```(\w+)\n(.*?)^```$', read(document), re.DOTALL | re.MULTILINE)
 
-    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+
+def blocks_in(language, document='README.md'):
+    """Return the texts of a document's blocks in one language."""
+    return [text for other, text in blocks(document) if other == language]
+
+
+def shell(commands, cwd=ROOT):
+    """Return what commands print, in a shell in which python3 is the one that runs the tests."""
+    return subprocess.run(
+        ['sh', '-c', f'python3() {{ "$PYTHON" "$@"; }}\n{commands}'],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding='utf-8',
+        cwd=cwd,
+        env={**os.environ, 'PYTHON': sys.executable, 'PYTHONIOENCODING': 'utf-8'},
+        timeout=60,
+    ).stdout
+
+
+def anchors(document):
+    """Return what links to a document's headings end in, as GitHub makes them."""
+    headings = re.findall(r'^#+ (.*)$', read(document), re.MULTILINE)
+    return {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-') for heading in headings}
+
+
+@unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
+class Commands(unittest.TestCase):
+    maxDiff = None
+
     def test_console_blocks(self):
-        sessions = blocks('console')
-        self.assertTrue(sessions)
-        for session in sessions:
-            for command, expected in re.findall(
-                r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', session, re.MULTILINE
-            ):
-                with self.subTest(command):
-                    self.assertEqual(self.shell(command).stdout, expected)
+        for document in DOCUMENTS:
+            for session in blocks_in('console', document):
+                for command, expected in re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', session, re.M):
+                    with self.subTest(command):
+                        self.assertEqual(shell(command), expected)
 
-    def test_python_blocks(self):
-        sessions = blocks('python')
-        self.assertTrue(sessions)
-        for session in sessions:
-            example = doctest.DocTestParser().get_doctest(session, {}, 'README', 'README.md', 0)
-            self.assertTrue(example.examples)
-            self.assertEqual(doctest.DocTestRunner().run(example).failed, 0)
-
-    def test_other_commands_are_those_of_ci(self):
-        ci = read('.ci', 'run')
-        self.assertTrue(blocks('sh'))
-        for command in blocks('sh'):
-            # The package is tried by way of its wheel, the others have tests of their own.
-            if not re.search(r'pip install|nets/extract.py|--lines', command):
-                self.assertIn(f"'{command.strip()}'", ci)
-
-    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
     def test_scripts(self):
-        """Scripts of several lines, and what they print."""
-        scripts = re.findall(r'^```sh\n([^`]*)^```\n\n```text\n([^`]*)^```$', README, re.M)
-        self.assertEqual(len(scripts), 2)
-        for commands, expected in scripts:
-            self.assertEqual(self.shell(commands).stdout, expected)
+        """Scripts of several lines, each before the block of what it prints."""
+        for document in DOCUMENTS:
+            listed = blocks(document)
+            for (language, script), (after, expected) in zip(listed, listed[1:]):
+                if (language, after) == ('sh', 'text'):
+                    with self.subTest(script):
+                        self.assertEqual(shell(script), expected)
 
-    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
-    def test_extract_in_two_commands(self):
-        (commands,) = (block for block in blocks('sh') if 'nets/extract.py' in block)
+    def test_the_others_are_the_tests_and_the_extraction(self):
+        tests, extraction = blocks_in('sh')
+        self.assertIn(f"'{tests.strip()}'", read('.ci', 'run'))
         with tempfile.TemporaryDirectory() as folder:
-            shutil.copytree(os.path.join(ROOT, 'nets'), os.path.join(folder, 'nets'))
-            shutil.copytree(os.path.join(ROOT, 'data'), os.path.join(folder, 'data'))
-            shutil.copy(os.path.join(ROOT, 'fodlam.py'), folder)
+            for name in ('nets', 'data'):
+                shutil.copytree(path(name), os.path.join(folder, name))
+            shutil.copy(path('fodlam.py'), folder)
             with open(os.path.join(folder, 'model.onnx'), 'wb') as file:
                 gemm = onnx_encoder.node('Gemm', 'x w', 'y', 'fc')
                 weights = onnx_encoder.tensor('w', [10**6, 1000])
-                file.write(
-                    onnx_encoder.model([gemm], [onnx_encoder.value('x', [1, 10**6])], [weights])
-                )
-            process = self.shell(commands, cwd=folder)
-        macs = 10**9
+                frame = onnx_encoder.value('x', [1, 10**6])
+                file.write(onnx_encoder.model([gemm], [frame], [weights]))
+            report = json.loads(shell(extraction, cwd=folder))
         per_mac = fodlam.diagnose()['average']['latency']['fc']
-        self.assertEqual(json.loads(process.stdout)['total']['latency'], macs * per_mac)
+        self.assertEqual(report['total']['latency'], 10**9 * per_mac)
+
+
+class Text(unittest.TestCase):
+    def test_python_blocks(self):
+        session = '\n'.join(blocks_in('python'))
+        example = doctest.DocTestParser().get_doctest(session, {}, 'README', 'README.md', 0)
+        self.assertTrue(example.examples)
+        self.assertEqual(doctest.DocTestRunner().run(example).failed, 0)
 
     def test_json_blocks(self):
-        self.assertTrue(blocks('json'))
-        for block in blocks('json'):
+        for block in blocks_in('json'):
             for entry in json.loads(block):
-                fodlam.parse_layer(entry, 'README')
+                fodlam.check_entry(entry, {})
 
-    def test_first_screen(self):
-        first_screen = '\n'.join(README.splitlines()[:40])
+    def test_length_and_first_screen(self):
+        lines = read('README.md').splitlines()
+        self.assertLessEqual(len(lines), 300)
         for command in (
             'python3 fodlam.py < config/vgg16.json',
             'python3 -m unittest discover -s tests',
         ):
-            self.assertIn(command, first_screen)
+            self.assertTrue(any(line.endswith(command) for line in lines[:40]), command)
 
-    def test_every_config_is_listed(self):
-        for name in os.listdir(os.path.join(ROOT, 'config')):
-            self.assertTrue(f'`{name}`' in README, name)
+    def test_links(self):
+        for document in DOCUMENTS:
+            for target, anchor in re.findall(r'\]\((?!http)([^)#]*)#?([^)]*)\)', read(document)):
+                with self.subTest(target=target, anchor=anchor):
+                    linked = os.path.normpath(os.path.join(os.path.dirname(document), target))
+                    self.assertTrue(os.path.exists(path(linked)) or not target)
+                    if anchor:
+                        self.assertIn(anchor, anchors(linked if target else document))
 
-    def test_numbers_in_sentences(self):
-        def bound_share(config, bound):
-            layers = fodlam.estimate(config, per_layer=True)['layers']
-            times = {
-                b: sum(x['latency'] for x in layers if x['bound'] == b)
-                for b in ('compute', 'memory')
-            }
-            return f'{times[bound] / sum(times.values()):.0%}'
+    def test_configs_are_what_the_readme_says(self):
+        said = re.search(r'`config/` has(.*?)\sare\spublished', read('README.md'), re.DOTALL)
+        published = re.findall(r'`([\w-]+\.json)`', said.group(1))
+        self.assertEqual(len(published), 5)
+        for name in os.listdir(path('config')):
+            report = fodlam.estimate(json.loads(read('config', name)), per_layer=True)
+            source = 'scaled'
+            for end, by in (('shape', 'shape'), ('nvdla', 'roofline'), ('edge-tpu', 'roofline')):
+                source = by if name.endswith(f'-{end}.json') else source
+            source = 'published' if name in published else source
+            conv_or_all = [x for x in report['layers'] if x['kind'] == 'conv' or source != 'shape']
+            self.assertEqual({x['source'] for x in conv_or_all}, {source}, name)
 
-        errors = {row['quantity']: row['error_percent'] for row in fodlam.validate()}
-        shape = {q: e for q, e in errors.items() if 'CONV' in q and q.endswith('latency by shape')}
-        by_macs = [e for q, e in errors.items() if 'CONV' in q and q.endswith('latency by MACs')]
-        alexnet = [e for q, e in shape.items() if 'AlexNet' in q]
-        vgg16 = max(abs(e) for q, e in shape.items() if 'VGG16' in q)
-        vgg16_energy, alexnet_energy = (
-            [e for q, e in errors.items() if f'{net} CONV' in q and q.endswith('energy by shape')]
+
+def layers(net, kind, scaling=None):
+    """Return a published network's layers of a kind, for one frame: as published, or scaled."""
+    config = {'net': net}
+    if scaling:
+        config = {'netfile': fodlam.NETWORKS[net].netfile, 'scaling': scaling}
+    report = fodlam.estimate(config, per_frame=True, per_layer=True)
+    return [layer for layer in report['layers'] if layer['kind'] == kind]
+
+
+def total(of, key='latency'):
+    return sum(layer[key] for layer in of)
+
+
+def percent(modelled, measured):
+    return (modelled / measured - 1) * 100
+
+
+def by_other(net, kind):
+    """Return the error in percent of a network by the average that a MAC takes in the other one."""
+    here, (there,) = layers(net, kind), (layers(x, kind) for x in fodlam.NETWORKS if x != net)
+    return percent(total(here, 'macs') * total(there) / total(there, 'macs'), total(here))
+
+
+def each_error(quantity, scaling):
+    """Return the errors in percent of all published conv layers."""
+    return [
+        percent(modelled[quantity], measured[quantity])
+        for net in fodlam.NETWORKS
+        for modelled, measured in zip(layers(net, 'conv', scaling), layers(net, 'conv'))
+    ]
+
+
+def span(values):
+    return f'{min(values):+.0f}% to {max(values):+.0f}%'
+
+
+def rate(config):
+    """Return the frame rate of a config's total."""
+    return 1 / fodlam.estimate(config)['total']['latency']
+
+
+class Numbers(unittest.TestCase):
+    """Sentences with numbers, with the numbers computed."""
+
+    def says(self, *sentences, document='README.md'):
+        text = ' '.join(read(document).split())
+        for sentence in sentences:
+            self.assertTrue(sentence in text, f'{document}: {sentence}')
+
+    def test_terms(self):
+        macs = layers('VGG16', 'conv')[0]['macs']
+        self.says(f"VGG-16's CONV1-1 takes {macs:,} of them a frame")
+
+    def test_which_numbers_to_use(self):
+        conv, fc = (
+            ', '.join(f'{by_other(net, kind):+.0f}%' for net in ('VGG16', 'AlexNet'))
+            for kind in ('conv', 'fc')
+        )
+        shape = ', '.join(
+            f'{percent(total(layers(net, "conv", "shape")), total(layers(net, "conv"))):+.0f}%'
             for net in ('VGG16', 'AlexNet')
         )
-        nvdla = max(abs(e) for q, e in errors.items() if 'nvdla' in q)
-        sentences = [
-            f'memory-bound for {bound_share({"net": "AlexNet", "accelerator": "nvdla-2048"}, "memory")}',
-            f'{bound_share({"netfile": "lenet.json", "accelerator": "nvdla-2048"}, "memory")} of its time, for',
-            f'VGG-16 are within {math.ceil(vgg16)}% in time, of AlexNet from {min(alexnet):.0f}% to '
-            f'+{max(alexnet):.0f}%; by MACs, from {min(by_macs):.0f}% to +{max(by_macs):.0f}%',
-            f'In energy, by shape, VGG-16 is from {min(vgg16_energy):.0f}% to +{max(vgg16_energy):.0f}% and '
-            f'AlexNet from {min(alexnet_energy):.0f}% to +{max(alexnet_energy):.0f}%',
-            f'within {math.ceil(nvdla)}% of what NVDLA publishes',
-        ]
-        for name, netfile in (('GoogLeNet takes', 'googlenet'), ('ResNet-50', 'resnet50')):
-            config = {'netfile': f'{netfile}.json', 'scaling': 'shape'}
-            total = fodlam.estimate(config, ranges=True)['total']
-            ms, low, high = (f'{s * 1e3:.0f}' for s in (total['latency'], *total['latency_range']))
-            frame = ' a frame' if 'takes' in name else ''
-            sentences.append(f'{name} {ms} ms{frame} ({low} to {high})')
-        text = ' '.join(README.split())
-        for sentence in sentences:
-            self.assertTrue(sentence in text, sentence)
+        batches = ' or '.join(str(net.batch_frames) for net in fodlam.NETWORKS.values())
+        self.says(f'conv {batches}, fc 1', f'| conv {conv}; fc {fc} |', f'| conv {shape} |')
 
-    def test_how_many_frames_a_net_file_counts(self):
-        batched, framed = (fodlam.diagnose(x)['average']['latency']['conv'] for x in (False, True))
-        self.assertIn(f'{batched / framed:.2f} frames', README)
-
-    def test_frame_rates(self):
-        for net, batch, rate in (('AlexNet', 4, 34.7), ('VGG16', 3, 0.7)):
+    def test_frames(self):
+        for net, batch, name in (('AlexNet', 4, 'AlexNet'), ('VGG16', 3, 'VGG-16')):
             batched, framed = (
                 fodlam.estimate({'net': net}, per_frame=x)['conv']['latency'] for x in (False, True)
             )
-            self.assertEqual(round(batch / batched, 1), rate)
-            self.assertRegex(README, rf'{batched:.4f} s, which is {rate} frame/s')
-            self.assertIn(f'{framed:.4f} s', README)
+            self.assertAlmostEqual(batched / framed, batch)
+            self.says(f'{1 / framed:.1f} frame/s for {name} ({framed:.4f} s)')
+        batched, framed = (fodlam.diagnose(x)['average']['latency']['conv'] for x in (False, True))
+        frames = f'{batched / framed:.2f}'
+        self.says(f'as much as {frames} frames do with it', f'| conv {frames}, fc 1 |')
 
-    def test_how_far_cost_per_mac_spans(self):
-        spans = []
-        for quantity in ('latency', 'energy'):
-            per_layer = fodlam.diagnose()['per_layer'][quantity]
-            for prefix in ('CONV', 'FC'):
-                per_mac = [
-                    cost
-                    for net in per_layer.values()
-                    for name, cost in net.items()
-                    if prefix in name
-                ]
-                spans.append(f'{max(per_mac) / min(per_mac):.1f}')
-        conv_time, fc_time, conv_energy, fc_energy = spans
-        self.assertEqual(fc_time, fc_energy)
-        sentence = (
-            f'{conv_time} in time and {conv_energy} in energy, among the fc layers {fc_time}.'
+    def test_ranges_by_shape(self):
+        said = []
+        for netfile in ('googlenet', 'resnet50'):
+            config = {'netfile': f'{netfile}.json', 'scaling': 'shape'}
+            costs = fodlam.estimate(config, ranges=True)['total']
+            said.append([f'{s * 1e3:.0f}' for s in (costs['latency'], *costs['latency_range'])])
+        (here, *ends), (there, *others) = said
+        self.says(
+            f'GoogLeNet takes {here} ms a frame ({" to ".join(ends)}), '
+            f'ResNet-50 {there} ms ({" to ".join(others)})'
         )
-        self.assertTrue(sentence in ' '.join(README.split()), sentence)
 
-    def test_strided_layers_take_a_quarter_of_resnet50(self):
+    def test_example_from_research(self):
+        whole, late = (
+            fodlam.estimate(json.loads(read('config', name)), per_frame=True)['total']['energy']
+            for name in ('vgg16.json', 'vgg16-after-pool3.json')
+        )
+        self.says(
+            f'0.2 x {whole * 1e3:.1f} + 0.8 x {late * 1e3:.1f} = '
+            f'{(whole / 5 + late * 4 / 5) * 1e3:.1f} mJ on average'
+        )
+
+    def test_single_layers(self):
+        per_layer = fodlam.diagnose(per_frame=True)['per_layer']['latency']
+        factors = []
+        for prefix in ('CONV', 'FC'):
+            costs = [c for net in per_layer.values() for name, c in net.items() if prefix in name]
+            factors.append(f'{max(costs) / min(costs):.1f}')
+        self.says(
+            f'off by {span(each_error("latency", "shape"))} in time and by '
+            f'{span(each_error("energy", "shape"))} in energy; by MACs, over both networks, by '
+            f'{span(each_error("latency", "mac"))} in time. One MAC takes up to {factors[0]} times '
+            f'as long in one published conv layer as in another, and up to {factors[1]} times in fc'
+        )
+
+    def test_mobilenet(self):
+        with tempfile.TemporaryDirectory() as folder:
+            netfile = os.path.join(folder, 'mobilenet.json')
+            with open(netfile, 'w', encoding='utf-8') as file:
+                file.write(extract('mobilenet.prototxt', definitions.mobilenet()).out)
+            shape, mac = (
+                1 / fodlam.estimate(config, per_frame=True)['conv']['latency']
+                for config in ({'netfile': netfile, 'scaling': 'shape'}, {'netfile': netfile})
+            )
+        self.says(f'{shape:.0f} frame/s by shape and {mac:.0f} by MACs')
+
+    def test_nvdla(self):
+        plain, refined = [], []
+        for row in csv.DictReader(read('data', 'nvdla.csv').splitlines()):
+            published = float(row['ResNet-50 (frame/s)'])
+            chip = {
+                'macs': float(row['MACs per Cycle']),
+                'clock_mhz': float(row['Clock (MHz)']),
+                'dram_gbps': float(row['DRAM Bandwidth (GB/s)']),
+            }
+            for errors, accelerator in ((plain, chip), (refined, row['Configuration'])):
+                config = {'netfile': 'resnet50.json', 'accelerator': accelerator}
+                errors.append(percent(rate(config), published))
+        most = f'within {max(map(abs, refined)):.1f}%'
+        self.says(f'seven are {most}')
+        self.says(
+            f'reproduced {most}; a plain roofline is {min(plain):.0f}% to {max(plain):.0f}% too fast',
+            document='nets/README.md',
+        )
+
+    def test_memory_bound(self):
+        shares = []
+        for netfile in ('alexnet_deploy', 'lenet'):
+            config = {'netfile': f'{netfile}.json', 'accelerator': NVDLA}
+            report = fodlam.estimate(config, per_layer=True)
+            bound = [layer for layer in report['layers'] if layer['bound'] == 'memory']
+            shares.append(f'{total(bound) / report["total"]["latency"]:.0%}')
+        alexnet, lenet = shares
+        self.says(f'AlexNet is memory-bound for {alexnet} of its time')
+        self.says(
+            f'AlexNet is memory-bound for {alexnet} of its time on `{NVDLA}`, LeNet for {lenet}',
+            document='nets/README.md',
+        )
+
+    def test_processes(self):
+        def factors(rule):
+            scales = [fodlam.node_scale(65, nm, rule) for nm in (45, 16, 7)]
+            return [(time, power * time) for power, time in scales]
+
+        dennard, fit = factors('dennard'), factors('stillmaker')
+        (_, e45), (_, e16), (_, e7) = dennard
+        energies, times = ([f'{pair[i]:.3g}' for pair in fit] for i in (1, 0))
+        self.says(
+            f'energy times {e45:.3g} at 45 nm, {e16:.3g} at 16 and {e7:.3g} at 7; the fit of '
+            f'Stillmaker and Baas (2017) has {energies[0]}, {energies[1]} and {energies[2]}'
+        )
+        t45, t16, t7 = (f'{time:.3f}' for time, _ in dennard)
+        self.says(
+            f'Times are {t45}, {t16} and {t7}, and by the fit {times[0]}, {times[1]} and {times[2]}'
+        )
+
+    def test_devices(self):
+        rows = [row for row in validator.validate() if row['source'] == 'QuTiBench']
+        roofs = [row['error_percent'] for row in rows if row['quantity'].endswith(' by roof')]
+        self.says(f'are {min(roofs):.0f}% to {max(roofs):.0f}% too fast on them')
+        share, macs = (
+            (
+                next(r['error_percent'] for r in rows if r['quantity'].endswith(f'ly, by {how}')),
+                max(r['error_percent'] for r in rows if r['quantity'].endswith(f' by {how}')),
+            )
+            for how in ('share', 'MACs')
+        )
+        self.says(
+            f'typical error of {share[0]:.0f}% (at worst +{share[1]:.0f}%), its MACs per second '
+            f'with {macs[0]:.0f}% (+{macs[1]:.0f}%)'
+        )
+        shapes = fodlam.load_leaf('nets', 'shapes')
+        note = shapes.bound_note(shapes.shares(fodlam.read_table, fodlam.read_net))
+        self.says(note.replace('real devices', 'devices').partition('a roofline is ')[2])
+        self.says(f'typically {share[0]:.0f}% either way')
+
+    def test_densities(self):
+        errors = [
+            f'{row["error_percent"]:+.0f}%'
+            for row in validator.validate()
+            if row['quantity'].endswith('fc latency by density')
+        ]
+        self.says(f'fc {", ".join(reversed(errors))}')
+
+    def test_rooflines_of_devices(self):
+        shapes = fodlam.load_leaf('nets', 'shapes')
+        attained = shapes.shares(fodlam.read_table, fodlam.read_net)
+        bare, other = (
+            {'macs': 1, 'clock_mhz': 1, 'dram_gbps': 1, **x} for x in ({}, {'efficiency': 1})
+        )
+        (_, most), (_, factor) = (
+            shapes.time_limits(shapes.make_accelerator(chip), attained) for chip in (bare, other)
+        )
+        config = {'netfile': 'mobilenet.json', 'accelerator': NVDLA}
+        seconds = fodlam.estimate(config)['total']['latency']
+        self.says(
+            f'a factor of {factor:.2f}, which',
+            f'what {1 / most:.3f} makes of it',
+            f'MobileNet takes {seconds * 1e3:.2f} ms on `{NVDLA}`',
+            document='nets/README.md',
+        )
+
+    def test_layers_by_density(self):
+        rows = validator.validate(per_layer=True)
+        single = [
+            r['error_percent'] for r in rows if re.search(r'FC\d latency by density', r['quantity'])
+        ]
+        self.says(
+            f'single layers {min(single):.0f}% to +{max(single):.0f}%', document='nets/README.md'
+        )
+        other = next(r for r in rows if r['quantity'] == "VGG16 conv latency by AlexNet's shape")
+        self.says(
+            f'gives VGG-16 {other["error_percent"]:.0f}% too much time', document='nets/README.md'
+        )
+
+    def test_energies_to_start_from(self):
+        """Horowitz, ISSCC 2014, 45 nm: 8-bit 0.2 + 0.03 pJ, 32-bit float 3.7 + 0.9 pJ, DRAM."""
+        self.says(
+            f'a MAC of 8-bit integers {0.2 + 0.03:.2f} pJ, of 32-bit floats {3.7 + 0.9:.1f} pJ'
+        )
+        self.says(
+            f'64 bits of DRAM 1.3 to 2.6 nJ, which is {round(1300 / 8, -1):.0f} to '
+            f'{round(2600 / 8, -1):.0f} pJ a byte'
+        )
+
+    def test_strided_layers(self):
         net = json.loads(read('nets', 'resnet50.json'))
         strided = {x['name'] for x in net if x.get('kernel') == [1, 1] and x['stride'] == [2, 2]}
-        config = {'netfile': 'resnet50.json', 'accelerator': 'nvdla-2048'}
+        config = {'netfile': 'resnet50.json', 'accelerator': NVDLA}
         report = fodlam.estimate(config, per_layer=True)
-        time = sum(x['latency'] for x in report['layers'] if x['name'] in strided)
+        time = total([layer for layer in report['layers'] if layer['name'] in strided])
         self.assertEqual(round(4 * time / report['total']['latency']), 1)
+        self.says("a quarter of ResNet-50's time", document='nets/README.md')
+
+
+class ShapeModel(unittest.TestCase):
+    """What nets/README.md derives Eyeriss's shape model from: Tables V and VI, JSSC 2017."""
+
+    says = Numbers.says
+
+    def test_rates(self):
+        shapes = fodlam.load_leaf('nets', 'shapes')
+        no_time = shapes.Calibration(math.inf, math.inf, 1)
+        one_byte_a_second = no_time._replace(buffer_bytes_per_s=1)
+        buffer_bound, other, macs_per_s, peak = [], [], [], []
+        for network in fodlam.NETWORKS.values():
+            entries = fodlam.read_net(network.netfile)
+            for row in csv.DictReader(read('data', network.eyeriss_file).splitlines()):
+                if row['Layer'] == 'Total':
+                    continue
+                entry = entries[fodlam.canonical(row['Layer'])]
+                time = float(row['Processing Latency (ms)']) * 1e-3 / network.batch_frames
+                (_, with_buffer), _ = shapes.eyeriss(entry, one_byte_a_second)
+                (_, without), _ = shapes.eyeriss(entry, no_time)
+                bytes_per_s = (with_buffer - without) / time
+                if network.batch_frames == 3 and 'CONV5' not in row['Layer']:
+                    buffer_bound.append(bytes_per_s)
+                    macs_per_s.append(entry['macs'] / time)
+                else:
+                    other.append(bytes_per_s)
+                if network.batch_frames == 3 and 'CONV5' in row['Layer']:
+                    peak.append(entry['macs'] / time / shapes.EYERISS_PES / shapes.EYERISS_CLOCK_HZ)
+        self.assertEqual({f'{share:.2f}' for share in peak}, {'0.85'})
+        self.assertLess(max(other), 1.7e9)
+        self.says(
+            f'at {min(buffer_bound) / 1e9:.2f} to {max(buffer_bound) / 1e9:.2f} GB/s, though their '
+            f'MACs per second differ by a factor of {max(macs_per_s) / min(macs_per_s):.1f}',
+            document='nets/README.md',
+        )
+
+    def test_errors(self):
+        errors = each_error('latency', 'shape')
+        self.says(
+            f'mean error in time is {sum(map(abs, errors)) / len(errors):.1f}%, and modelled over '
+            f'published time is from {1 + min(errors) / 100:.3f} to {1 + max(errors) / 100:.3f}',
+            document='nets/README.md',
+        )
 
 
 if __name__ == '__main__':
