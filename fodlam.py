@@ -88,8 +88,7 @@ __all__ = ['InputError', 'diagnose', 'estimate', 'sweep']
 
 # === Constants ===
 
-# Not where a link to this file is, but where the file is.
-HOME = dirname(realpath(__file__))
+HOME = dirname(realpath(__file__))  # and not where a link to this file is
 DATA_DIR = join(HOME, 'data')
 NETS_DIR = join(HOME, 'nets')
 
@@ -692,9 +691,7 @@ def costs_of(config, per_frame, ranges, load):
         dataflow, per_frame = shapes.dataflow(accelerator), True
         net, netfile = None, netfile or NETWORKS[net].netfile
     if density is not None:
-        checked(
-            'config', expect, scaling == 'shape', 'density without "scaling" ', scaling, '"shape"'
-        )
+        checked('config', expect, scaling == 'shape', 'density with scaling ', scaling, '"shape"')
         density = checked('config "density"', load_leaf('nets', 'shapes').check_density, density)
     catalog = load(load_catalog, net, netfile, scaling, rule, per_frame, ranges, density, dataflow)
     layers = checked('config', select, names, catalog)
@@ -731,11 +728,12 @@ def quantities(cost):
 def sweep(configs, per_frame=False, per_layer=False, ranges=False, load=None):
     """Yield the report on each of some configs, {'error': message} for one that is wrong.
 
-    What has been read is kept for as long as the generator runs; all else is as for `estimate`.
+    configs: dicts, or functions that return them; what they read is kept; see also `estimate`.
     """
     load = load or keeper()
     for config in configs:
         try:
+            config = config() if callable(config) else config
             yield estimate(config, per_frame, per_layer, ranges, load)
         except InputError as error:
             yield {'error': str(error)}
@@ -794,6 +792,11 @@ def read_lines(stream, where):
 SUMS_LINE = ','.join(f'"{group}":{{"energy":%r,"latency":%r}}' for group in GROUPS)
 
 
+def parse_line(line):
+    """Return the config on a line of a sweep; raise InputError if there is none."""
+    return checked('config', parse_json, checked('config', decode_text, line))
+
+
 def estimate_lines(stream, where, stderr, *how):
     """Yield texts of one compact JSON result a line, in the order of the configs in a stream.
 
@@ -807,16 +810,14 @@ def estimate_lines(stream, where, stderr, *how):
     number = done = wrong = 0
     start = last = time.monotonic()
     for lines in read_lines(stream, where):
-        results = []
-        for number, line in enumerate(lines, number + 1):  # noqa: B020
-            if not line.strip() and len(line) <= MAX_INPUT_BYTES:
-                continue
-            try:
-                config = checked('config', parse_json, checked('config', decode_text, line))
-                report = estimate(config, *how, load)
-            except InputError as error:
+        numbered = enumerate(lines, number + 1)
+        asked = {n: line for n, line in numbered if line.strip() or len(line) > MAX_INPUT_BYTES}
+        number, results = number + len(lines), []
+        configs = (functools.partial(parse_line, line) for line in asked.values())
+        for place, report in zip(asked, sweep(configs, *how, load)):
+            if 'error' in report:
                 wrong += 1
-                report = {'error': f'line {number}: {error}'}
+                report['error'] = f'line {place}: {report["error"]}'
             # Most results are no more than sums, which json takes longest for.
             if len(report) == len(GROUPS) and not how[2]:
                 numbers = [number for sums in report.values() for number in sums.values()]
@@ -912,7 +913,6 @@ def run(argv, stdin, stdout, stderr):
         stream, where = open_config(options.config, stdin, stderr)
         if options.lines:
             how = options.per_frame, options.per_layer, options.range
-            # Results on a terminal show by themselves how far it is.
             yield from estimate_lines(stream, where, None if terminal else stderr, *how)
             return
         config = checked(where, parse_json, read_text(stream, where))
