@@ -1,24 +1,19 @@
-"""What the extractor's tests share: whether FODLAM takes what the extractor has written."""
+"""What the extractor's tests share: whether FODLAM takes what it wrote, how it refuses."""
 
-import json
 import os
+import re
 import tempfile
 
 from support import fodlam
 
 CONFIGS = ({}, {'accelerator': 'nvdla-2048'}, {'scaling': 'shape'})
 
+# Every message says what is wrong, and then what would be right.
+REMEDY = re.compile(r'; (expected|choose from|give|fix|run:|export|left out|save) |; see ')
+
 
 def refusals(text):
-    """Return FODLAM's errors about a net file, by MACs, as a roofline and by shape.
-
-    Products of two feature maps are taken out where they are not modelled yet.
-    """
-    if 'MatMul' not in fodlam.KIND_OF_TYPE:
-        entries = [entry for entry in json.loads(text) if entry['type'] != 'MatMul']
-        text = json.dumps(entries)
-        if not any('macs' in entry for entry in entries):
-            return []
+    """Return FODLAM's errors about a net file, by MACs, as a roofline and by shape."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'net.json')
@@ -30,3 +25,17 @@ def refusals(text):
             except fodlam.InputError as error:
                 found.append(f'{config}: {error}')
     return found
+
+
+def is_refused(test, result, seed):
+    """Return whether the extractor refused a definition made by chance.
+
+    Fails the TestCase unless it did so in one line with a remedy, or else wrote what FODLAM takes.
+    """
+    if result.status == 0:
+        test.assertEqual(refusals(result.out), [], seed)
+        return False
+    test.assertEqual((result.status, result.out), (1, ''), seed)
+    test.assertRegex(result.err, r'\Aextract.py: [^\n]+\n\Z', seed)
+    test.assertRegex(result.err, REMEDY, seed)
+    return True
