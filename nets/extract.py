@@ -76,7 +76,7 @@ def net_file(nodes):
             name = f'{node.name}#{numbers[key]}'
         numbers[canonical(name)] = 1
         # FODLAM wants MACs of these types; a product of constants has none that count.
-        counts = node.members or node.type not in (*KIND_OF_TYPE, 'MatMul')
+        counts = node.members or node.type not in KIND_OF_TYPE
         type_ = node.type if counts else f'{node.type}, not counted'
         entries.append({'name': name, 'type': type_, **node.members})
     return entries
