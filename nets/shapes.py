@@ -1,9 +1,9 @@
 """What a layer asks of a machine: Eyeriss by shape, EIE by density, and rooflines.
 
 A leaf of fodlam.py, which loads it for configs with "accelerator" or "scaling": "shape". It takes
-entries of net files as they are and returns plain numbers; it reads no file and knows no config.
-Wrong shapes and keys raise ValueError, with what would be right. nets/README.md derives the three
-models and says how far they are off.
+entries of net files as they are and returns plain numbers; what it needs of data/ and nets/, it
+reads by the functions that it is given. Wrong shapes and keys raise ValueError, with what would be
+right. nets/README.md derives the three models and says how far they are off.
 
 Terms: a layer has an ifmap of C x H x W, K filters of R x S, stride sy x sx, g groups of channels,
 and an ofmap of K x P x Q, of which A x B is stored after pooling. A cost is [J, s] or, with ranges,
