@@ -461,10 +461,11 @@ def cost_per_mac(layers):
     """
     per_mac = {}
     for kind in KINDS:
-        costs, macs = zip(*((x.cost[:2], x.macs) for x in layers if x.kind == kind))
-        each = [*zip(*([number / m for number in cost] for cost, m in zip(costs, macs)))]
-        average = [total / sum(macs) for total in sum_costs(costs)]
-        per_mac[kind] = [*average, *map(min, each), *map(max, each)]
+        alike = [x for x in layers if x.kind == kind]
+        each = [[number / x.macs for number in x.cost[:2]] for x in alike]
+        macs = sum(x.macs for x in alike)
+        average = [total / macs for total in sum_costs(x.cost[:2] for x in alike)]
+        per_mac[kind] = [*average, *map(min, *each), *map(max, *each)]
     return per_mac
 
 
@@ -635,10 +636,9 @@ def keeper():
     def load(function, *arguments):
         key = function, *arguments
         if key not in kept:
-            loaded = function(*arguments)
             if sum(len(getattr(x, 'by_name', ())) for x in kept.values()) > MAX_KEPT_LAYERS:
                 kept.clear()
-            kept[key] = loaded
+            kept[key] = function(*arguments)
         return kept[key]
 
     return load
