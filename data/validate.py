@@ -196,7 +196,8 @@ def compare(what, published, models, source):
 
 def compare_nvdla():
     """Yield the Figures of NVDLA's configurations: frames of ResNet-50 per second."""
-    table = read_table(load_leaf('nets', 'shapes').NVDLA_FILE, NVDLA_RATE_COLUMNS, 'Configuration')
+    shapes = load_leaf('nets', 'shapes')
+    table = read_table(shapes.NVDLA_FILE, NVDLA_RATE_COLUMNS, shapes.NVDLA_KEY)
     for name, row in table.items():
         total = estimate({'netfile': NVDLA_NETFILE, 'accelerator': name})['total']
         rate = 1 / total['latency']
