@@ -76,7 +76,7 @@ try:
     import reprlib
     import sys
     import time
-    from collections import Counter, namedtuple
+    from collections import Counter
 except KeyboardInterrupt:  # Ctrl-C before there is a command to end
     if __name__ == '__main__':
         os._exit(130)
@@ -102,20 +102,18 @@ EIE_POWER_W = 0.59
 
 # Columns of tables are (heading, scale), the scale from the cell's unit to SI.
 
-# "Total" latency counts the DRAM traffic that the chip does not overlap with computing.
+# The tables that Eyeriss was measured by, and the frames of their batches: Chen et al., JSSC 2017,
+# captions of Tables V and VI. "Total" latency counts the DRAM traffic that the chip does not
+# overlap with computing.
+EYERISS_FILES = {'AlexNet': ('eyeriss-alexnet.csv', 4), 'VGG16': ('eyeriss-vgg16.csv', 3)}
 EYERISS_COLUMNS = {'power_w': ('Power (mW)', 1e-3), 'latency_s': ('Total Latency (ms)', 1e-3)}
 
 # "Actual" time counts the imbalance of load between processing elements.
 EIE_FILE = 'eie-layers.csv'
 EIE_COLUMNS = {'latency_s': ('Actual Time (us)', 1e-6)}
 
-# The networks that both papers measured, and the net files with their MACs.
-# batch_frames: Chen et al., JSSC 2017, captions of Tables V and VI.
-Network = namedtuple('Network', 'netfile eyeriss_file batch_frames')
-NETWORKS = {
-    'AlexNet': Network('alexnet_deploy.json', 'eyeriss-alexnet.csv', 4),
-    'VGG16': Network('VGG_ILSVRC_16_layers_deploy.json', 'eyeriss-vgg16.csv', 3),
-}
+# The networks that both papers measured, by the net files that have their MACs.
+NETWORKS = {'AlexNet': 'alexnet_deploy.json', 'VGG16': 'VGG_ILSVRC_16_layers_deploy.json'}
 
 KIND_OF_TYPE = {
     'Convolution': 'conv',
@@ -128,16 +126,14 @@ ENTRY_KEYS = (
     'weight_density activation_density'
 ).split()
 KINDS = ('conv', 'fc')
-GROUPS = (*KINDS, 'total')  # what a report sums over
+QUANTITIES = ('energy', 'latency')  # of reports, in J and s
 
-SCALINGS = ('mac', 'shape')
 RULES = ('dennard', 'stillmaker')  # of scaling between process nodes
 FORMATS = ('json', 'csv', 'table', 'svg')
 
 # Far above any real config or net file; what is larger is a mistake, and might never end.
 MAX_INPUT_BYTES = 16 * 2**20
-READ_BYTES = 2**16  # at once
-WAIT_S = 0.01  # between two looks at a stream that does not block
+READ_BYTES = 2**16  # of a sweep at once
 
 # Beyond any real ones, and small enough that no result is too large or too small for a float.
 MIN_PROCESS_NM, MAX_PROCESS_NM = 0.01, 1e5
@@ -148,8 +144,9 @@ MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
 
-# How many layers of net files are kept from one line of a sweep to the next: some 50 MB.
-MAX_KEPT_LAYERS = 20_000
+# How many networks and machines are kept from one line of a sweep to the next, and how many layers
+# a network may have, so that they fit into memory.
+MAX_KEPT, MAX_LAYERS = 200, 20_000
 
 # === Errors ===
 
@@ -177,9 +174,23 @@ def expect(right, what, value, expected):
         raise ValueError(f'{what}{quote(value)}; expected {expected}')
 
 
+def choose(name, names, what):
+    """Raise ValueError, "WHAT: NAME; choose from NAMES", unless a name is one of some names."""
+    if name not in names:
+        raise ValueError(f'{what}{quote(name)}; {choices(names)}')
+
+
+def choices(names):
+    """Return "choose from A, B, C", the names in their own order, cut to a length for a message."""
+    shown = ', '.join(names)
+    if len(shown) > MAX_CHOICES_CHARACTERS:
+        shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... ({shown.count(", ") + 1} in all)'
+    return f'choose from {shown}'
+
+
 # What each exception of `checked` is to the user; {0} is the exception.
 ADVICE = {
-    OSError: 'cannot be read ({0.strerror}); expected a file',
+    OSError: 'cannot be used ({0.strerror}); expected a file or an open pipe',
     ImportError: 'cannot be loaded ({0}); expected this file beside fodlam.py',
     UnicodeDecodeError: 'not UTF-8 at byte {0.start}; save it as UTF-8',
     UnicodeEncodeError: 'no file can have this name; expected a path',
@@ -202,23 +213,7 @@ def checked(where, function, *arguments):
     raise InputError(f'{where}: {wrong}')
 
 
-def choices(names):
-    """Return "choose from A, B, C", the names in their own order, cut to a length for a message."""
-    names = list(names)
-    shown = ', '.join(names)
-    if len(shown) > MAX_CHOICES_CHARACTERS:
-        shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... ({len(names)} in all)'
-    return f'choose from {shown}' if names else 'there is none to choose from'
-
-
-# === Value types ===
-
-# A cost is a list [J, s] or, with ranges, [J, s, least J, least s, most J, most s].
-
-# A layer, and what it costs. source: where the cost is from, "published", "scaled", "shape",
-# "density" or "roofline"; entry: the layer's in its net file; detail: what else a report says of
-# it, or for an accelerator its demand, which has no cost before it is known how fast that is.
-Layer = namedtuple('Layer', 'name kind macs source cost detail entry')
+# === Reading ===
 
 
 @functools.lru_cache(10_000)  # a sweep names the same layers in each config
@@ -236,28 +231,13 @@ def is_number(value, least, most):
     return type(value) in (int, float) and least <= value <= most
 
 
-# === Reading ===
+def read_text(source):
+    """Return the text of `source`, a path or a binary stream, without a byte order mark.
 
-
-def read_chunk(stream):
-    """Return the next bytes of a binary stream, as soon as there are any; b'' at its end."""
-    raw = getattr(stream, 'raw', stream)  # a buffer would take "nothing yet" for the end
-    while (chunk := raw.read(READ_BYTES)) is None:
-        time.sleep(WAIT_S)
-    return chunk
-
-
-def read_text(source, where):
-    """Return the text of `source`, a path or a binary stream, which must be UTF-8.
-
-    where: what error messages call it.
-    Raises InputError if it cannot be read, is not UTF-8, or is larger than MAX_INPUT_BYTES.
+    Raises OSError or ValueError if it cannot be read, is not UTF-8, or too large.
     """
-    content = bytearray()
-    with source if hasattr(source, 'read') else checked(where, open, source, 'rb') as stream:
-        while len(content) <= MAX_INPUT_BYTES and (chunk := checked(where, read_chunk, stream)):
-            content += chunk
-    return checked(where, decode_text, content)
+    with source if hasattr(source, 'read') else open(source, 'rb') as stream:
+        return decode_text(stream.read(MAX_INPUT_BYTES + 1))
 
 
 def decode_text(content):
@@ -279,6 +259,16 @@ def unique(pairs):
 parse_json = json.JSONDecoder(object_pairs_hook=unique).decode
 
 
+def read_json(source):
+    """Return what the JSON says that a path or stream has; errors are as for `read_text`."""
+    return parse_json(read_text(source))
+
+
+def parse_line(content):
+    """Return what bytes say as JSON; raise ValueError if they do not."""
+    return parse_json(decode_text(content))
+
+
 def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
     """Return {row: {field: number}} of a CSV file in data/, scaled, in the file's order.
 
@@ -286,39 +276,35 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
     least: that a number may be.
     Raises InputError, with file, row and column, if the file is damaged.
     """
-    where = f'data/{filename}'
-    lines = read_text(join(DATA_DIR, filename), where).splitlines()
-    return checked(where, parse_table, lines, columns, key, least)
+    return checked(f'data/{filename}', parse_table, join(DATA_DIR, filename), columns, key, least)
 
 
-def parse_table(lines, columns, key, least):
-    """Return what `read_table` does of the lines of a table; raise ValueError for wrong ones."""
-    headings, *rows = [*filter(None, csv.reader(lines))] or [[]]
-    expect(rows, 'no rows: ', lines, 'some, below a heading')
-    table, expected = {}, f'a new "{key}", and a cell for each of {headings}'
-    for number, cells in enumerate(rows, 2):
-        row = dict(zip(headings, cells))
-        name = row.get(key)
-        # There are fewer pairs than headings or cells if some are missing, or there twice.
-        whole = len(row) == len(cells) == len(headings)
+def parse_table(path, columns, key, least):
+    """Return what `read_table` does; raise ValueError for what is wrong in the file."""
+    reader, table = csv.DictReader(read_text(path).splitlines()), {}
+    for number, row in enumerate(reader, 2):
+        name, cells = row.get(key), [*row.values()]
         new = name and canonical(name) not in map(canonical, table)
-        expect(whole and new, f'row {number}: ', cells, expected)
+        # A heading that is there twice, a cell too many, and one too few.
+        whole = len(row) == len(reader.fieldnames) and None not in cells
+        expected = f'a new "{key}", and a cell for each of {reader.fieldnames}'
+        expect(new and whole, f'row {number}: ', cells, expected)
         table[name] = {
             field: parse_cell(row.get(heading), f'row {number}, column "{heading}"', least) * scale
             for field, (heading, scale) in columns.items()
         }
+    expect(table, 'no rows below ', reader.fieldnames, 'some')
     return table
 
 
 def parse_cell(cell, where, least):
     """Return the number in a cell; raise ValueError if there is none, or it is a slip."""
     try:
-        number = float(cell)
-    except (TypeError, ValueError):
+        number = float(cell or 'nan')
+    except ValueError:
         number = math.nan
-    if not least <= number <= MAX_NUMBER:
-        expected = f'a number from {least:g} to {MAX_NUMBER:g}'
-        raise ValueError(f'{where}: {quote(cell)}; expected {expected}')
+    expected = f'a number from {least:g} to {MAX_NUMBER:g}'
+    expect(least <= number <= MAX_NUMBER, f'{where}: ', cell, expected)
     return number
 
 
@@ -329,12 +315,8 @@ def read_net(netfile):
     text of a list of entries, alone in a tuple.
     Raises InputError if there is no such file, or if what it holds is no list of layers.
     """
-    where, listed = net_place(netfile), isinstance(netfile, tuple)
-    text = netfile[0] if listed else read_text(checked(where, net_path, netfile), where)
-    entries = checked(where, parse_json, text)
-    checked(where, expect, isinstance(entries, list), '', entries, 'a list of layers')
-    layers = {}
-    for index, entry in enumerate(entries):
+    where, layers = net_place(netfile), {}
+    for index, entry in enumerate(checked(where, list_entries, netfile)):
         layers[checked(f'{where}[{index}]', check_entry, entry, layers)] = entry
     return layers
 
@@ -342,6 +324,15 @@ def read_net(netfile):
 def net_place(netfile):
     """Return what error messages call the netfile of `read_net`."""
     return 'config "netfile"' if isinstance(netfile, tuple) else f'net file {quote(netfile)}'
+
+
+def list_entries(netfile):
+    """Return the list that `read_net` reads; raise OSError or ValueError if there is none."""
+    listed = isinstance(netfile, tuple)
+    entries = parse_json(*netfile) if listed else read_json(net_path(netfile))
+    right = isinstance(entries, list) and len(entries) <= MAX_LAYERS
+    expect(right, '', entries, f'a list of layers, at most {MAX_LAYERS}')
+    return entries
 
 
 def net_path(netfile):
@@ -373,8 +364,7 @@ def check_entry(entry, layers):
     name, layer_type, macs = canonical(entry['name']), entry['type'], entry.get('macs')
     expect(name not in layers, 'a second ', entry['name'], 'names that differ without case, -, _')
     for key in entry:
-        if key not in ENTRY_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(ENTRY_KEYS)}')
+        choose(key, ENTRY_KEYS, 'unknown key ')
     if layer_type in KIND_OF_TYPE:
         # A whole number may be a float, 1e9, but from 1 on: 0.0 may be what 1e-400 is read as.
         least = 1 if type(macs) is float else 0
@@ -401,70 +391,109 @@ def load_leaf(folder, name):
 
 # === Costs ===
 
+# A cost is a list [J, s] or, with ranges, [J, s, least J, least s, most J, most s].
+#
+# A machine is a function of an entry of a net file and its kind, which returns a dict: the "cost"
+# of the layer, or None if nothing published says it; its "source" ("published", "scaled", "shape",
+# "density" or "roofline"), and what else a report says of it, such as for how many "frames".
+#
+# A layer is a dict: "name", "kind", "macs", its "entry", and what a machine returns of that.
+
 
 def node_scale(from_nm, to_nm, rule):
     """Return the factors (power, time) from one process node to another.
 
     rule: "dennard" or None, by which time scales by the ratio of the nodes and power by its square
     (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
-    Raises InputError if the fit has no such node.
+    Raises ValueError if there is no such rule, or no such node.
     """
+    right = is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM)
+    expected = f'a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
+    expect(right, '"process_nm" is ', to_nm, expected)
+    choose(rule or RULES[0], RULES, '"process_scaling" is ')
     if rule == 'stillmaker':
-        process = load_leaf('data', 'process')
-        return checked('config "process_nm"', process.node_scale, read_table, from_nm, to_nm)
+        return load_leaf('data', 'process').node_scale(read_table, from_nm, to_nm)
     ratio = to_nm / from_nm
     return ratio * ratio, ratio
 
 
-def rescale(cost, power, time):
-    """Return a cost at another process node; power, time: the factors to there."""
-    return [number * factor * time for number, factor in zip(cost, [power, 1] * 3)]
+def scale_eie(rule):
+    """Return (its power in W, the factor of its times) of EIE at 65 nm; rule: see `node_scale`."""
+    power, time = node_scale(EIE_PROCESS_NM, EYERISS_PROCESS_NM, rule)
+    return EIE_POWER_W * power, time
+
+
+def published_machine(net, per_frame, rule=None):
+    """Return the machine of what the papers report of `net`, at 65 nm.
+
+    Eyeriss's costs are for the batch that it measured, unless per_frame asks for their share of a
+    frame; EIE's are for a frame.
+    rule: by which EIE comes from 45 to 65 nm (see `node_scale`).
+    """
+    eyeriss_file, batch_frames = EYERISS_FILES[net]
+    layers = {}
+    for filename, columns, frames, power_w, time in (
+        (eyeriss_file, EYERISS_COLUMNS, batch_frames, None, 1),
+        (EIE_FILE, EIE_COLUMNS, 1, *scale_eie(rule)),
+    ):
+        share = frames if per_frame else 1
+        for title, row in read_table(filename, columns).items():
+            name = title.removeprefix(f'{net} ')  # of several networks in EIE's table
+            latency_s = row['latency_s'] * time
+            energy_j = row.get('power_w', power_w) * latency_s
+            layers[canonical(name)] = {
+                'name': name,
+                'source': 'published',
+                'cost': [energy_j / share, latency_s / share],
+                'frames': frames // share,
+            }
+
+    def machine(entry, kind):
+        name = canonical(entry['name'])
+        choose(name, layers, f'data/{eyeriss_file} and data/{EIE_FILE} have no ')
+        return {**layers[name], 'entry': entry}
+
+    return machine
+
+
+def average_machine(per_frame, rule):
+    """Return the machine of the average cost per MAC over both networks, with ranges.
+
+    per_frame, rule: as for `published_machine`. A layer is for as many frames as such layers are on
+    average; of products of two feature maps (MatMul), nothing published says the cost.
+    """
+    layers = [x for net in NETWORKS for x in published_layers(net, per_frame, rule)]
+    framed = [{**x, 'cost': [number / x['frames'] for number in x['cost']]} for x in layers]
+    per_mac, per_frames_mac = cost_per_mac(layers), cost_per_mac(framed)
+
+    def machine(entry, kind):
+        if entry['type'] == 'MatMul':
+            return {'cost': None}
+        cost = [number * entry['macs'] for number in per_mac[kind]]
+        frames = per_mac[kind][1] / per_frames_mac[kind][1]
+        return {'source': 'scaled', 'cost': cost, 'frames': frames}
+
+    return machine
 
 
 def published_layers(net, per_frame, rule=None):
-    """Return the Layers of `net` that the papers report, at 65 nm; all with ranges.
-
-    Eyeriss's costs are for the batch that it measured, unless per_frame asks for their share of a
-    frame; EIE's are for a frame, and the MACs too, which are from the network's net file.
-    rule: by which EIE comes from 45 to 65 nm (see `node_scale`).
-    """
-    netfile, eyeriss_file, batch_frames = NETWORKS[net]
-    eie, rows, layers = eie_costs(rule), [], []
-    for name, row in read_table(eyeriss_file, EYERISS_COLUMNS).items():
-        rows.append((name, batch_frames, [row['power_w'] * row['latency_s'], row['latency_s']]))
-    for name, row in read_table(EIE_FILE, EIE_COLUMNS).items():
-        rows.append((name.removeprefix(f'{net} '), 1, eie(row['latency_s'])))
-    entries = read_net(netfile)
-    for name, frames, cost in rows:
-        entry = entries.pop(canonical(name), None)
-        if entry:  # and not the total, or another network's
-            share = frames if per_frame else 1
-            kind, detail = KIND_OF_TYPE[entry['type']], {'frames': frames // share}
-            cost = [number / share for number in cost] * 3
-            layers.append(Layer(name, kind, entry['macs'], 'published', cost, detail, entry))
-    left = [entry['name'] for entry in entries.values() if entry.get('macs')]
-    checked(f'data/{eyeriss_file}, data/{EIE_FILE}', expect, not left, 'no ', left, 'their rows')
-    return layers
-
-
-def eie_costs(rule):
-    """Return the function that returns, of a time that EIE takes at 45 nm, the cost at 65 nm."""
-    power, time = node_scale(EIE_PROCESS_NM, EYERISS_PROCESS_NM, rule)
-    return lambda latency_s: [EIE_POWER_W * power * (latency_s * time), latency_s * time]
+    """Return the list of the layers of `net` that the papers report, as of `published_machine`."""
+    machine = published_machine(net, per_frame, rule)
+    return [*load_catalog(NETWORKS[net], machine, ranges=False)[0].values()]
 
 
 def cost_per_mac(layers):
-    """Return {kind: cost of one MAC, with ranges} over the Layers of each kind.
+    """Return {kind: cost of one MAC, with ranges} over the layers of each kind.
 
     It is the sum of their costs over the sum of their MACs, so that every MAC weighs the same; not
     a mean of the layers' ratios. The range is from the least to the most of any layer.
     """
     per_mac = {}
     for kind in KINDS:
-        alike = [x for x in layers if x.kind == kind]
-        each = [[number / x.macs for number in x.cost[:2]] for x in alike]
-        macs = sum(x.macs for x in alike)
-        average = [total / macs for total in sum_costs(x.cost[:2] for x in alike)]
+        alike = [x for x in layers if x['kind'] == kind]
+        each = [[number / x['macs'] for number in x['cost']] for x in alike]
+        macs = sum(x['macs'] for x in alike)
+        average = [total / macs for total in sum_costs(x['cost'] for x in alike)]
         per_mac[kind] = [*average, *map(min, *each), *map(max, *each)]
     return per_mac
 
@@ -474,96 +503,62 @@ def sum_costs(costs):
     return [*map(math.fsum, zip(*costs))]
 
 
-def machine_of_macs(published):
-    """Return the machine (see `load_catalog`) of averages over published Layers."""
-    framed = [x._replace(cost=[n / x.detail['frames'] for n in x.cost]) for x in published]
-    per_mac, per_frame = cost_per_mac(published), cost_per_mac(framed)
-    frames = {kind: {'frames': per_mac[kind][1] / per_frame[kind][1]} for kind in KINDS}
-    return lambda entry, kind: ('scaled', [x * entry['macs'] for x in per_mac[kind]], frames[kind])
-
-
-# What a config's layers are chosen from. layers: all Layers; by_name: the same by their canonical
-# names; entries: {canonical name: entry} of a net file, also those that cost nothing; sums: what
-# the layers add up to; left_out: the MACs of each layer that nothing published says the cost of.
-Catalog = namedtuple('Catalog', 'layers by_name entries sums left_out')
-
-
-def load_catalog(net, netfile, scaling, rule, per_frame, ranges, density, dataflow):
-    """Return the Catalog of a network of the papers, or else of a net file.
-
-    density: of fc layers, (weights, activations), or None; dataflow: of an accelerator
-    (shapes.dataflow), which the layers make demands on, or None.
-    What costs a net file's layers is a machine: a function of an entry and its kind that returns
-    the source, cost and detail of a Layer, or raises ValueError for wrong shapes.
-    """
-    entries, layers, left_out, where = {}, [], [], net_place(netfile)
-    if net:
-        layers = published_layers(net, per_frame, rule)
-    else:
-        entries = read_net(netfile)
-        machine = load_machine(scaling, rule, per_frame, density, dataflow)
-    for entry in entries.values():
-        name, kind, macs = entry['name'], KIND_OF_TYPE.get(entry['type']), entry.get('macs')
-        if entry['type'] == 'MatMul' and dataflow is None:
-            left_out.append(macs)
-        elif kind:
-            costed = checked(f'{where}, layer {name!r}', machine, entry, kind)
-            layers.append(Layer(name, kind, macs, *costed, entry))
-    total = f'no layer with a cost, and {len(left_out)} left out: '
-    checked(where, expect, layers, total, [*entries], 'a network')
-    if not ranges:
-        layers = [layer._replace(cost=layer.cost[:2]) for layer in layers]
-    by_name = {canonical(layer.name): layer for layer in layers}
-    return Catalog(layers, by_name, entries, sum_up(layers, ranges), left_out)
-
-
-def load_machine(scaling, rule, per_frame, density, dataflow):
-    """Return the machine that costs a net file's layers; all is as for `load_catalog`."""
-    if dataflow:
-        return load_leaf('nets', 'shapes').machine_of_demands(dataflow)
-    by_shape = scaling == 'shape'
-    published = [x for net in NETWORKS for x in published_layers(net, per_frame or by_shape, rule)]
-    machine = machine_of_macs(published)
-    if by_shape:
-        shapes = load_leaf('nets', 'shapes')
-        table = read_table(EIE_FILE, shapes.EIE_COLUMNS)
-        return shapes.machine_of_shapes(published, machine, density, table, eie_costs(rule))
-    return machine
-
-
 def sum_up(layers, ranges):
-    """Return {kind or 'total': cost}, the sums of what some Layers cost, whatever their order."""
+    """Return {kind or 'total': cost}, the sums of what some layers cost, whatever their order."""
     groups = {kind: [[0.0] * (6 if ranges else 2)] for kind in KINDS}
-    for _, kind, _, _, cost, _, _ in layers:
-        groups[kind].append(cost)
+    for layer in layers:
+        groups[layer['kind']].append(layer['cost'])
     groups['total'] = sum(groups.values(), [])
     return {group: sum_costs(costs) for group, costs in groups.items()}
 
 
+def rescale(cost, power, time):
+    """Return a cost at another process node; power, time: the factors to there."""
+    return [number * factor * time for number, factor in zip(cost, [power, 1] * 3)]
+
+
+def load_catalog(netfile, machine, ranges):
+    """Return (layers, sums, left out) of a net file, as a machine costs it.
+
+    layers: {canonical name: layer} of those that have a cost; sums: as of `sum_up`, of them all;
+    left out: {'layers': how many have MACs and no cost, 'macs': theirs}.
+    """
+    layers, left_out = {}, []
+    for key, entry in read_net(netfile).items():
+        name, kind, macs = entry['name'], KIND_OF_TYPE.get(entry['type']), entry.get('macs')
+        if not kind:
+            continue
+        costed = checked(f'{net_place(netfile)}, layer {name!r}', machine, entry, kind)
+        if costed['cost'] is None:
+            left_out.append(macs)
+            continue
+        # Reports have the members of layers in this order.
+        layer = {'name': name, 'kind': kind, 'macs': macs, 'energy': None, 'latency': None}
+        # What has been measured has no range.
+        cost = (costed['cost'] * 3)[: 6 if ranges else 2]
+        layers[key] = {**layer, **costed, 'cost': cost}
+    if not layers:
+        what = f'no layer with a known cost, and {len(left_out)} left out'
+        raise InputError(f'{net_place(netfile)}: {what}; expected a network')
+    sums = sum_up(layers.values(), ranges)
+    return layers, sums, {'layers': len(left_out), 'macs': sum(left_out)}
+
+
 # === Configuration ===
 
-# What each key must be (process_nm: within limits), and how a message says it.
+# What type each key must have, and how a message says it; of any, what uses it says more.
 CONFIG_KEYS = {
-    'net': (str, choices(NETWORKS)),
-    'netfile': ((str, os.PathLike, list), 'expected a file in nets/, a path, or a list of entries'),
-    'layers': ((list, tuple), 'expected a list of layer names'),
-    'per_frame': (bool, 'expected true or false'),
-    'process_nm': (object, f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'),
-    'process_scaling': (RULES, choices(RULES)),
-    'scaling': (SCALINGS, choices(SCALINGS)),
-    'density': (dict, 'expected an object with "weights" and "activations"'),
-    'accelerator': ((str, dict), 'expected a name or an object'),
-    'title': (str, 'expected a string'),
+    'net': (str, f'one of {", ".join(NETWORKS)}'),
+    'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
+    'layers': ((list, tuple), 'a list of layer names'),
+    'per_frame': (bool, 'true or false'),
+    'process_nm': (object, ''),
+    'process_scaling': (str, 'the name of a rule'),
+    'scaling': (object, ''),
+    'density': (object, ''),
+    'accelerator': (object, ''),
+    'title': (str, 'a string'),
 }
-# Keys that do not go together, and why.
-CONFIG_CONFLICTS = (
-    ('process_nm', 'accelerator', 'scales the published tables, which an accelerator does not use'),
-    ('process_scaling', 'accelerator', 'is for published tables, not for an accelerator'),
-    ('scaling', 'accelerator', 'is for a netfile, and an accelerator has its roofline'),
-    ('scaling', 'net', 'is for a netfile, and a net is published'),
-    ('density', 'net', 'is for a netfile, and a net is published'),
-    ('density', 'accelerator', 'is for EIE, and an accelerator has its roofline'),
-)
 CONFIG_EXAMPLE = (
     'an object such as {"net": "VGG16", "layers": ["FC8"]} or {"netfile": "lenet.json"}'
 )
@@ -572,25 +567,19 @@ CONFIG_EXAMPLE = (
 def check_config(members):
     """Return a dict of JSON members, its "net" as in NETWORKS, its "netfile" as `read_net` has it.
 
-    Raises ValueError for an unknown key, a wrong type or value, or keys that do not go together.
+    Raises ValueError for an unknown key, a wrong type, or a network that is not there.
     """
     expect(isinstance(members, dict), '', members, CONFIG_EXAMPLE)
     for key, value in members.items():
-        if key not in CONFIG_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
+        choose(key, CONFIG_KEYS, 'unknown key ')
         valid, expected = CONFIG_KEYS[key]
-        if key == 'process_nm':
-            right = is_number(value, MIN_PROCESS_NM, MAX_PROCESS_NM)
-        else:
-            right = value in valid if valid in (RULES, SCALINGS) else isinstance(value, valid)
-        if not right:
-            raise ValueError(f'"{key}" is {quote(value)}; {expected}')
-    for key, other, why in CONFIG_CONFLICTS:
-        if key in members and other in members:
-            raise ValueError(f'"{key}" {why}; leave one of them out')
+        if not isinstance(value, valid):
+            raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
     one = ('net' in members) != ('netfile' in members)
     expect(one, 'the keys are ', [*members], CONFIG_EXAMPLE)
     if 'net' in members:
+        if 'scaling' in members:
+            raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
         return {**members, 'net': find_network(members['net'])}
     netfile = members['netfile']
     netfile = (json.dumps(netfile),) if isinstance(netfile, list) else os.fspath(netfile)
@@ -600,28 +589,26 @@ def check_config(members):
 def find_network(name):
     """Return the key of NETWORKS that a config's "net" is, in any case and without - and _."""
     for net in NETWORKS:
-        if name == net or canonical(name).replace('_', '') == canonical(net):
+        if canonical(name).replace('_', '') == canonical(net):
             return net
     raise ValueError(f'"net" is {quote(name)}; {choices(NETWORKS)}, or as "netfile" {net_files()}')
 
 
-def select(names, catalog):
-    """Return the list of a Catalog's layers that a config's "layers" names, in its order.
+def select(names, layers, load, netfile):
+    """Return the list of the layers that a config's "layers" names, in its order.
 
-    names: the config's list, in which a layer named twice counts twice; None for every layer.
-    Raises ValueError if a name is of no layer, or of a layer that has no cost.
+    names: the config's list, in which a layer named twice counts twice.
+    layers: {canonical name: layer} of those of a netfile that have a cost; load: a `keeper`.
+    Raises ValueError if a name is of none of them.
     """
-    if names is None:
-        return catalog.layers
-    find = catalog.by_name.get
-    chosen = [find(canonical(name)) if isinstance(name, str) else None for name in names]
+    chosen = [layers.get(canonical(str(name))) for name in names]
     if None in chosen:
         index = chosen.index(None)
-        entry = catalog.entries.get(canonical(str(names[index])))
-        what = 'unknown layer'
-        if entry:
-            what = f'nothing published says the cost of {quote(entry["type"])} layers, like'
-        valid = choices(layer.name for layer in catalog.layers)
+        entry = load(read_net, netfile).get(canonical(str(names[index])))
+        what = (
+            f'no cost is known of {quote(entry["type"])} layers, like' if entry else 'unknown layer'
+        )
+        valid = choices(layer['name'] for layer in layers.values())
         raise ValueError(f'"layers"[{index}]: {what} {quote(names[index])}; {valid}')
     return chosen
 
@@ -631,17 +618,7 @@ def select(names, catalog):
 
 def keeper():
     """Return a function that returns what another returns, and keeps it for the next time."""
-    kept = {}
-
-    def load(function, *arguments):
-        key = function, *arguments
-        if key not in kept:
-            if sum(len(getattr(x, 'by_name', ())) for x in kept.values()) > MAX_KEPT_LAYERS:
-                kept.clear()
-            kept[key] = function(*arguments)
-        return kept[key]
-
-    return load
+    return functools.lru_cache(MAX_KEPT)(lambda function, *arguments: function(*arguments))
 
 
 def estimate(config, per_frame=False, per_layer=False, ranges=False, load=None):
@@ -661,60 +638,49 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False, load=None):
     layers, sums, extras = costs_of(config, per_frame, ranges, load or keeper())
     report = {**{group: quantities(cost) for group, cost in sums.items()}, **extras}
     if per_layer:
-        report['layers'] = [
-            {
-                'name': layer.name,
-                'kind': layer.kind,
-                'macs': layer.macs,
-                **quantities(layer.cost[:2]),
-                'source': layer.source,
-                **quantities(layer.cost),
-                **layer.detail,
-            }
-            for layer in layers
-        ]
+        report['layers'] = [*map(layer_report, layers)]
+    return report
+
+
+def layer_report(layer):
+    """Return a layer as reports have it: with its quantities, and without its entry."""
+    report = {}
+    for key, value in layer.items():
+        report |= quantities(value) if key == 'cost' else {key: value}
+    report.pop('entry', None)
     return report
 
 
 def costs_of(config, per_frame, ranges, load):
-    """Return (Layers, made when asked for, sums, extras) of a config, as of `check_config`.
+    """Return (layers, made when asked for, sums, extras) of a config, as of `check_config`.
 
     sums: as of `sum_up`; extras: what else a report has.
     """
-    net, netfile, scaling, rule, density, names = map(
-        config.get, ('net', 'netfile', 'scaling', 'process_scaling', 'density', 'layers')
-    )
-    dataflow = None
-    if 'accelerator' in config:
-        # Layers ask the same of it however fast it is, and for one frame: sweeps find it again.
-        shapes, accelerator = load_leaf('nets', 'shapes'), find_accelerator(config, load)
-        dataflow, per_frame = shapes.dataflow(accelerator), True
-        net, netfile = None, netfile or NETWORKS[net].netfile
-    if density is not None:
-        checked('config', expect, scaling == 'shape', 'density with scaling ', scaling, '"shape"')
-        density = checked('config "density"', load_leaf('nets', 'shapes').check_density, density)
-    catalog = load(load_catalog, net, netfile, scaling, rule, per_frame, ranges, density, dataflow)
-    layers = checked('config', select, names, catalog)
-    if dataflow:
-        attained = ranges and load(shapes.shares, read_table, read_net)
-        return shapes.roofline_of_layers(layers, accelerator, KINDS, attained)
-    sums, extras = catalog.sums if names is None else sum_up(layers, ranges), {}
+    net, rule, names = map(config.get, ('net', 'process_scaling', 'layers'))
+    finish = None
+    if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
+        plan = load_leaf('nets', 'shapes').plan
+        tools = read_table, read_net, published_layers, average_machine, scale_eie
+        machine, finish = checked('config', plan, config, load, ranges, *tools)
+    elif net:
+        machine = checked('config', load, published_machine, net, per_frame, rule)
+    else:
+        machine = checked('config', load, average_machine, per_frame, rule)
+    netfile = NETWORKS[net] if net else config['netfile']
+    catalog, sums, left_out = load(load_catalog, netfile, machine, ranges)
+    layers, extras = catalog.values(), {}
+    if names is not None:
+        layers = checked('config', select, names, catalog, load, netfile)
+        sums = sum_up(layers, ranges)
     if 'process_nm' in config:
-        scale = node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule)
-        layers = (x._replace(cost=rescale(x.cost, *scale)) for x in layers)
+        scale = checked('config', node_scale, EYERISS_PROCESS_NM, config['process_nm'], rule)
+        layers = ({**layer, 'cost': rescale(layer['cost'], *scale)} for layer in layers)
         sums = {group: rescale(cost, *scale) for group, cost in sums.items()}
-    if scaling == 'shape':
-        layers = [*layers]
-        extras = load_leaf('nets', 'shapes').sum_bounds((x.detail, x.cost[:2]) for x in layers)
-    if catalog.left_out:
-        extras['left_out'] = {'layers': len(catalog.left_out), 'macs': sum(catalog.left_out)}
+    if finish:
+        layers, sums, extras = finish(layers, sums)
+    if left_out['layers']:
+        extras['left_out'] = left_out
     return layers, sums, extras
-
-
-def find_accelerator(config, load):
-    """Return the shapes.Accelerator that a config's "accelerator" is."""
-    find, given = load_leaf('nets', 'shapes').find_accelerator, config['accelerator']
-    return checked('config "accelerator"', find, given, load, read_table, read_net)
 
 
 def quantities(cost):
@@ -725,15 +691,14 @@ def quantities(cost):
     return report
 
 
-def sweep(configs, per_frame=False, per_layer=False, ranges=False, load=None):
+def sweep(configs, per_frame=False, per_layer=False, ranges=False):
     """Yield the report on each of some configs, {'error': message} for one that is wrong.
 
-    configs: dicts, or functions that return them; what they read is kept; see also `estimate`.
+    configs: dicts; what they read is kept from one to the next; see also `estimate`.
     """
-    load = load or keeper()
+    load = keeper()
     for config in configs:
         try:
-            config = config() if callable(config) else config
             yield estimate(config, per_frame, per_layer, ranges, load)
         except InputError as error:
             yield {'error': str(error)}
@@ -749,10 +714,10 @@ def diagnose(per_frame=False):
     published = {net: published_layers(net, per_frame) for net in NETWORKS}
     per_mac = cost_per_mac(sum(published.values(), []))
     report = {'average': {}, 'per_layer': {}}
-    for index, quantity in enumerate(('energy', 'latency')):
+    for index, quantity in enumerate(QUANTITIES):
         report['average'][quantity] = {kind: per_mac[kind][index] for kind in KINDS}
         report['per_layer'][quantity] = {
-            net: {layer.name: layer.cost[index] / layer.macs for layer in layers}
+            net: {x['name']: x['cost'][index] / x['macs'] for x in layers}
             for net, layers in published.items()
         }
     return report
@@ -772,6 +737,9 @@ def to_json(report):
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
 
 
+# === Sweeps ===
+
+
 def read_lines(stream, where):
     """Yield lists of the lines of a binary stream, as they come in.
 
@@ -779,7 +747,7 @@ def read_lines(stream, where):
     """
     line = bytearray()  # that has not ended
     with stream:
-        while chunk := checked(where, read_chunk, stream):
+        while chunk := checked(where, stream.read1, READ_BYTES):
             end, *others = chunk.split(b'\n')
             if len(line) <= MAX_INPUT_BYTES:
                 line += end
@@ -787,14 +755,6 @@ def read_lines(stream, where):
                 yield [line, *others[:-1]]
                 line = bytearray(others[-1])
     yield [line]
-
-
-SUMS_LINE = ','.join(f'"{group}":{{"energy":%r,"latency":%r}}' for group in GROUPS)
-
-
-def parse_line(line):
-    """Return the config on a line of a sweep; raise InputError if there is none."""
-    return checked('config', parse_json, checked('config', decode_text, line))
 
 
 def estimate_lines(stream, where, stderr, *how):
@@ -810,19 +770,15 @@ def estimate_lines(stream, where, stderr, *how):
     number = done = wrong = 0
     start = last = time.monotonic()
     for lines in read_lines(stream, where):
-        numbered = enumerate(lines, number + 1)
-        asked = {n: line for n, line in numbered if line.strip() or len(line) > MAX_INPUT_BYTES}
-        number, results = number + len(lines), []
-        configs = (functools.partial(parse_line, line) for line in asked.values())
-        for place, report in zip(asked, sweep(configs, *how, load)):
-            if 'error' in report:
-                wrong += 1
-                report['error'] = f'line {place}: {report["error"]}'
-            # Most results are no more than sums, which json takes longest for.
-            if len(report) == len(GROUPS) and not how[2]:
-                numbers = [number for sums in report.values() for number in sums.values()]
-                results.append('{' + SUMS_LINE % tuple(numbers) + '}\n')
-            else:
+        results = []
+        for line in lines:
+            number += 1
+            if line.strip() or len(line) > MAX_INPUT_BYTES:
+                try:
+                    report = estimate(checked('config', parse_line, line), *how, load)
+                except InputError as error:
+                    report = {'error': f'line {number}: {error}'}
+                    wrong += 1
                 results.append(encode(report) + '\n')
         done += len(results)
         yield ''.join(results)
@@ -915,7 +871,7 @@ def run(argv, stdin, stdout, stderr):
             how = options.per_frame, options.per_layer, options.range
             yield from estimate_lines(stream, where, None if terminal else stderr, *how)
             return
-        config = checked(where, parse_json, read_text(stream, where))
+        config = checked(where, read_json, stream)
         report = estimate(config, options.per_frame, True, options.range)
     notes = [frames_note(report)]
     if options.format != 'json':
@@ -932,8 +888,11 @@ def show(form, report, config, notes, stdout):
     """Return a report as CSV, table or picture; config: {} for `diagnose`; notes: sentences."""
     machine = None
     if 'accelerator' in config:
-        machine = find_accelerator(config, keeper())
-        notes += load_leaf('nets', 'shapes').notes(machine, report, read_table, read_net)
+        shapes = load_leaf('nets', 'shapes')
+        machine, more = shapes.to_show(
+            config['accelerator'], report, keeper(), read_table, read_net
+        )
+        notes += more
     encoding = getattr(stdout, 'encoding', None) or 'utf-8'
     return load_leaf('nets', 'show').text(form, report, config, machine, encoding, notes)
 
@@ -949,19 +908,12 @@ def complain(message, stderr, program='fodlam'):
 
 
 def write_all(stream, content):
-    """Write bytes to standard output, a text stream, until it has taken them all."""
-    try:
-        if stream is None:  # as Python has it if it is closed from the start
-            raise OSError(None, 'closed')
-        raw = getattr(stream.buffer, 'raw', stream.buffer)
-        while content:
-            written = raw.write(content)
-            if written is None:  # it does not block, and takes nothing now
-                time.sleep(WAIT_S)
-            content = content[written or 0 :]
-    except OSError as error:
-        what = f'cannot be written ({error.strerror}); expected an open file or pipe with room'
-        raise InputError(f'standard output: {what}') from None
+    """Write bytes to a text stream, until it has taken them all; it may take a part at a time."""
+    if stream is None:  # as Python has standard output if it is closed from the start
+        raise OSError(None, 'closed')
+    raw = getattr(stream.buffer, 'raw', stream.buffer)
+    while content:
+        content = content[raw.write(content) :]
 
 
 def deliver(texts, stdout, stderr, program='fodlam'):
@@ -973,7 +925,7 @@ def deliver(texts, stdout, stderr, program='fodlam'):
     encode = codecs.getincrementalencoder(encoding)('backslashreplace').encode
     try:
         for text in texts:
-            write_all(stdout, encode(text))
+            checked('standard output', write_all, stdout, encode(text))
     except (InputError, MemoryError) as error:
         complain(str(error) or 'out of memory; expected a smaller input', stderr, program)
         return getattr(error, 'status', 1)
@@ -988,6 +940,10 @@ def main(argv, stdin, stdout, stderr):
 def command(main=main):
     """Run a program on the process's own arguments and streams, and end the process."""
     try:
+        for stream in filter(None, (sys.stdin, sys.stdout)):
+            if os.name == 'posix':
+                # Or Python would take "nothing yet" for the end, and lose what it cannot write.
+                os.set_blocking(stream.fileno(), True)
         status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
     except KeyboardInterrupt:
         status = 130  # what shells report of a process that Ctrl-C ended

@@ -31,7 +31,9 @@ def node_scale(read_table, from_nm, to_nm):
     for node in (from_nm, to_nm):
         fit = table.get(f'{node:g}')
         if fit is None:
-            raise ValueError(f'{node:g}; the fit of "stillmaker" has {", ".join(table)}')
+            raise ValueError(
+                f'"process_nm" is {node:g}; the fit of "stillmaker" has {", ".join(table)}'
+            )
         factors.append([polynomial(fit, fields) for fields in (DELAY, ENERGY)])
     (delay, energy), (to_delay, to_energy) = factors
     time = to_delay / delay

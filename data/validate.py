@@ -35,6 +35,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from fodlam import (
     EYERISS_COLUMNS,
+    EYERISS_FILES,
     KINDS,
     NETWORKS,
     checked,
@@ -138,7 +139,7 @@ def compare_network(net, other, per_layer):
     averages = cost_per_mac(sum(published.values(), [])), cost_per_mac(published[other])
     calibrations = load_leaf('nets', 'shapes').EYERISS_CALIBRATION, calibrate(other)
     for kind in KINDS:
-        layers = [layer for layer in published[net] if layer.kind == kind]
+        layers = [layer for layer in published[net] if layer['kind'] == kind]
         source = EYERISS_MEASURED[net].table if kind == 'conv' else EIE_TABLE
         own, others = (
             model_layers(net, layers, per_mac[kind][:2], calibration)
@@ -147,7 +148,7 @@ def compare_network(net, other, per_layer):
         models = {**own, **{f"{other}'s {how}": costs for how, costs in others.items()}}
         if kind == 'fc':
             models['density'] = density_layers(net)
-        measured = sum_costs(layer.cost[:2] for layer in layers)
+        measured = sum_costs(layer['cost'][:2] for layer in layers)
         sums = {how: sum_costs(costs) for how, costs in models.items()}
         yield from compare(f'{net} {kind}', measured, sums, source)
         if kind == 'conv':
@@ -156,7 +157,7 @@ def compare_network(net, other, per_layer):
         for index, layer in enumerate(layers if per_layer else ()):
             of_layer = own if kind == 'conv' else models
             each = {how: costs[index] for how, costs in of_layer.items()}
-            yield from compare(f'{net} {layer.name}', layer.cost, each, source)
+            yield from compare(f'{net} {layer["name"]}', layer['cost'], each, source)
 
 
 def model_layers(net, layers, per_mac, calibration):
@@ -166,19 +167,20 @@ def model_layers(net, layers, per_mac, calibration):
     per_mac: the cost of one MAC; calibration: a shapes.Calibration.
     Raises InputError if the net file has no shape, or a wrong one, for a conv layer.
     """
-    models = {'MACs': [[x * layer.macs for x in per_mac] for layer in layers]}
-    if layers[0].kind == 'conv':
+    models = {'MACs': [[x * layer['macs'] for x in per_mac] for layer in layers]}
+    if layers[0]['kind'] == 'conv':
         models['shape'] = []
         for layer in layers:
-            where = f'net file {quote(NETWORKS[net].netfile)}, layer {layer.name!r}'
-            cost, _ = checked(where, load_leaf('nets', 'shapes').eyeriss, layer.entry, calibration)
+            where = f'net file {quote(NETWORKS[net])}, layer {layer["name"]!r}'
+            by_shape = load_leaf('nets', 'shapes').eyeriss
+            cost, _ = checked(where, by_shape, layer['entry'], calibration)
             models['shape'].append(cost)
     return models
 
 
 def density_layers(net):
     """Return the costs of a network's fc layers by their densities."""
-    config = {'netfile': NETWORKS[net].netfile, 'scaling': 'shape'}
+    config = {'netfile': NETWORKS[net], 'scaling': 'shape'}
     layers = estimate(config, per_layer=True)['layers']
     return [[x['energy'], x['latency']] for x in layers if x['source'] == 'density']
 
@@ -241,16 +243,16 @@ def calibrate(net):
     none is, as in AlexNet, it is the highest rate of all bytes that was seen: it may be more.
     """
     shapes = load_leaf('nets', 'shapes')
-    network = NETWORKS[net]
-    table = read_table(network.eyeriss_file, {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS})
+    filename, batch_frames = EYERISS_FILES[net]
+    table = read_table(filename, {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS})
     rows = [
         {
-            'macs': layer.macs * network.batch_frames,
-            'partial_sum_bytes': shapes.partial_sum_bytes(layer.entry) * network.batch_frames,
-            **table[layer.name],
+            'macs': layer['macs'] * batch_frames,
+            'partial_sum_bytes': shapes.partial_sum_bytes(layer['entry']) * batch_frames,
+            **table[layer['name']],
         }
         for layer in published_layers(net, per_frame=False)
-        if layer.kind == 'conv'
+        if layer['kind'] == 'conv'
     ]
     rates = [row['buffer_bytes'] / row['processing_s'] for row in rows]
     by_buffer, by_compute = [], []

@@ -43,6 +43,7 @@ from fodlam import (
     KIND_OF_TYPE,
     InputError,
     canonical,
+    checked,
     choices,
     command,
     complain,
@@ -584,7 +585,7 @@ def caffe_layers(path, where):
     if os.path.getsize(path) > MAX_PROTOTXT_BYTES:
         what = f'a definition without weights, of at most {MAX_PROTOTXT_BYTES} bytes'
         raise InputError(f'{quote(path)}: too large; expected {what}')
-    tokens = read_tokens(read_text(path, quote(path)), where)
+    tokens = read_tokens(checked(quote(path), read_text, path), where)
     net = read_message(tokens, where, close=tokens[0].word)
     new, old = net.every('layer', Message), net.every('layers', Message)
     if not new + old:

@@ -7,8 +7,8 @@ right. nets/README.md derives the three models and says how far they are off.
 
 Terms: a layer has an ifmap of C x H x W, K filters of R x S, stride sy x sx, g groups of channels,
 and an ofmap of K x P x Q, of which A x B is stored after pooling. A cost is [J, s] or, with ranges,
-[J, s, least J, least s, most J, most s]; energies are None if nobody knows them. A machine is a
-function of an entry and its kind that returns the source, cost and detail of a layer.
+[J, s, least J, least s, most J, most s]; energies are None if nobody knows them. Machines and
+layers are as fodlam.py's ("Costs").
 
 Sources:
   Eyeriss  Chen, Krishna, Emer, Sze, JSSC, January 2017
@@ -17,6 +17,7 @@ Sources:
   AMAIX    Juenger, Zurstrassen, Kogel, Keding, Leupers, SAMOS 2020: rooflines of accelerators
 """
 
+import functools
 import math
 import operator
 from collections import namedtuple
@@ -65,6 +66,9 @@ def short(value):
 
 
 # === Eyeriss by shape ===
+
+# The networks that both papers measured, as fodlam.py calls them.
+PUBLISHED_NETS = ('AlexNet', 'VGG16')
 
 # The paper's (JSSC 2017, Tables III to VI and the text): PEs, clock, 16-bit words, a link of 64
 # bits at 60 MHz, 64 filters at a time.
@@ -118,38 +122,44 @@ def partial_sum_bytes(entry):
     return 2 * EYERISS_WORD_BYTES * entry['macs'] / (R * S * channels)
 
 
-def machine_of_shapes(published, by_macs, density, table, eie_cost):
+def machine_of_shapes(rule, density, read_table, published_layers, average_machine, scale_eie):
     """Return the machine that costs conv layers by shape, and fc layers with densities by these.
 
-    published: layers with their kind, entry and cost for one frame; ranges are as far from costs
-    as these are from what the model says of them.
-    by_macs: the machine for fc layers without densities; density: for those that do not have
-    their own, (weights, activations) or None.
-    table: the rows of EIE_COLUMNS; eie_cost: a function from a time on EIE to its cost.
+    Ranges are as far from costs as published layers are from what the model says of them. Fc layers
+    without a density are costed by their MACs.
+    rule: of scaling EIE's process node; density: of fc layers that do not have their own, (weights,
+    activations) or None; the others: fodlam.py's.
     """
-    conv = [layer for layer in published if layer.kind == 'conv']
-    ratios = [[a / b for a, b in zip(eyeriss(x.entry)[0], x.cost)] for x in conv]
-    kernels = {tuple(layer.entry['kernel']) for layer in conv}
+    published = [layer for net in PUBLISHED_NETS for layer in published_layers(net, True, rule)]
+    conv = [layer for layer in published if layer['kind'] == 'conv']
+    ratios = [[a / b for a, b in zip(eyeriss(x['entry'])[0], x['cost'])] for x in conv]
+    kernels = {tuple(layer['entry']['kernel']) for layer in conv}
     least, most = ([limit(column) for column in zip(*ratios)] for limit in (min, max))
     unknown_most = [max(ratio, MOBILENET_RATIO) for ratio in most]
+    by_macs = average_machine(True, rule)
+    table = read_table(EIE_FILE, EIE_COLUMNS)
     imbalance = eie_imbalance(table)
     times = [eie_time(row) * imbalance / row['actual_s'] for row in eie_networks(table)]
+    power_w, time = scale_eie(rule)
 
     def machine(entry, kind):
         if kind == 'conv':
             cost, bound = eyeriss(entry)
             one_channel = entry['ifmap'][0] == entry.get('groups', 1)
             known = tuple(entry['kernel']) in kernels and not one_channel
-            ends, detail = (most if known else unknown_most, least), {'frames': 1, 'bound': bound}
-            return 'shape', with_range(cost, *ends), detail
+            ends = (most if known else unknown_most), least
+            return {
+                'source': 'shape', 'cost': with_range(cost, *ends), 'frames': 1, 'bound': bound,
+            }  # fmt: skip
         densities = parse_densities(entry, density)
-        if densities is None:
+        if densities is None or entry['type'] == 'MatMul':
             return by_macs(entry, kind)
         weights, activations = densities
         row = {'macs': entry['macs'], 'weights': weights, 'activations': activations}
-        cost = eie_cost(eie_time(row) * imbalance)
+        latency_s = eie_time(row) * imbalance * time
+        cost = [power_w * latency_s, latency_s]
         ends = [max(times)] * 2, [min(times)] * 2
-        return 'density', with_range(cost, *ends), {'frames': 1}
+        return {'source': 'density', 'cost': with_range(cost, *ends), 'frames': 1}
 
     return machine
 
@@ -159,22 +169,23 @@ def with_range(cost, most, least):
     return [*cost, *(x / r for end in (most, least) for x, r in zip(cost, end))]
 
 
-def sum_bounds(rows):
-    """Return {'bounds': {bound: {'energy': J, 'latency': s}}}, or {} if no layer has a bound.
+def sum_bounds(layers, sums):
+    """Return (layers, their sums, {'bounds': {bound: {'energy': J, 'latency': s}}}).
 
-    rows: (detail, cost) of each layer.
+    The last is {} if no layer has a bound; layers may be made when asked for.
     """
-    bounds = {}
-    for detail, cost in rows:
-        if 'bound' in detail:
-            bounds.setdefault(detail['bound'], []).append(cost)
-    sums = {bound: map(math.fsum, zip(*costs)) for bound, costs in sorted(bounds.items())}
-    report = {bound: dict(zip(('energy', 'latency'), total)) for bound, total in sums.items()}
-    return {'bounds': report} if report else {}
+    layers, costs = [*layers], {}
+    for layer in layers:
+        if 'bound' in layer:
+            costs.setdefault(layer['bound'], []).append(layer['cost'][:2])
+    bounds = {bound: map(math.fsum, zip(*of)) for bound, of in sorted(costs.items())}
+    report = {bound: dict(zip(('energy', 'latency'), total)) for bound, total in bounds.items()}
+    return layers, sums, {'bounds': report} if report else {}
 
 
 # === EIE by density ===
 
+EIE_FILE = 'eie-layers.csv'
 # ISCA 2016, Tables III (sizes, and what pruning keeps) and IV (times). Columns as fodlam.py's.
 EIE_COLUMNS = {
     'inputs': ('Inputs', 1),
@@ -225,6 +236,8 @@ def parse_densities(entry, default):
 def check_density(members):
     """Return (weights, activations) of a config's "density"; raise ValueError if it is wrong."""
     keys = 'weights', 'activations'
+    if not isinstance(members, dict):
+        raise ValueError(f'{short(members)}; expected an object with "weights" and "activations"')
     unknown = [key for key in members if key not in keys]
     if unknown:
         raise ValueError(f'unknown key {short(unknown[0])}; choose from {", ".join(keys)}')
@@ -259,6 +272,16 @@ ACCELERATOR_KEYS = ('macs', 'clock_mhz', 'dram_gbps', *ACCELERATOR_DEFAULTS)
 # device: its name in data/devices.csv, if it has one.
 Accelerator = namedtuple(
     'Accelerator', (*ACCELERATOR_KEYS, 'device'), defaults=(*ACCELERATOR_DEFAULTS.values(), None)
+)
+
+SCALINGS = ('mac', 'shape')  # what a config's "scaling" may be
+# Keys of a config that do not go together, and why.
+CONFLICTS = (
+    ('process_nm', 'accelerator', 'scales the published tables, which an accelerator does not use'),
+    ('process_scaling', 'accelerator', 'is for published tables, not for an accelerator'),
+    ('scaling', 'accelerator', 'is for a netfile, and an accelerator has its roofline'),
+    ('density', 'net', 'is for a netfile, and a net is published'),
+    ('density', 'accelerator', 'is for EIE, and an accelerator has its roofline'),
 )
 
 # The least and the most that a key can be: far beyond any real one, and small enough that no result
@@ -361,9 +384,39 @@ def shares(read_table, read_net):
 
 def frame_time(entries, accelerator):
     """Return the time in s of a frame of a network, as entries with MACs, on an Accelerator."""
-    flow, kinds = dataflow(accelerator), ('conv', 'fc')
-    demands = [demand(x, kinds[x['type'] == 'InnerProduct'], flow) for x in entries]
-    return roofline(demands, accelerator, kinds, None)[0]['total'][1]
+    flow = dataflow(accelerator)
+    demands = [demand(x, KINDS[x['type'] == 'InnerProduct'], flow) for x in entries]
+    return roofline(demands, accelerator, None)[0]['total'][1]
+
+
+def plan(config, load, ranges, read_table, read_net, *published):
+    """Return (machine, finish) of a config with "accelerator", "density" or "scaling".
+
+    finish: a function from layers that the machine costed, and their sums, to the same (the layers
+    may be made when asked for) and what else a report says of them all.
+    load: a function that returns what another returns for some arguments, and may have kept it;
+    ranges: whether reports have any; all else is fodlam.py's: its functions published_layers,
+    average_machine and scale_eie as well.
+    Raises ValueError if what these keys say is wrong, or if there are others that they exclude.
+    """
+    for key, other, why in CONFLICTS:
+        if key in config and other in config:
+            raise ValueError(f'"{key}" {why}; leave one of them out')
+    if 'accelerator' in config:
+        value, readers = config['accelerator'], (read_table, read_net)
+        accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
+        limits = ranges and time_limits(accelerator, load(shares, *readers))
+        price = functools.partial(roofline_of_layers, accelerator, limits)
+        return dataflow(accelerator), price
+    scaling, density = config.get('scaling', SCALINGS[0]), None
+    if scaling not in SCALINGS:
+        raise ValueError(f'"scaling" is {short(scaling)}; choose from {", ".join(SCALINGS)}')
+    if 'density' in config:
+        density = of_key('density', check_density, config['density'])
+        if scaling != 'shape':
+            raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
+    rule = config.get('process_scaling')
+    return load(machine_of_shapes, rule, density, read_table, *published), sum_bounds
 
 
 def find_accelerator(value, load, read_table, read_net):
@@ -372,16 +425,30 @@ def find_accelerator(value, load, read_table, read_net):
     load: a function that returns what another returns for some arguments, and may have kept it;
     read_table, read_net: fodlam.py's. Raises ValueError if the name or a key is wrong.
     """
-    if isinstance(value, dict):
-        return make_accelerator(value)
-    return load(named_accelerator, value, read_table, read_net)
+    if isinstance(value, str):
+        return load(named_accelerator, value, read_table, read_net)
+    if not isinstance(value, dict):
+        raise ValueError(f'{short(value)}; expected a name or an object')
+    return make_accelerator(value)
 
 
-def notes(accelerator, report, read_table, read_net):
-    """Return a list of sentences on what a report on an Accelerator is worth."""
+def of_key(key, function, *arguments):
+    """Return function(*arguments); a ValueError says as well which key of a config it is of."""
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise ValueError(f'"{key}": {error}') from None
+
+
+def to_show(value, report, load, read_table, read_net):
+    """Return (Accelerator, sentences on what a report on it is worth) for tables and pictures.
+
+    value, and the functions: as for `find_accelerator`.
+    """
+    accelerator = find_accelerator(value, load, read_table, read_net)
     if accelerator.efficiency is None and 'energy_range' not in report['total']:
-        return [bound_note(shares(read_table, read_net))]
-    return []
+        return accelerator, [bound_note(shares(read_table, read_net))]
+    return accelerator, []
 
 
 def bound_note(attained):
@@ -431,23 +498,34 @@ def plain(number):
     return int(number) if number % 1 == 0 and number <= MAX_SIZE else float(number)
 
 
-NO_SPEED = dict.fromkeys(
-    'macs clock_mhz dram_gbps power_mw mac_pj dram_pj_per_byte efficiency device'.split()
-)
+DATAFLOW_KEYS = (
+    'buffer_kib feature_bytes weight_bytes channel_atom kernel_atom winograd_gain fc_batch'
+).split()
+
+
+class Dataflow(namedtuple('Dataflow', DATAFLOW_KEYS)):
+    """What demands depend on: an Accelerator without its speed and energy. It is a machine.
+
+    What is equal is the same machine, so that what it made of a network serves however many
+    Accelerators. It knows no costs yet: its layers have a Demand, as "demand".
+    """
+
+    __slots__ = ()
+
+    def __call__(self, entry, kind):
+        return {'source': 'roofline', 'cost': [], 'demand': demand(entry, kind, self)}
 
 
 def dataflow(accelerator):
-    """Return an Accelerator without its speed and energy, on which no demand depends."""
-    return accelerator._replace(**NO_SPEED)
+    """Return the Dataflow of an Accelerator."""
+    return Dataflow._make(FLOW_OF(accelerator))
 
 
-def machine_of_demands(accelerator):
-    """Return the machine whose details are Demands on an Accelerator; there are no costs yet."""
-    return lambda entry, kind: ('roofline', [], demand(entry, kind, accelerator))
+FLOW_OF = operator.attrgetter(*DATAFLOW_KEYS)
 
 
-def demand(entry, kind, accelerator):
-    """Return the Demand of a net file's entry, as NVDLA's performance estimator has it.
+def demand(entry, kind, flow):
+    """Return the Demand of a net file's entry on a Dataflow, as NVDLA's performance estimator says.
 
     Every group is a layer of its own; where channels go in atoms, all may instead be one dense
     layer with zeros in its weights, as NVDLA's compiler makes it.
@@ -455,17 +533,17 @@ def demand(entry, kind, accelerator):
     shape = parse_shape(entry)
     groups = shape.groups
     part = shape._replace(C=shape.C // groups, K=shape.K // groups)
-    one = group_demand(entry, part, kind, accelerator)
+    one = group_demand(entry, part, kind, flow)
     result = one._replace(
         macs=entry['macs'], mac_slots=one.mac_slots * groups, dram_bytes=one.dram_bytes * groups
     )
-    if groups == 1 or accelerator.channel_atom == 1 or entry['type'] == 'MatMul':
+    if groups == 1 or flow.channel_atom == 1 or entry['type'] == 'MatMul':
         return result
-    dense = group_demand(entry, shape, kind, accelerator)
+    dense = group_demand(entry, shape, kind, flow)
     return result._replace(dense=dense._replace(macs=entry['macs']))
 
 
-def group_demand(entry, shape, kind, accelerator):
+def group_demand(entry, shape, kind, flow):
     """Return the Demand of the channels and filters of a Shape, without its MACs and groups.
 
     A deconvolution is the convolution over its ifmap, with stride 1, that does the same MACs. What
@@ -475,24 +553,24 @@ def group_demand(entry, shape, kind, accelerator):
     if entry['type'] == 'Deconvolution':
         P, Q, sy, sx = H, W, 1, 1
     is_fc, is_product = kind == 'fc', entry['type'] == 'MatMul'
-    batch = accelerator.fc_batch if is_fc and not is_product else 1
-    gain = accelerator.winograd_gain if (R, S, sy, sx) == (3, 3, 1, 1) else 1
-    feature = accelerator.feature_bytes
-    weight = feature if is_product else accelerator.weight_bytes
+    batch = flow.fc_batch if is_fc and not is_product else 1
+    gain = flow.winograd_gain if (R, S, sy, sx) == (3, 3, 1, 1) else 1
+    feature = flow.feature_bytes
+    weight = feature if is_product else flow.weight_bytes
 
     def padded(size, atom):
         return math.ceil(size / atom) * atom
 
     # Where channels go in atoms, strides fill them: each of the py x px phases of the ifmap is a
     # channel of its own, of a convolution with stride 1.
-    py, px = (sy, sx) if accelerator.channel_atom != 1 else (1, 1)
-    channels = padded(C * py * px, accelerator.channel_atom)
+    py, px = (sy, sx) if flow.channel_atom != 1 else (1, 1)
+    channels = padded(C * py * px, flow.channel_atom)
     h, w, r, s = math.ceil(H / py), math.ceil(W / px), math.ceil(R / py), math.ceil(S / px)
     ifmap = channels * h * w * feature
     weights = channels * r * s * K * weight * (WINOGRAD_WEIGHTS if gain != 1 else 1) / batch
-    ofmap = A * B * padded(K, accelerator.channel_atom) * feature
+    ofmap = A * B * padded(K, flow.channel_atom) * feature
     # What does not fit the buffer beside the least slice of the other is read again for each piece.
-    buffer = accelerator.buffer_kib * 1024
+    buffer = flow.buffer_kib * 1024
     ifmap_slice = min(channels * min(R, h) * w * feature, buffer / 2)
     weight_slice = min(channels * r * s * min(K, LEAST_FILTERS) * weight, buffer / 2)
     if ifmap >= weights:
@@ -502,11 +580,12 @@ def group_demand(entry, shape, kind, accelerator):
     pieces = 1 if is_fc else max(1, math.ceil(smaller / (buffer - least)))
     stores = 2 if entry.get('addend') else 1
     traffic = pieces * larger + smaller + stores * ofmap
-    padded_filters = padded(K * batch, accelerator.kernel_atom) / batch
+    padded_filters = padded(K * batch, flow.kernel_atom) / batch
     mac_slots = channels * P * Q * padded_filters * R * S / (py * px) / gain
     return Demand(kind, None, mac_slots, gain, traffic, None)
 
 
+KINDS = ('conv', 'fc')
 BOUNDS = ('compute', 'memory')
 
 
@@ -515,7 +594,7 @@ def speeds(accelerator):
     return accelerator.macs * accelerator.clock_mhz * 1e6, accelerator.dram_gbps * 1e9
 
 
-def roofline(demands, accelerator, kinds, limits):
+def roofline(demands, accelerator, limits):
     """Return (sums, extras, priced) of Demands on an Accelerator.
 
     limits: (least, most) of what times may be, relative to what they are, or None for no ranges.
@@ -526,7 +605,7 @@ def roofline(demands, accelerator, kinds, limits):
     peak, bandwidth = (rate * (accelerator.efficiency or 1) for rate in speeds(accelerator))
     if accelerator.channel_atom != 1:
         demands = [faster(demand, peak, bandwidth) for demand in demands]
-    compute, memory = ({kind: [] for kind in kinds} for _ in BOUNDS)
+    compute, memory = ({kind: [] for kind in KINDS} for _ in BOUNDS)
     # In sweeps, most of the time goes by in this loop.
     for kind, _, mac_slots, _, dram_bytes, _ in demands:
         compute_s, memory_s = mac_slots / peak, dram_bytes / bandwidth
@@ -534,7 +613,7 @@ def roofline(demands, accelerator, kinds, limits):
             compute[kind].append(compute_s)
         else:
             memory[kind].append(memory_s)
-    times = {kind: compute[kind] + memory[kind] for kind in kinds}
+    times = {kind: compute[kind] + memory[kind] for kind in KINDS}
     times['total'] = sum(times.values(), [])
     times |= {
         name: sum(of.values(), [])
@@ -568,20 +647,21 @@ def group_demands(demands, peak, bandwidth, names):
     return groups
 
 
-DETAIL = operator.attrgetter('detail')
-
-
-def roofline_of_layers(layers, accelerator, kinds, attained):
+def roofline_of_layers(accelerator, limits, layers, _):
     """Return (layers with costs, made when asked for, sums, extras) on an Accelerator.
 
-    layers: namedtuples with a Demand as their detail; attained: the result of `shares`, or None for
-    no ranges; sums, extras: as of `roofline`.
+    layers: dicts with a Demand as their "demand"; all else is as for `roofline`. Their sums, the
+    last argument, are of no use, as they have no costs.
     """
-    limits = attained and time_limits(accelerator, attained)
-    demands = [*map(DETAIL, layers)]
-    sums, extras, priced = roofline(demands, accelerator, kinds, limits)
-    costed = (layer._replace(cost=c, detail=d) for layer, (c, d) in zip(layers, priced))
-    return costed, sums, extras
+    demands = [layer['demand'] for layer in layers]
+    sums, extras, priced = roofline(demands, accelerator, limits)
+    return map(priced_layer, layers, priced), sums, extras
+
+
+def priced_layer(layer, priced):
+    """Return a layer with its (cost, detail) in the place of its Demand."""
+    cost, detail = priced
+    return {key: layer[key] for key in layer if key != 'demand'} | {'cost': cost, **detail}
 
 
 def faster(demand, peak, bandwidth):

@@ -83,8 +83,8 @@ class Networks(unittest.TestCase):
         """ISCA 2016, Table III, as in data/eie-layers.csv."""
         rows = csv.DictReader(read('data', 'eie-layers.csv').splitlines())
         table = {row['Layer']: row for row in rows}
-        for net, network in fodlam.NETWORKS.items():
-            entries = self.shipped(network.netfile.removesuffix('.json'))
+        for net, netfile in fodlam.NETWORKS.items():
+            entries = self.shipped(netfile.removesuffix('.json'))
             found = [entry for entry in entries if 'weight_density' in entry]
             self.assertEqual([entry['name'] for entry in found], ['fc6', 'fc7', 'fc8'])
             for entry in found:

@@ -44,7 +44,7 @@ class CommandLine(unittest.TestCase):
             *fodlam.CONFIG_KEYS,
             *shapes.ACCELERATOR_KEYS,
             *fodlam.FORMATS,
-            *fodlam.SCALINGS,
+            *shapes.SCALINGS,
             *(f'--{flag.replace("_", "-")}' for flag in FLAGS),
             '--format',
             *fodlam.NETWORKS,
@@ -77,7 +77,7 @@ class CommandLine(unittest.TestCase):
         err = io.StringIO()
         with mock.patch('fodlam.run', lambda *streams: iter(['\ud800'])):
             self.assertEqual(fodlam.main([], None, None, err), 1)
-        self.assertIn('standard output: cannot be written (closed)', err.getvalue())
+        self.assertIn('standard output: cannot be used (closed)', err.getvalue())
 
     def test_interrupt(self):
         with (
@@ -117,7 +117,7 @@ class Process(unittest.TestCase):
         reader, writer = os.pipe()
         os.close(reader)
         self.addCleanup(os.close, writer)
-        said = r'\Afodlam: standard output: cannot be written \([^\n]+\nstatus 1\n\Z'
+        said = r'\Afodlam: standard output: cannot be used \([^\n]+\nstatus 1\n\Z'
         for target in (f'&{writer}', '&-', '/dev/full'):
             line = f'"$0" "$1" < "$2" >{target}; echo "status $?" >&2'
             self.assertRegex(self.shell(line, pass_fds=[writer]).stderr, said, target)

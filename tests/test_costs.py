@@ -61,7 +61,7 @@ class Papers(unittest.TestCase):
 
 
 class Invariants(unittest.TestCase):
-    VGG16 = [layer.name for layer in fodlam.published_layers('VGG16', False)]
+    VGG16 = [layer['name'] for layer in fodlam.published_layers('VGG16', False)]
 
     def test_order_does_not_matter(self):
         expected = fodlam.estimate({'net': 'VGG16'})
@@ -103,7 +103,7 @@ class Invariants(unittest.TestCase):
     def test_average_weighs_every_mac_the_same(self):
         # Scaling all published layers of a kind must give back what they cost together.
         published = [fodlam.estimate({'net': net}) for net in fodlam.NETWORKS]
-        scaled = [fodlam.estimate({'netfile': n.netfile}) for n in fodlam.NETWORKS.values()]
+        scaled = [fodlam.estimate({'netfile': netfile}) for netfile in fodlam.NETWORKS.values()]
         for kind in (*fodlam.KINDS, 'total'):
             for quantity in ('energy', 'latency'):
                 self.assertAlmostEqual(

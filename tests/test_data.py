@@ -174,7 +174,7 @@ class ReadTable(unittest.TestCase):
                 self.assertIn(part, str(caught.exception), text)
 
     def test_missing(self):
-        with self.assertRaisesRegex(fodlam.InputError, 'data/none.csv: cannot be read'):
+        with self.assertRaisesRegex(fodlam.InputError, 'data/none.csv: cannot be used'):
             fodlam.read_table('none.csv', fodlam.EYERISS_COLUMNS)
 
     def test_rows_that_are_not_the_networks_layers(self):
@@ -193,7 +193,7 @@ class ReadTable(unittest.TestCase):
             with mock.patch('fodlam.read_table', changed):
                 self.assertRaisesRegex(
                     fodlam.InputError,
-                    r"eyeriss-alexnet.csv.* no \['conv3'\]; expected their rows",
+                    "layer 'conv3': data/eyeriss-alexnet.csv .* no 'conv3'; choose from conv1",
                     fodlam.published_layers,
                     'AlexNet',
                     False,

@@ -55,7 +55,7 @@ class Density(unittest.TestCase):
     def test_both_cnns_are_tests(self):
         """AlexNet +9% (+11, +23, -14), VGG-16 +6% (0, +32, +3)."""
         for net, total, each in (('AlexNet', 9, (11, 23, -14)), ('VGG16', 6, (0, 32, 3))):
-            config = {'netfile': fodlam.NETWORKS[net].netfile, 'scaling': 'shape'}
+            config = {'netfile': fodlam.NETWORKS[net], 'scaling': 'shape'}
             modelled = [
                 layer['latency'] * 45 / 65
                 for layer in fodlam.estimate(config, per_layer=True)['layers']
@@ -169,7 +169,7 @@ class EnergyByLevel(unittest.TestCase):
     def test_what_dram_would_add_to_eyeriss(self):
         """8 to 16% for AlexNet and 5 to 11% for VGG-16, at 160 to 320 pJ a byte; MB are 2^20."""
         for net, least, most in (('AlexNet', 8, 16), ('VGG16', 5, 11)):
-            rows = csv.DictReader(read('data', fodlam.NETWORKS[net].eyeriss_file).splitlines())
+            rows = csv.DictReader(read('data', fodlam.EYERISS_FILES[net][0]).splitlines())
             total = list(rows)[-1]
             dram_bytes = float(total['DRAM Accesses (MB)']) * 2**20
             energy = float(total['Power (mW)']) * float(total['Total Latency (ms)']) * 1e-6

@@ -50,7 +50,7 @@ def made(count=5, ranged=False, bounds=(), parts=(), left_out=None, frames=1, na
             by = {part: layer['energy'] * (3 - k) / 7 for k, part in enumerate(parts)}
             layer |= {'energy_by': by, 'energy': math.fsum(by.values())}
         layers.append(layer)
-    report = {group: total([x for x in layers if group in (x['kind'], 'total')], ranged) for group in fodlam.GROUPS}  # fmt: skip
+    report = {group: total([x for x in layers if group in (x['kind'], 'total')], ranged) for group in show.GROUPS}  # fmt: skip
     if bounds:
         report['bounds'] = {b: total([x for x in layers if x['bound'] == b]) for b in bounds}
     if parts:
@@ -114,7 +114,7 @@ class Csv(unittest.TestCase):
             self.assertEqual(
                 float(row['energy_share']), layer['energy'] / report['total']['energy']
             )
-        for row, group in zip(rows[-3:], fodlam.GROUPS):
+        for row, group in zip(rows[-3:], show.GROUPS):
             self.assertEqual(row['layer'], group)
             self.assertEqual(float(row['energy']), report[group]['energy'])
         self.assertEqual(int(rows[-1]['macs']), 15470264320)
@@ -179,7 +179,7 @@ class Csv(unittest.TestCase):
         for cost in (
             *report['layers'],
             *report['bounds'].values(),
-            *map(report.get, fodlam.GROUPS),
+            *map(report.get, show.GROUPS),
         ):
             cost['energy'] = None
         out = show.text('csv', report, {'net': 'X'}, MACHINE, 'utf-8')
@@ -320,7 +320,7 @@ class Table(unittest.TestCase):
     def test_nothing_to_show(self):
         out = run('--format', 'table', stdin=b'{"net": "VGG16", "layers": []}').out
         lines = [line.split() for line in out.splitlines()]
-        self.assertEqual(len([line for line in lines if line and line[0] in fodlam.GROUPS]), 3)
+        self.assertEqual(len([line for line in lines if line and line[0] in show.GROUPS]), 3)
         self.assertIn(['total', '0', '0', 'J', '0%', '0', 's', '0%'], lines)
 
     def test_engineering(self):

@@ -47,8 +47,8 @@ class Messages(unittest.TestCase):
         self.check('configs', lambda given: run(stdin=given.encode()))
 
     def test_the_places_of_files(self):
-        missing = "config 'none.json': cannot be read (No such file or directory); expected a file"
-        self.assertEqual(run('none.json'), (1, '', f'fodlam: {missing}\n'))
+        wrong = 'cannot be used (No such file or directory); expected a file or an open pipe'
+        self.assertEqual(run('none.json'), (1, '', f"fodlam: config 'none.json': {wrong}\n"))
 
     def test_arguments(self):
         self.check('arguments', lambda given: run(*shlex.split(given)), status=2)

@@ -137,7 +137,7 @@ def layers(net, kind, scaling=None):
     """Return a published network's layers of a kind, for one frame: as published, or scaled."""
     config = {'net': net}
     if scaling:
-        config = {'netfile': fodlam.NETWORKS[net].netfile, 'scaling': scaling}
+        config = {'netfile': fodlam.NETWORKS[net], 'scaling': scaling}
     report = fodlam.estimate(config, per_frame=True, per_layer=True)
     return [layer for layer in report['layers'] if layer['kind'] == kind]
 
@@ -195,7 +195,7 @@ class Numbers(unittest.TestCase):
             f'{percent(total(layers(net, "conv", "shape")), total(layers(net, "conv"))):+.0f}%'
             for net in ('VGG16', 'AlexNet')
         )
-        batches = ' or '.join(str(net.batch_frames) for net in fodlam.NETWORKS.values())
+        batches = ' or '.join(str(frames) for _, frames in fodlam.EYERISS_FILES.values())
         self.says(f'conv {batches}, fc 1', f'| conv {conv}; fc {fc} |', f'| conv {shape} |')
 
     def test_frames(self):
@@ -394,22 +394,22 @@ class ShapeModel(unittest.TestCase):
         no_time = shapes.Calibration(math.inf, math.inf, 1)
         one_byte_a_second = no_time._replace(buffer_bytes_per_s=1)
         buffer_bound, other, macs_per_s, peak = [], [], [], []
-        for network in fodlam.NETWORKS.values():
-            entries = fodlam.read_net(network.netfile)
-            for row in csv.DictReader(read('data', network.eyeriss_file).splitlines()):
+        for net, (filename, batch_frames) in fodlam.EYERISS_FILES.items():
+            entries = fodlam.read_net(fodlam.NETWORKS[net])
+            for row in csv.DictReader(read('data', filename).splitlines()):
                 if row['Layer'] == 'Total':
                     continue
                 entry = entries[fodlam.canonical(row['Layer'])]
-                time = float(row['Processing Latency (ms)']) * 1e-3 / network.batch_frames
+                time = float(row['Processing Latency (ms)']) * 1e-3 / batch_frames
                 (_, with_buffer), _ = shapes.eyeriss(entry, one_byte_a_second)
                 (_, without), _ = shapes.eyeriss(entry, no_time)
                 bytes_per_s = (with_buffer - without) / time
-                if network.batch_frames == 3 and 'CONV5' not in row['Layer']:
+                if batch_frames == 3 and 'CONV5' not in row['Layer']:
                     buffer_bound.append(bytes_per_s)
                     macs_per_s.append(entry['macs'] / time)
                 else:
                     other.append(bytes_per_s)
-                if network.batch_frames == 3 and 'CONV5' in row['Layer']:
+                if batch_frames == 3 and 'CONV5' in row['Layer']:
                     peak.append(entry['macs'] / time / shapes.EYERISS_PES / shapes.EYERISS_CLOCK_HZ)
         self.assertEqual({f'{share:.2f}' for share in peak}, {'0.85'})
         self.assertLess(max(other), 1.7e9)

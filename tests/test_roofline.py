@@ -183,7 +183,7 @@ class Reports(unittest.TestCase):
 
     def test_energy_needs_power(self):
         report = estimate(PLAIN)
-        for cost in [*report['layers'], *(report[group] for group in fodlam.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
             self.assertIsNone(cost['energy'])
         config = json.dumps({'netfile': 'lenet.json', 'accelerator': PLAIN}).encode()
         self.assertIn('"energy": null', run(stdin=config).out)
@@ -193,14 +193,14 @@ class Reports(unittest.TestCase):
 
     def test_energy_is_power_times_latency(self):
         report = estimate(FULL)
-        for cost in [*report['layers'], *(report[group] for group in fodlam.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
             self.assertAlmostEqual(cost['energy'] / cost['latency'], 0.1)
 
     def test_net_and_netfile_are_the_same_network(self):
-        for net, network in fodlam.NETWORKS.items():
+        for net, netfile in fodlam.NETWORKS.items():
             by_net = fodlam.estimate({'net': net, 'accelerator': 'nvdla-512'})
             self.assertEqual(
-                by_net, fodlam.estimate({'netfile': network.netfile, 'accelerator': 'nvdla-512'})
+                by_net, fodlam.estimate({'netfile': netfile, 'accelerator': 'nvdla-512'})
             )
         layers = fodlam.estimate(
             {'net': 'VGG16', 'accelerator': PLAIN, 'layers': ['CONV1-1']}, per_layer=True

@@ -20,9 +20,9 @@ class Tables(unittest.TestCase):
     def ratios(self, quantity):
         """Return {net: [modelled over published of each conv layer]}, per frame."""
         result = {}
-        for net, network in fodlam.NETWORKS.items():
+        for net, netfile in fodlam.NETWORKS.items():
             published = fodlam.estimate({'net': net}, per_frame=True, per_layer=True)['layers']
-            modelled = shaped(network.netfile)['layers']
+            modelled = shaped(netfile)['layers']
             result[net] = [
                 m[quantity] / p[quantity]
                 for m, p in zip(modelled, published)

@@ -45,7 +45,7 @@ class Output(unittest.TestCase):
                 input=json.dumps({'netfile': net}).encode(), stderr=subprocess.PIPE, timeout=60,
             )  # fmt: skip
         self.assertEqual(process.returncode, 1)
-        said = rb'\Afodlam: standard output: cannot be written \([^\n]+\); expected [^\n]+\n\Z'
+        said = rb'\Afodlam: standard output: cannot be used \([^\n]+\); expected [^\n]+\n\Z'
         self.assertRegex(process.stderr, said)
 
     def test_a_pipe_that_does_not_block_gets_all(self):
@@ -140,7 +140,7 @@ class Kept(unittest.TestCase):
         configs = [self.designs(buffer_kib=1 + i % 20) for i in range(100)]
         results, reads = self.sweep(configs)
         self.assertEqual(reads, 20)
-        with mock.patch('fodlam.MAX_KEPT_LAYERS', 30):
+        with mock.patch('fodlam.MAX_KEPT', 15):
             few, more_reads = self.sweep(configs)
         self.assertEqual(few, results)
         self.assertGreater(more_reads, 80)

@@ -52,7 +52,7 @@ def errors(per_layer=False):
 
 def table_of(net):
     """Return the conv layers of Table V or VI, as {heading: cell}."""
-    rows = csv.DictReader(read('data', fodlam.NETWORKS[net].eyeriss_file).splitlines())
+    rows = csv.DictReader(read('data', fodlam.EYERISS_FILES[net][0]).splitlines())
     return [row for row in rows if row['Layer'] != 'Total']
 
 
@@ -136,10 +136,10 @@ class Numbers(unittest.TestCase):
 
     def test_models_are_what_a_net_file_costs(self):
         rows = {row['quantity']: row for row in validator.validate()}
-        for net, network in fodlam.NETWORKS.items():
+        for net, netfile in fodlam.NETWORKS.items():
             measured = fodlam.estimate({'net': net}, per_frame=True)
             for scaling, how in (('mac', 'MACs'), ('shape', 'shape')):
-                config = {'netfile': network.netfile, 'scaling': scaling}
+                config = {'netfile': netfile, 'scaling': scaling}
                 report = fodlam.estimate(config, per_frame=True)
                 for kind in ('conv', 'fc') if scaling == 'mac' else ('conv',):
                     for quantity in ('energy', 'latency'):
@@ -197,7 +197,7 @@ class Calibrated(unittest.TestCase):
                 times.append(float(row['Processing Latency (ms)']) * 1e-3)
                 all_bytes = float(row['Global Buffer Accesses (MB)']) * 2**20
                 rates.append(all_bytes / times[-1] / 1e9)
-                sums.append(3 * shapes.partial_sum_bytes(layer.entry) / 1e9)
+                sums.append(3 * shapes.partial_sum_bytes(layer['entry']) / 1e9)
         self.assertEqual((round(min(rates), 2), round(max(rates), 2)), (3.11, 3.21))
         of_sums = [x / time for x, time in zip(sums, times)]
         self.assertEqual((round(min(of_sums), 2), round(max(of_sums), 2)), (2.93, 3.04))
@@ -208,8 +208,8 @@ class Calibrated(unittest.TestCase):
     def test_megabytes_are_of_2_to_the_20(self):
         """CONV1-2's partial sums alone are 2466 x 10^6 bytes, more than 2402.8 x 10^6."""
         layer, row = fodlam.published_layers('VGG16', True)[1], table_of('VGG16')[1]
-        self.assertEqual(layer.name, 'CONV1-2')
-        sums = 3 * shapes.partial_sum_bytes(layer.entry)
+        self.assertEqual(layer['name'], 'CONV1-2')
+        sums = 3 * shapes.partial_sum_bytes(layer['entry'])
         self.assertEqual(round(sums / 1e6), 2466)
         published = float(row['Global Buffer Accesses (MB)'])
         self.assertGreater(sums, published * 1e6)
@@ -217,13 +217,13 @@ class Calibrated(unittest.TestCase):
 
     def test_macs_are_rounded(self):
         """CONV2 of AlexNet is 4 x 223.9488 M = 0.8958 G, printed 0.90."""
-        for net, network in fodlam.NETWORKS.items():
+        for net, (_, batch_frames) in fodlam.EYERISS_FILES.items():
             layers = fodlam.published_layers(net, True)
             for layer, row in zip(layers, table_of(net)):
-                macs = layer.macs * network.batch_frames / 1e9
+                macs = layer['macs'] * batch_frames / 1e9
                 printed = float(row['Num. of MACs (G)'])
                 # VGG-16's 5.549 is printed as 5.55, and its half of 2.774 as 2.77.
-                self.assertAlmostEqual(macs, printed, delta=0.0051, msg=layer.name)
+                self.assertAlmostEqual(macs, printed, delta=0.0051, msg=layer['name'])
 
     def test_power(self):
         power = statistics.mean(float(row['Power (mW)']) for row in table_of('VGG16')) * 1e-3
@@ -235,13 +235,14 @@ class Calibrated(unittest.TestCase):
         layers = fodlam.published_layers('VGG16', per_frame=True)
         for layer, row in zip(layers, table_of('VGG16')):
             (_, link_s), (_, both_s) = (
-                shapes.eyeriss(layer.entry, calibration)[0] for calibration in (no_buffer, one_byte)
+                shapes.eyeriss(layer['entry'], calibration)[0]
+                for calibration in (no_buffer, one_byte)
             )
             published = float(row['Global Buffer Accesses (MB)']) * 2**20 / 3
-            if not layer.name.startswith('CONV5'):
+            if not layer['name'].startswith('CONV5'):
                 # Ifmaps and filters are in the published bytes too.
                 share = (both_s - link_s) / published
-                self.assertTrue(0.9 < share < 1, (layer.name, share))
+                self.assertTrue(0.9 < share < 1, (layer['name'], share))
 
     def test_calibrating_on_table_vi_gives_the_constants(self):
         calibrated = validator.calibrate('VGG16')
@@ -325,7 +326,7 @@ class CommandLine(unittest.TestCase):
         err = io.StringIO()
         self.assertEqual(validator.main([], None, None, err), 1)
         self.assertRegex(
-            err.getvalue(), r'\Avalidate.py: standard output: cannot be written [^\n]+\n\Z'
+            err.getvalue(), r'\Avalidate.py: standard output: cannot be used [^\n]+\n\Z'
         )
         self.assertEqual(validator.main(['--wrong'], None, io.StringIO(), None), 2)
 
@@ -412,7 +413,7 @@ class Process(unittest.TestCase):
         self.assertRegex(process.stderr, r'\Avalidate.py: nets/sh[a-z]+.py[^\n]*: [^\n]+\n\Z')
 
     def test_stdout_that_cannot_be_written(self):
-        said = r'\Avalidate.py: standard output: cannot be written \([^\n]+\nstatus 1\n\Z'
+        said = r'\Avalidate.py: standard output: cannot be used \([^\n]+\nstatus 1\n\Z'
         for target in ('&-', '/dev/full'):
             process = self.shell(f'"$0" "$1" >{target}; echo "status $?" >&2')
             self.assertRegex(process.stderr, said, target)
