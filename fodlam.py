@@ -407,9 +407,9 @@ def node_scale(from_nm, to_nm, rule):
     (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
     Raises ValueError if there is no such rule, or no such node.
     """
-    right = is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM)
-    expected = f'a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
-    expect(right, '"process_nm" is ', to_nm, expected)
+    if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
+        expected = f'a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
+        raise ValueError(f'"process_nm" is {quote(to_nm)}; expected {expected}')
     choose(rule or RULES[0], RULES, '"process_scaling" is ')
     if rule == 'stillmaker':
         return load_leaf('data', 'process').node_scale(read_table, from_nm, to_nm)
@@ -505,11 +505,12 @@ def sum_costs(costs):
 
 def sum_up(layers, ranges):
     """Return {kind or 'total': cost}, the sums of what some layers cost, whatever their order."""
-    groups = {kind: [[0.0] * (6 if ranges else 2)] for kind in KINDS}
+    numbers = {kind: [] for kind in KINDS}
     for layer in layers:
-        groups[layer['kind']].append(layer['cost'])
-    groups['total'] = sum(groups.values(), [])
-    return {group: sum_costs(costs) for group, costs in groups.items()}
+        numbers[layer['kind']] += layer['cost']
+    numbers['total'] = sum(numbers.values(), [])
+    width = 6 if ranges else 2
+    return {group: [math.fsum(x[i::width]) for i in range(width)] for group, x in numbers.items()}
 
 
 def rescale(cost, power, time):
@@ -589,7 +590,7 @@ def check_config(members):
 def find_network(name):
     """Return the key of NETWORKS that a config's "net" is, in any case and without - and _."""
     for net in NETWORKS:
-        if canonical(name).replace('_', '') == canonical(net):
+        if name == net or canonical(name).replace('_', '') == canonical(net):
             return net
     raise ValueError(f'"net" is {quote(name)}; {choices(NETWORKS)}, or as "netfile" {net_files()}')
 
@@ -601,7 +602,8 @@ def select(names, layers, load, netfile):
     layers: {canonical name: layer} of those of a netfile that have a cost; load: a `keeper`.
     Raises ValueError if a name is of none of them.
     """
-    chosen = [layers.get(canonical(str(name))) for name in names]
+    find = layers.get
+    chosen = [find(canonical(name)) if isinstance(name, str) else None for name in names]
     if None in chosen:
         index = chosen.index(None)
         entry = load(read_net, netfile).get(canonical(str(names[index])))
@@ -633,9 +635,11 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False, load=None):
     there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
     """
-    config = checked('config', check_config, config)
-    per_frame = config.get('per_frame', per_frame)
-    layers, sums, extras = costs_of(config, per_frame, ranges, load or keeper())
+    return to_report(*costs_of(config, per_frame, ranges, load or keeper()), per_layer)
+
+
+def to_report(layers, sums, extras, per_layer):
+    """Return the report of `estimate`; layers, sums, extras: as of `costs_of`."""
     report = {**{group: quantities(cost) for group, cost in sums.items()}, **extras}
     if per_layer:
         report['layers'] = [*map(layer_report, layers)]
@@ -652,10 +656,12 @@ def layer_report(layer):
 
 
 def costs_of(config, per_frame, ranges, load):
-    """Return (layers, made when asked for, sums, extras) of a config, as of `check_config`.
+    """Return (layers, made when asked for, sums, extras) of a config; all is as for `estimate`.
 
     sums: as of `sum_up`; extras: what else a report has.
     """
+    config = checked('config', check_config, config)
+    per_frame = config.get('per_frame', per_frame)
     net, rule, names = map(config.get, ('net', 'process_scaling', 'layers'))
     finish = None
     if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
@@ -757,12 +763,17 @@ def read_lines(stream, where):
     yield [line]
 
 
-def estimate_lines(stream, where, stderr, *how):
+# A result of nothing but sums, as most are in a sweep: json takes twice as long to print it.
+SUMS = ','.join(f'"{group}":{{"energy":%r,"latency":%r}}' for group in (*KINDS, 'total'))
+SUMS_LINE = f'{{{SUMS}}}\n'
+
+
+def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
     """Yield texts of one compact JSON result a line, in the order of the configs in a stream.
 
     where: what error messages call the stream.
     stderr: a stream to tell every second how many are done, if it is a terminal, or None.
-    how: per_frame, per_layer and ranges, as for `estimate`.
+    per_frame, per_layer, ranges: as for `estimate`.
     A config that is wrong gives {"error": "line 3: ..."}. Raises InputError in the end if any was.
     """
     load = keeper()
@@ -773,13 +784,19 @@ def estimate_lines(stream, where, stderr, *how):
         results = []
         for line in lines:
             number += 1
-            if line.strip() or len(line) > MAX_INPUT_BYTES:
-                try:
-                    report = estimate(checked('config', parse_line, line), *how, load)
-                except InputError as error:
-                    report = {'error': f'line {number}: {error}'}
-                    wrong += 1
-                results.append(encode(report) + '\n')
+            if not line.strip() and len(line) <= MAX_INPUT_BYTES:
+                continue
+            try:
+                config = checked('config', parse_line, line)
+                layers, sums, extras = costs_of(config, per_frame, ranges, load)
+                if per_layer or ranges or extras:
+                    result = encode(to_report(layers, sums, extras, per_layer)) + '\n'
+                else:
+                    result = SUMS_LINE % tuple(sum(sums.values(), []))
+            except InputError as error:
+                result = encode({'error': f'line {number}: {error}'}) + '\n'
+                wrong += 1
+            results.append(result)
         done += len(results)
         yield ''.join(results)
         if stderr and stderr.isatty() and time.monotonic() - last >= 1:

@@ -255,6 +255,7 @@ def check_pair(keys, values):
 # === Rooflines ===
 
 # What an accelerator's keys are: fodlam.py's docstring says it. Without an efficiency, it is 1.
+REQUIRED_KEYS = ('macs', 'clock_mhz', 'dram_gbps')
 ACCELERATOR_DEFAULTS = {
     'power_mw': None,
     'mac_pj': None,
@@ -268,7 +269,7 @@ ACCELERATOR_DEFAULTS = {
     'winograd_gain': 1,
     'fc_batch': 1,
 }
-ACCELERATOR_KEYS = ('macs', 'clock_mhz', 'dram_gbps', *ACCELERATOR_DEFAULTS)
+ACCELERATOR_KEYS = dict.fromkeys([*REQUIRED_KEYS, *ACCELERATOR_DEFAULTS])  # quick to search
 # device: its name in data/devices.csv, if it has one.
 Accelerator = namedtuple(
     'Accelerator', (*ACCELERATOR_KEYS, 'device'), defaults=(*ACCELERATOR_DEFAULTS.values(), None)
@@ -321,12 +322,6 @@ DEVICES_NETS = {
     'ResNet-50': 'resnet50.json',
 }
 DEVICES_CLOCK_MHZ = 1000  # any will do, as the peak is what counts
-
-# What a layer asks of an accelerator, however fast that is. mac_slots: the MACs that it could do in
-# the cycles that the layer takes; gain: how many it does in the place of one, by Winograd's
-# algorithm; dram_bytes: what goes into DRAM and out of it; dense: the Demand of another way to do
-# it, or None.
-Demand = namedtuple('Demand', 'kind macs mac_slots gain dram_bytes dense')
 
 
 def named_accelerator(name, read_table, read_net):
@@ -484,8 +479,8 @@ def make_accelerator(members):
         if type(number) not in (int, float) or not MIN_NUMBER <= number <= most:
             expected = f'a number from {MIN_NUMBER:g} to {most:g}'
             raise ValueError(f'"{key}" is {short(number)}; expected {expected}')
-    for key in ACCELERATOR_KEYS:
-        if key not in members and key not in ACCELERATOR_DEFAULTS:
+    for key in REQUIRED_KEYS:
+        if key not in members:
             raise ValueError(f'no "{key}"; expected a number, as for {", ".join(ACCELERATOR_KEYS)}')
     return Accelerator(**{key: plain(number) for key, number in members.items()})
 
@@ -507,7 +502,7 @@ class Dataflow(namedtuple('Dataflow', DATAFLOW_KEYS)):
     """What demands depend on: an Accelerator without its speed and energy. It is a machine.
 
     What is equal is the same machine, so that what it made of a network serves however many
-    Accelerators. It knows no costs yet: its layers have a Demand, as "demand".
+    Accelerators. It knows no costs yet: its layers have a "demand" instead.
     """
 
     __slots__ = ()
@@ -524,27 +519,31 @@ def dataflow(accelerator):
 FLOW_OF = operator.attrgetter(*DATAFLOW_KEYS)
 
 
+# What a layer asks of an accelerator, however fast that is, is its demand: a tuple (kind, macs,
+# mac_slots, gain, dram_bytes, dense). mac_slots: the MACs that it could do in the cycles that the
+# layer takes; gain: how many it does in the place of one, by Winograd's algorithm; dram_bytes: what
+# goes into DRAM and out of it; dense: the demand of another way to do it, or None. It is no
+# namedtuple, as Python takes twice as long to take one apart, and sweeps do little else.
+
+
 def demand(entry, kind, flow):
-    """Return the Demand of a net file's entry on a Dataflow, as NVDLA's performance estimator says.
+    """Return the demand of a net file's entry on a Dataflow, as NVDLA's performance estimator says.
 
     Every group is a layer of its own; where channels go in atoms, all may instead be one dense
     layer with zeros in its weights, as NVDLA's compiler makes it.
     """
-    shape = parse_shape(entry)
-    groups = shape.groups
+    shape, macs = parse_shape(entry), entry['macs']
+    groups, dense = shape.groups, None
     part = shape._replace(C=shape.C // groups, K=shape.K // groups)
-    one = group_demand(entry, part, kind, flow)
-    result = one._replace(
-        macs=entry['macs'], mac_slots=one.mac_slots * groups, dram_bytes=one.dram_bytes * groups
-    )
-    if groups == 1 or flow.channel_atom == 1 or entry['type'] == 'MatMul':
-        return result
-    dense = group_demand(entry, shape, kind, flow)
-    return result._replace(dense=dense._replace(macs=entry['macs']))
+    mac_slots, gain, dram_bytes = demand_of_group(entry, part, kind, flow)
+    if groups > 1 and flow.channel_atom != 1 and entry['type'] != 'MatMul':
+        slots_of_all, gain_of_all, bytes_of_all = demand_of_group(entry, shape, kind, flow)
+        dense = kind, macs, slots_of_all, gain_of_all, bytes_of_all, None
+    return kind, macs, mac_slots * groups, gain, dram_bytes * groups, dense
 
 
-def group_demand(entry, shape, kind, flow):
-    """Return the Demand of the channels and filters of a Shape, without its MACs and groups.
+def demand_of_group(entry, shape, kind, flow):
+    """Return (mac_slots, gain, dram_bytes) of the channels and filters of a Shape.
 
     A deconvolution is the convolution over its ifmap, with stride 1, that does the same MACs. What
     a product of two feature maps has for weights are features, which no batch shares.
@@ -582,7 +581,7 @@ def group_demand(entry, shape, kind, flow):
     traffic = pieces * larger + smaller + stores * ofmap
     padded_filters = padded(K * batch, flow.kernel_atom) / batch
     mac_slots = channels * P * Q * padded_filters * R * S / (py * px) / gain
-    return Demand(kind, None, mac_slots, gain, traffic, None)
+    return mac_slots, gain, traffic
 
 
 KINDS = ('conv', 'fc')
@@ -595,31 +594,32 @@ def speeds(accelerator):
 
 
 def roofline(demands, accelerator, limits):
-    """Return (sums, extras, priced) of Demands on an Accelerator.
+    """Return (sums, extras, priced) of demands on an Accelerator.
 
     limits: (least, most) of what times may be, relative to what they are, or None for no ranges.
     sums: {kind or 'total': cost}; extras: {'bounds': {bound: {'energy': J, 'latency': s}}}, and
-    'energy_by' if energy is known; priced: the (cost, detail) of each Demand, made when asked for.
+    'energy_by' if energy is known; priced: the (cost, detail) of each demand, made when asked for.
     A layer takes the longer of its computing time and its memory time, over the efficiency.
     """
-    peak, bandwidth = (rate * (accelerator.efficiency or 1) for rate in speeds(accelerator))
+    efficiency, (peak, bandwidth) = accelerator.efficiency or 1, speeds(accelerator)
+    peak, bandwidth = peak * efficiency, bandwidth * efficiency
     if accelerator.channel_atom != 1:
         demands = [faster(demand, peak, bandwidth) for demand in demands]
-    compute, memory = ({kind: [] for kind in KINDS} for _ in BOUNDS)
+    compute, memory = {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}
     # In sweeps, most of the time goes by in this loop.
     for kind, _, mac_slots, _, dram_bytes, _ in demands:
-        compute_s, memory_s = mac_slots / peak, dram_bytes / bandwidth
+        compute_s = mac_slots / peak
+        memory_s = dram_bytes / bandwidth
         if compute_s >= memory_s:
             compute[kind].append(compute_s)
         else:
             memory[kind].append(memory_s)
     times = {kind: compute[kind] + memory[kind] for kind in KINDS}
-    times['total'] = sum(times.values(), [])
-    times |= {
-        name: sum(of.values(), [])
-        for name, of in zip(BOUNDS, (compute, memory))
-        if any(of.values())
-    }
+    bounds = [sum(of_kinds.values(), []) for of_kinds in (compute, memory)]
+    times['total'] = sum(bounds, [])
+    for bound, of_bound in zip(BOUNDS, bounds):
+        if of_bound:
+            times[bound] = of_bound
     groups = {}
     if (accelerator.mac_pj, accelerator.dram_pj_per_byte) != (None, None):
         groups = group_demands(demands, peak, bandwidth, times)
@@ -638,11 +638,12 @@ def roofline(demands, accelerator, limits):
 
 
 def group_demands(demands, peak, bandwidth, names):
-    """Return {name: [Demand]} of kinds, bounds and the total, by their names."""
+    """Return {name: [demand]} of kinds, bounds and the total, by their names."""
     groups = {name: [] for name in names}
     for demand in demands:
-        is_compute = demand.mac_slots / peak >= demand.dram_bytes / bandwidth
-        for name in (demand.kind, BOUNDS[0 if is_compute else 1], 'total'):
+        kind, _, mac_slots, _, dram_bytes, _ = demand
+        is_compute = mac_slots / peak >= dram_bytes / bandwidth
+        for name in (kind, BOUNDS[0 if is_compute else 1], 'total'):
             groups[name].append(demand)
     return groups
 
@@ -650,8 +651,8 @@ def group_demands(demands, peak, bandwidth, names):
 def roofline_of_layers(accelerator, limits, layers, _):
     """Return (layers with costs, made when asked for, sums, extras) on an Accelerator.
 
-    layers: dicts with a Demand as their "demand"; all else is as for `roofline`. Their sums, the
-    last argument, are of no use, as they have no costs.
+    layers: dicts with a "demand"; all else is as for `roofline`. Their sums, the last argument, are
+    of no use, as they have no costs.
     """
     demands = [layer['demand'] for layer in layers]
     sums, extras, priced = roofline(demands, accelerator, limits)
@@ -659,31 +660,35 @@ def roofline_of_layers(accelerator, limits, layers, _):
 
 
 def priced_layer(layer, priced):
-    """Return a layer with its (cost, detail) in the place of its Demand."""
+    """Return a layer with its (cost, detail) in the place of its demand."""
     cost, detail = priced
     return {key: layer[key] for key in layer if key != 'demand'} | {'cost': cost, **detail}
 
 
 def faster(demand, peak, bandwidth):
-    """Return the Demand of the faster way to do a layer."""
-    dense = demand.dense
+    """Return the demand of the faster way to do a layer."""
+    *_, dense = demand
     if dense is None:
         return demand
-    ways = demand, dense
-    return min(ways, key=lambda way: max(way.mac_slots / peak, way.dram_bytes / bandwidth))
+
+    def latency_s(way):
+        _, _, mac_slots, _, dram_bytes, _ = way
+        return max(mac_slots / peak, dram_bytes / bandwidth)
+
+    return min(demand, dense, key=latency_s)
 
 
 def energy_parts(demands, latency_s, accelerator):
-    """Return {'mac': J, 'dram': J, 'power': J} of some Demands: what the Accelerator has keys for.
+    """Return {'mac': J, 'dram': J, 'power': J} of some demands: what the Accelerator has keys for.
 
     By Winograd's algorithm, the hardware does fewer MACs.
     """
     parts = {}
     if accelerator.mac_pj is not None:
-        macs = math.fsum(demand.macs / demand.gain for demand in demands)
+        macs = math.fsum(macs / gain for _, macs, _, gain, _, _ in demands)
         parts['mac'] = macs * accelerator.mac_pj * 1e-12
     if accelerator.dram_pj_per_byte is not None:
-        dram_bytes = math.fsum(demand.dram_bytes for demand in demands)
+        dram_bytes = math.fsum(dram_bytes for _, _, _, _, dram_bytes, _ in demands)
         parts['dram'] = dram_bytes * accelerator.dram_pj_per_byte * 1e-12
     if accelerator.power_mw is not None:
         parts['power'] = accelerator.power_mw * 1e-3 * latency_s
@@ -704,22 +709,23 @@ def ranged(parts, latency_s, limits):
 
 
 def price(demand, accelerator, limits):
-    """Return (cost, detail) of a Demand: what a report says of the layer.
+    """Return (cost, detail) of a demand: what a report says of the layer.
 
     A detail has the bound, utilization (MACs done over those possible, Winograd's counted), DRAM
     bytes, MACs per DRAM byte, the MACs per second that the roof allows, and energy by its parts.
     """
+    _, macs, mac_slots, gain, dram_bytes, _ = demand
     peak, bandwidth = speeds(accelerator)
-    compute_s, memory_s = demand.mac_slots / peak, demand.dram_bytes / bandwidth
+    compute_s, memory_s = mac_slots / peak, dram_bytes / bandwidth
     latency_s = max(compute_s, memory_s) / (accelerator.efficiency or 1)
-    possible_per_s = peak * demand.gain
-    intensity = demand.macs / demand.dram_bytes
+    possible_per_s = peak * gain
+    intensity = macs / dram_bytes
     parts = energy_parts([demand], latency_s, accelerator)
     detail = {
         'frames': 1,
         'bound': 'compute' if compute_s >= memory_s else 'memory',
-        'utilization': demand.macs / (possible_per_s * latency_s),
-        'dram_bytes': demand.dram_bytes,
+        'utilization': macs / (possible_per_s * latency_s),
+        'dram_bytes': dram_bytes,
         'operational_intensity': intensity,
         'attainable_macs_per_s': min(possible_per_s, intensity * bandwidth),
     }
