@@ -144,9 +144,8 @@ MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
 
-# How many networks and machines are kept from one line of a sweep to the next, and how many layers
-# a network may have, so that they fit into memory.
-MAX_KEPT, MAX_LAYERS = 200, 20_000
+# How many layers are kept from one line of a sweep to the next: some 20 MB.
+MAX_KEPT_LAYERS = 20_000
 
 # === Errors ===
 
@@ -330,8 +329,7 @@ def list_entries(netfile):
     """Return the list that `read_net` reads; raise OSError or ValueError if there is none."""
     listed = isinstance(netfile, tuple)
     entries = parse_json(*netfile) if listed else read_json(net_path(netfile))
-    right = isinstance(entries, list) and len(entries) <= MAX_LAYERS
-    expect(right, '', entries, f'a list of layers, at most {MAX_LAYERS}')
+    expect(isinstance(entries, list), '', entries, 'a list of layers')
     return entries
 
 
@@ -488,19 +486,14 @@ def cost_per_mac(layers):
     It is the sum of their costs over the sum of their MACs, so that every MAC weighs the same; not
     a mean of the layers' ratios. The range is from the least to the most of any layer.
     """
-    per_mac = {}
+    per_mac, sums = {}, sum_up(layers, ranges=False)
     for kind in KINDS:
         alike = [x for x in layers if x['kind'] == kind]
         each = [[number / x['macs'] for number in x['cost']] for x in alike]
         macs = sum(x['macs'] for x in alike)
-        average = [total / macs for total in sum_costs(x['cost'] for x in alike)]
+        average = [number / macs for number in sums[kind]]
         per_mac[kind] = [*average, *map(min, *each), *map(max, *each)]
     return per_mac
-
-
-def sum_costs(costs):
-    """Return the sum of some costs, which does not depend on their order; [] of none."""
-    return [*map(math.fsum, zip(*costs))]
 
 
 def sum_up(layers, ranges):
@@ -620,7 +613,21 @@ def select(names, layers, load, netfile):
 
 def keeper():
     """Return a function that returns what another returns, and keeps it for the next time."""
-    return functools.lru_cache(MAX_KEPT)(lambda function, *arguments: function(*arguments))
+    kept = {}
+
+    def load(function, *arguments):
+        key = function, *arguments
+        if key not in kept:
+            # Networks are what is large.
+            if (
+                sum(len(x[0]) for (of, *_), x in kept.items() if of == load_catalog)
+                > MAX_KEPT_LAYERS
+            ):
+                kept.clear()
+            kept[key] = function(*arguments)
+        return kept[key]
+
+    return load
 
 
 def estimate(config, per_frame=False, per_layer=False, ranges=False, load=None):
@@ -697,17 +704,28 @@ def quantities(cost):
     return report
 
 
+def cost_each(configs, per_frame, ranges, load):
+    """Yield (layers, sums, extras), as of `costs_of`, of each of some configs, or its InputError.
+
+    configs: dicts, or JSON as bytes; load: a `keeper`.
+    """
+    for config in configs:
+        try:
+            if isinstance(config, (bytes, bytearray)):
+                config = checked('config', parse_line, config)
+            yield costs_of(config, per_frame, ranges, load)
+        except InputError as error:
+            yield error
+
+
 def sweep(configs, per_frame=False, per_layer=False, ranges=False):
     """Yield the report on each of some configs, {'error': message} for one that is wrong.
 
     configs: dicts; what they read is kept from one to the next; see also `estimate`.
     """
-    load = keeper()
-    for config in configs:
-        try:
-            yield estimate(config, per_frame, per_layer, ranges, load)
-        except InputError as error:
-            yield {'error': str(error)}
+    for costs in cost_each(configs, per_frame, ranges, keeper()):
+        wrong = isinstance(costs, InputError)
+        yield {'error': str(costs)} if wrong else to_report(*costs, per_layer)
 
 
 def diagnose(per_frame=False):
@@ -781,22 +799,17 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
     number = done = wrong = 0
     start = last = time.monotonic()
     for lines in read_lines(stream, where):
-        results = []
-        for line in lines:
-            number += 1
-            if not line.strip() and len(line) <= MAX_INPUT_BYTES:
-                continue
-            try:
-                config = checked('config', parse_line, line)
-                layers, sums, extras = costs_of(config, per_frame, ranges, load)
-                if per_layer or ranges or extras:
-                    result = encode(to_report(layers, sums, extras, per_layer)) + '\n'
-                else:
-                    result = SUMS_LINE % tuple(sum(sums.values(), []))
-            except InputError as error:
-                result = encode({'error': f'line {number}: {error}'}) + '\n'
+        numbered = enumerate(lines, number + 1)
+        asked = {n: line for n, line in numbered if line.strip() or len(line) > MAX_INPUT_BYTES}
+        number, results = number + len(lines), []
+        for place, costs in zip(asked, cost_each(asked.values(), per_frame, ranges, load)):
+            if isinstance(costs, InputError):
                 wrong += 1
-            results.append(result)
+                results.append(encode({'error': f'line {place}: {costs}'}) + '\n')
+            elif per_layer or ranges or costs[2]:
+                results.append(encode(to_report(*costs, per_layer)) + '\n')
+            else:
+                results.append(SUMS_LINE % tuple(sum(costs[1].values(), [])))
         done += len(results)
         yield ''.join(results)
         if stderr and stderr.isatty() and time.monotonic() - last >= 1:

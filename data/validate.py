@@ -49,7 +49,6 @@ from fodlam import (
     quote,
     read_net,
     read_table,
-    sum_costs,
     to_json,
 )
 
@@ -176,6 +175,11 @@ def model_layers(net, layers, per_mac, calibration):
             cost, _ = checked(where, by_shape, layer['entry'], calibration)
             models['shape'].append(cost)
     return models
+
+
+def sum_costs(costs):
+    """Return the sum of some costs, which does not depend on their order."""
+    return [*map(math.fsum, zip(*costs))]
 
 
 def density_layers(net):

@@ -140,7 +140,7 @@ class Kept(unittest.TestCase):
         configs = [self.designs(buffer_kib=1 + i % 20) for i in range(100)]
         results, reads = self.sweep(configs)
         self.assertEqual(reads, 20)
-        with mock.patch('fodlam.MAX_KEPT', 15):
+        with mock.patch('fodlam.MAX_KEPT_LAYERS', 30):
             few, more_reads = self.sweep(configs)
         self.assertEqual(few, results)
         self.assertGreater(more_reads, 80)
