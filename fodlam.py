@@ -128,7 +128,6 @@ ENTRY_KEYS = (
 KINDS = ('conv', 'fc')
 QUANTITIES = ('energy', 'latency')  # of reports, in J and s
 
-RULES = ('dennard', 'stillmaker')  # of scaling between process nodes
 FORMATS = ('json', 'csv', 'table', 'svg')
 
 # Far above any real config or net file; what is larger is a mistake, and might never end.
@@ -183,7 +182,7 @@ def choices(names):
     """Return "choose from A, B, C", the names in their own order, cut to a length for a message."""
     shown = ', '.join(names)
     if len(shown) > MAX_CHOICES_CHARACTERS:
-        shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... ({shown.count(", ") + 1} in all)'
+        shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... and others'
     return f'choose from {shown}'
 
 
@@ -231,19 +230,17 @@ def is_number(value, least, most):
 
 
 def read_text(source):
-    """Return the text of `source`, a path or a binary stream, without a byte order mark.
+    """Return the text of a file, a binary stream or bytes, without a byte order mark.
 
+    source: a path, a stream, which is closed then, or the bytes.
     Raises OSError or ValueError if it cannot be read, is not UTF-8, or too large.
     """
-    with source if hasattr(source, 'read') else open(source, 'rb') as stream:
-        return decode_text(stream.read(MAX_INPUT_BYTES + 1))
-
-
-def decode_text(content):
-    """Return bytes as text, without a byte order mark; raise ValueError if they are too many."""
-    if len(content) > MAX_INPUT_BYTES:
+    if not isinstance(source, bytes):
+        with source if hasattr(source, 'read') else open(source, 'rb') as stream:
+            source = stream.read(MAX_INPUT_BYTES + 1)
+    if len(source) > MAX_INPUT_BYTES:
         raise ValueError(f'too large; at most {MAX_INPUT_BYTES} bytes are read')
-    return content.decode().removeprefix('\ufeff')
+    return source.decode().removeprefix('\ufeff')
 
 
 def unique(pairs):
@@ -259,13 +256,8 @@ parse_json = json.JSONDecoder(object_pairs_hook=unique).decode
 
 
 def read_json(source):
-    """Return what the JSON says that a path or stream has; errors are as for `read_text`."""
+    """Return what the JSON says that a file, stream or bytes have; all is as for `read_text`."""
     return parse_json(read_text(source))
-
-
-def parse_line(content):
-    """Return what bytes say as JSON; raise ValueError if they do not."""
-    return parse_json(decode_text(content))
 
 
 def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
@@ -302,8 +294,9 @@ def parse_cell(cell, where, least):
         number = float(cell or 'nan')
     except ValueError:
         number = math.nan
-    expected = f'a number from {least:g} to {MAX_NUMBER:g}'
-    expect(least <= number <= MAX_NUMBER, f'{where}: ', cell, expected)
+    if not least <= number <= MAX_NUMBER:
+        limits = f'from {least:g} to {MAX_NUMBER:g}'
+        raise ValueError(f'{where}: {quote(cell)}; expected a number {limits}')
     return number
 
 
@@ -391,11 +384,11 @@ def load_leaf(folder, name):
 
 # A cost is a list [J, s] or, with ranges, [J, s, least J, least s, most J, most s].
 #
-# A machine is a function of an entry of a net file and its kind, which returns a dict: the "cost"
-# of the layer, or None if nothing published says it; its "source" ("published", "scaled", "shape",
-# "density" or "roofline"), and what else a report says of it, such as for how many "frames".
+# A machine is a function of an entry of a net file and its kind, which returns None if nothing says
+# what the layer costs, or else a dict: its "cost"; its "source" ("published", "scaled", "shape",
+# "density" or "roofline"); and what else a report says of it, such as for how many "frames".
 #
-# A layer is a dict: "name", "kind", "macs", its "entry", and what a machine returns of that.
+# A layer is a dict: "name", "kind", "macs", and what a machine returns of its entry.
 
 
 def node_scale(from_nm, to_nm, rule):
@@ -406,11 +399,10 @@ def node_scale(from_nm, to_nm, rule):
     Raises ValueError if there is no such rule, or no such node.
     """
     if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
-        expected = f'a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
-        raise ValueError(f'"process_nm" is {quote(to_nm)}; expected {expected}')
-    choose(rule or RULES[0], RULES, '"process_scaling" is ')
-    if rule == 'stillmaker':
-        return load_leaf('data', 'process').node_scale(read_table, from_nm, to_nm)
+        limits = f'from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
+        raise ValueError(f'"process_nm" is {quote(to_nm)}; expected a number {limits}')
+    if rule not in (None, 'dennard'):
+        return load_leaf('data', 'process').node_scale(rule, read_table, from_nm, to_nm)
     ratio = to_nm / from_nm
     return ratio * ratio, ratio
 
@@ -457,18 +449,17 @@ def published_machine(net, per_frame, rule=None):
 def average_machine(per_frame, rule):
     """Return the machine of the average cost per MAC over both networks, with ranges.
 
-    per_frame, rule: as for `published_machine`. A layer is for as many frames as such layers are on
-    average; of products of two feature maps (MatMul), nothing published says the cost.
+    per_frame, rule: as for `published_machine`. Nothing published says what products of two feature
+    maps (MatMul) cost.
     """
     layers = [x for net in NETWORKS for x in published_layers(net, per_frame, rule)]
-    framed = [{**x, 'cost': [number / x['frames'] for number in x['cost']]} for x in layers]
-    per_mac, per_frames_mac = cost_per_mac(layers), cost_per_mac(framed)
+    per_mac = cost_per_mac(layers)
 
     def machine(entry, kind):
         if entry['type'] == 'MatMul':
-            return {'cost': None}
-        cost = [number * entry['macs'] for number in per_mac[kind]]
-        frames = per_mac[kind][1] / per_frames_mac[kind][1]
+            return None
+        average, frames = per_mac[kind]
+        cost = [number * entry['macs'] for number in average]
         return {'source': 'scaled', 'cost': cost, 'frames': frames}
 
     return machine
@@ -476,33 +467,37 @@ def average_machine(per_frame, rule):
 
 def published_layers(net, per_frame, rule=None):
     """Return the list of the layers of `net` that the papers report, as of `published_machine`."""
-    machine = published_machine(net, per_frame, rule)
-    return [*load_catalog(NETWORKS[net], machine, ranges=False)[0].values()]
+    return [*load_catalog(NETWORKS[net], 2, published_machine, net, per_frame, rule).values()]
 
 
 def cost_per_mac(layers):
-    """Return {kind: cost of one MAC, with ranges} over the layers of each kind.
+    """Return {kind: (cost of one MAC, with ranges, frames)} over the published layers of each kind.
 
-    It is the sum of their costs over the sum of their MACs, so that every MAC weighs the same; not
+    The cost is the sum of theirs over the sum of their MACs, so that every MAC weighs the same; not
     a mean of the layers' ratios. The range is from the least to the most of any layer.
+    frames: how many it is for, which is its latency over that of one frame.
     """
-    per_mac, sums = {}, sum_up(layers, ranges=False)
+    per_mac, sums = {}, sum_up(layers, 2)
     for kind in KINDS:
         alike = [x for x in layers if x['kind'] == kind]
-        each = [[number / x['macs'] for number in x['cost']] for x in alike]
         macs = sum(x['macs'] for x in alike)
         average = [number / macs for number in sums[kind]]
-        per_mac[kind] = [*average, *map(min, *each), *map(max, *each)]
+        each = [[number / x['macs'] for number in x['cost']] for x in alike]
+        frame_s = math.fsum(x['cost'][1] / x['frames'] for x in alike)
+        cost = [*average, *map(min, *each), *map(max, *each)]
+        per_mac[kind] = cost, sums[kind][1] / frame_s
     return per_mac
 
 
-def sum_up(layers, ranges):
-    """Return {kind or 'total': cost}, the sums of what some layers cost, whatever their order."""
+def sum_up(layers, width):
+    """Return {kind or 'total': cost}, the sums of what some layers cost, whatever their order.
+
+    width: how many numbers a cost has.
+    """
     numbers = {kind: [] for kind in KINDS}
     for layer in layers:
         numbers[layer['kind']] += layer['cost']
     numbers['total'] = sum(numbers.values(), [])
-    width = 6 if ranges else 2
     return {group: [math.fsum(x[i::width]) for i in range(width)] for group, x in numbers.items()}
 
 
@@ -511,31 +506,36 @@ def rescale(cost, power, time):
     return [number * factor * time for number, factor in zip(cost, [power, 1] * 3)]
 
 
-def load_catalog(netfile, machine, ranges):
-    """Return (layers, sums, left out) of a net file, as a machine costs it.
+class Catalog(dict):
+    """The layers of a network that have a cost, {canonical name: layer}.
 
-    layers: {canonical name: layer} of those that have a cost; sums: as of `sum_up`, of them all;
-    left out: {'layers': how many have MACs and no cost, 'macs': theirs}.
+    costless: {canonical name: entry} of all others; left_out: the MACs of those that have some;
+    sums: what the layers add up to, as of `sum_up`.
     """
-    layers, left_out = {}, []
+
+
+def load_catalog(netfile, width, make_machine, *arguments):
+    """Return the Catalog of a net file, as make_machine(*arguments) costs it.
+
+    width: how many numbers a cost has.
+    """
+    machine, catalog, where = make_machine(*arguments), Catalog(), net_place(netfile)
+    catalog.costless = {}
     for key, entry in read_net(netfile).items():
-        name, kind, macs = entry['name'], KIND_OF_TYPE.get(entry['type']), entry.get('macs')
-        if not kind:
-            continue
-        costed = checked(f'{net_place(netfile)}, layer {name!r}', machine, entry, kind)
-        if costed['cost'] is None:
-            left_out.append(macs)
-            continue
-        # Reports have the members of layers in this order.
-        layer = {'name': name, 'kind': kind, 'macs': macs, 'energy': None, 'latency': None}
-        # What has been measured has no range.
-        cost = (costed['cost'] * 3)[: 6 if ranges else 2]
-        layers[key] = {**layer, **costed, 'cost': cost}
-    if not layers:
-        what = f'no layer with a known cost, and {len(left_out)} left out'
-        raise InputError(f'{net_place(netfile)}: {what}; expected a network')
-    sums = sum_up(layers.values(), ranges)
-    return layers, sums, {'layers': len(left_out), 'macs': sum(left_out)}
+        name, kind = entry['name'], KIND_OF_TYPE.get(entry['type'])
+        costed = kind and checked(f'{where}, layer {name!r}', machine, entry, kind)
+        if costed:
+            # Reports have the members of layers in this order.
+            layer = {'name': name, 'kind': kind, 'macs': entry['macs'], 'energy': 0, 'latency': 0}
+            # What has been measured has no range.
+            catalog[key] = {**layer, **costed, 'cost': (costed['cost'] * 3)[:width]}
+        else:
+            catalog.costless[key] = entry
+    if not catalog:
+        raise InputError(f'{where}: no layer whose cost is known; expected a conv or fc layer')
+    catalog.left_out = [x['macs'] for x in catalog.costless.values() if x.get('macs')]
+    catalog.sums = sum_up(catalog.values(), width)
+    return catalog
 
 
 # === Configuration ===
@@ -559,7 +559,7 @@ CONFIG_EXAMPLE = (
 
 
 def check_config(members):
-    """Return a dict of JSON members, its "net" as in NETWORKS, its "netfile" as `read_net` has it.
+    """Return a dict of JSON members with a "netfile" as `read_net` has it, and "net", if it is one.
 
     Raises ValueError for an unknown key, a wrong type, or a network that is not there.
     """
@@ -574,9 +574,10 @@ def check_config(members):
     if 'net' in members:
         if 'scaling' in members:
             raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
-        return {**members, 'net': find_network(members['net'])}
-    netfile = members['netfile']
-    netfile = (json.dumps(netfile),) if isinstance(netfile, list) else os.fspath(netfile)
+        net = find_network(members['net'])
+        return {**members, 'net': net, 'netfile': NETWORKS[net]}
+    given = members['netfile']
+    netfile = (json.dumps(given),) if isinstance(given, list) else os.fspath(given)
     return {**members, 'netfile': netfile}
 
 
@@ -588,22 +589,21 @@ def find_network(name):
     raise ValueError(f'"net" is {quote(name)}; {choices(NETWORKS)}, or as "netfile" {net_files()}')
 
 
-def select(names, layers, load, netfile):
-    """Return the list of the layers that a config's "layers" names, in its order.
+def select(names, catalog):
+    """Return the list of the layers of a Catalog that a config's "layers" names, in its order.
 
     names: the config's list, in which a layer named twice counts twice.
-    layers: {canonical name: layer} of those of a netfile that have a cost; load: a `keeper`.
     Raises ValueError if a name is of none of them.
     """
-    find = layers.get
+    find = catalog.get
     chosen = [find(canonical(name)) if isinstance(name, str) else None for name in names]
     if None in chosen:
         index = chosen.index(None)
-        entry = load(read_net, netfile).get(canonical(str(names[index])))
+        entry = catalog.costless.get(canonical(str(names[index])))
         what = (
             f'no cost is known of {quote(entry["type"])} layers, like' if entry else 'unknown layer'
         )
-        valid = choices(layer['name'] for layer in layers.values())
+        valid = choices(layer['name'] for layer in catalog.values())
         raise ValueError(f'"layers"[{index}]: {what} {quote(names[index])}; {valid}')
     return chosen
 
@@ -618,11 +618,7 @@ def keeper():
     def load(function, *arguments):
         key = function, *arguments
         if key not in kept:
-            # Networks are what is large.
-            if (
-                sum(len(x[0]) for (of, *_), x in kept.items() if of == load_catalog)
-                > MAX_KEPT_LAYERS
-            ):
+            if sum(len(x) for x in kept.values() if isinstance(x, dict)) > MAX_KEPT_LAYERS:
                 kept.clear()
             kept[key] = function(*arguments)
         return kept[key]
@@ -630,24 +626,23 @@ def keeper():
     return load
 
 
-def estimate(config, per_frame=False, per_layer=False, ranges=False, load=None):
+def estimate(config, per_frame=False, per_layer=False, ranges=False):
     """Return the report on a configuration: energy (J) and latency (s) of conv, fc and total.
 
     config: a dict with the keys of a JSON config, such as {'net': 'VGG16', 'layers': ['FC8']}.
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     per_layer: add 'layers', a list of dicts in the config's order.
     ranges: add 'energy_range' and 'latency_range', [low, high], wherever there is a cost.
-    load: a `keeper` to share what is read with other estimates, as `sweep` does.
     Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}, and what else
     there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
     """
-    return to_report(*costs_of(config, per_frame, ranges, load or keeper()), per_layer)
+    return to_report(*checked('config', costs_of, config, per_frame, ranges, keeper()), per_layer)
 
 
 def to_report(layers, sums, extras, per_layer):
     """Return the report of `estimate`; layers, sums, extras: as of `costs_of`."""
-    report = {**{group: quantities(cost) for group, cost in sums.items()}, **extras}
+    report = {group: quantities(cost) for group, cost in sums.items()} | extras
     if per_layer:
         report['layers'] = [*map(layer_report, layers)]
     return report
@@ -663,42 +658,40 @@ def layer_report(layer):
 
 
 def costs_of(config, per_frame, ranges, load):
-    """Return (layers, made when asked for, sums, extras) of a config; all is as for `estimate`.
+    """Return (layers, made when asked for, sums, extras) of a config, a dict or JSON as bytes.
 
-    sums: as of `sum_up`; extras: what else a report has.
+    sums: as of `sum_up`; extras: what else a report has; load: a `keeper`; see also `estimate`.
+    Raises ValueError if the config is wrong, and InputError if a file that it names is.
     """
-    config = checked('config', check_config, config)
+    config = check_config(read_json(config) if isinstance(config, bytes) else config)
     per_frame = config.get('per_frame', per_frame)
     net, rule, names = map(config.get, ('net', 'process_scaling', 'layers'))
-    finish = None
+    machine, finish = (published_machine, net) if net else (average_machine,), None
+    machine += per_frame, rule
     if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
         plan = load_leaf('nets', 'shapes').plan
         tools = read_table, read_net, published_layers, average_machine, scale_eie
-        machine, finish = checked('config', plan, config, load, ranges, *tools)
-    elif net:
-        machine = checked('config', load, published_machine, net, per_frame, rule)
-    else:
-        machine = checked('config', load, average_machine, per_frame, rule)
-    netfile = NETWORKS[net] if net else config['netfile']
-    catalog, sums, left_out = load(load_catalog, netfile, machine, ranges)
-    layers, extras = catalog.values(), {}
+        machine, finish = plan(config, load, ranges, *tools)
+    width = 6 if ranges else 2
+    catalog = load(load_catalog, config['netfile'], width, *machine)
+    layers, sums, extras = catalog.values(), catalog.sums, {}
     if names is not None:
-        layers = checked('config', select, names, catalog, load, netfile)
-        sums = sum_up(layers, ranges)
+        layers = select(names, catalog)
+        sums = sum_up(layers, width)
     if 'process_nm' in config:
-        scale = checked('config', node_scale, EYERISS_PROCESS_NM, config['process_nm'], rule)
+        scale = node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule)
         layers = ({**layer, 'cost': rescale(layer['cost'], *scale)} for layer in layers)
         sums = {group: rescale(cost, *scale) for group, cost in sums.items()}
     if finish:
         layers, sums, extras = finish(layers, sums)
-    if left_out['layers']:
-        extras['left_out'] = left_out
+    if catalog.left_out:
+        extras['left_out'] = {'layers': len(catalog.left_out), 'macs': sum(catalog.left_out)}
     return layers, sums, extras
 
 
 def quantities(cost):
     """Return a cost as reports have it: {'energy': J, 'latency': s}, and its ranges if any."""
-    report = {'energy': cost[0], 'latency': cost[1]}
+    report = dict(zip(QUANTITIES, cost))
     if len(cost) > 2:
         report['energy_range'], report['latency_range'] = cost[2::2], cost[3::2]
     return report
@@ -711,9 +704,7 @@ def cost_each(configs, per_frame, ranges, load):
     """
     for config in configs:
         try:
-            if isinstance(config, (bytes, bytearray)):
-                config = checked('config', parse_line, config)
-            yield costs_of(config, per_frame, ranges, load)
+            yield checked('config', costs_of, config, per_frame, ranges, load)
         except InputError as error:
             yield error
 
@@ -724,8 +715,10 @@ def sweep(configs, per_frame=False, per_layer=False, ranges=False):
     configs: dicts; what they read is kept from one to the next; see also `estimate`.
     """
     for costs in cost_each(configs, per_frame, ranges, keeper()):
-        wrong = isinstance(costs, InputError)
-        yield {'error': str(costs)} if wrong else to_report(*costs, per_layer)
+        if isinstance(costs, InputError):
+            yield {'error': str(costs)}
+        else:
+            yield to_report(*costs, per_layer)
 
 
 def diagnose(per_frame=False):
@@ -739,7 +732,7 @@ def diagnose(per_frame=False):
     per_mac = cost_per_mac(sum(published.values(), []))
     report = {'average': {}, 'per_layer': {}}
     for index, quantity in enumerate(QUANTITIES):
-        report['average'][quantity] = {kind: per_mac[kind][index] for kind in KINDS}
+        report['average'][quantity] = {kind: per_mac[kind][0][index] for kind in KINDS}
         report['per_layer'][quantity] = {
             net: {x['name']: x['cost'][index] / x['macs'] for x in layers}
             for net, layers in published.items()
@@ -776,14 +769,13 @@ def read_lines(stream, where):
             if len(line) <= MAX_INPUT_BYTES:
                 line += end
             if others:
-                yield [line, *others[:-1]]
+                yield [bytes(line), *others[:-1]]
                 line = bytearray(others[-1])
-    yield [line]
+    yield [bytes(line)]
 
 
 # A result of nothing but sums, as most are in a sweep: json takes twice as long to print it.
 SUMS = ','.join(f'"{group}":{{"energy":%r,"latency":%r}}' for group in (*KINDS, 'total'))
-SUMS_LINE = f'{{{SUMS}}}\n'
 
 
 def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
@@ -796,27 +788,28 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
     """
     load = keeper()
     encode = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
-    number = done = wrong = 0
-    start = last = time.monotonic()
+    number = wrong = 0
+    last = time.monotonic()
     for lines in read_lines(stream, where):
-        numbered = enumerate(lines, number + 1)
-        asked = {n: line for n, line in numbered if line.strip() or len(line) > MAX_INPUT_BYTES}
-        number, results = number + len(lines), []
-        for place, costs in zip(asked, cost_each(asked.values(), per_frame, ranges, load)):
+        results = []
+        for line, costs in zip(lines, cost_each(lines, per_frame, ranges, load)):
+            number += 1
             if isinstance(costs, InputError):
+                if not line.strip() and len(line) <= MAX_INPUT_BYTES:
+                    continue
                 wrong += 1
-                results.append(encode({'error': f'line {place}: {costs}'}) + '\n')
+                result = encode({'error': f'line {number}: {costs}'})
             elif per_layer or ranges or costs[2]:
-                results.append(encode(to_report(*costs, per_layer)) + '\n')
+                result = encode(to_report(*costs, per_layer))
             else:
-                results.append(SUMS_LINE % tuple(sum(costs[1].values(), [])))
-        done += len(results)
+                result = f'{{{SUMS % tuple(sum(costs[1].values(), []))}}}'
+            results.append(result + '\n')
         yield ''.join(results)
         if stderr and stderr.isatty() and time.monotonic() - last >= 1:
             last = time.monotonic()
-            complain(f'{done:,} lines, {done / (last - start):,.0f} a second', stderr)
+            complain(f'{number:,} lines done', stderr)
     if wrong:
-        what = f'{wrong} of {done} lines are wrong, as their results say'
+        what = f'{wrong} of {number} lines are wrong, as their results say'
         raise InputError(f'{where}: {what}; expected a config on each line, all of it on that line')
 
 
@@ -844,13 +837,8 @@ def new_parser(**settings):
         def error(self, message):
             raise ArgumentError(f'arguments: {message}; see {self.prog} --help')
 
-    return Parser(
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-        add_help=False,
-        **settings,
-    )
+    unset = argparse.SUPPRESS
+    return Parser(argument_default=unset, allow_abbrev=False, add_help=False, **settings)
 
 
 def parse_options(argv):
@@ -905,7 +893,9 @@ def run(argv, stdin, stdout, stderr):
         report = estimate(config, options.per_frame, True, options.range)
     notes = [frames_note(report)]
     if options.format != 'json':
-        yield show(options.format, report, config, notes, stdout)
+        yield show(
+            options.format, report, config, notes, getattr(stdout, 'encoding', None) or 'utf-8'
+        )
         return
     if terminal:
         complain(notes[0], stderr)
@@ -914,7 +904,7 @@ def run(argv, stdin, stdout, stderr):
     yield to_json(report)
 
 
-def show(form, report, config, notes, stdout):
+def show(form, report, config, notes, encoding):
     """Return a report as CSV, table or picture; config: {} for `diagnose`; notes: sentences."""
     machine = None
     if 'accelerator' in config:
@@ -923,7 +913,6 @@ def show(form, report, config, notes, stdout):
             config['accelerator'], report, keeper(), read_table, read_net
         )
         notes += more
-    encoding = getattr(stdout, 'encoding', None) or 'utf-8'
     return load_leaf('nets', 'show').text(form, report, config, machine, encoding, notes)
 
 

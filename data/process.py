@@ -5,6 +5,8 @@ data/process.csv. Stillmaker and Baas, "Scaling equations for the accurate predi
 performance from 180 nm to 7 nm", Integration 58 (2017), 74-81.
 """
 
+RULES = ('dennard', 'stillmaker')  # of which fodlam.py has the first by itself
+
 FILE = 'process.csv'
 KEY = 'Process (nm)'
 # The coefficients of polynomials in the supply voltage, for delay and energy relative to each
@@ -21,12 +23,14 @@ COLUMNS = {
 LEAST = -1e30  # that a coefficient may be
 
 
-def node_scale(read_table, from_nm, to_nm):
+def node_scale(rule, read_table, from_nm, to_nm):
     """Return the factors (power, time) from one process node to another, at nominal supplies.
 
-    read_table: fodlam.py's.
-    Raises ValueError if the table does not have one of the nodes.
+    rule: the config's "process_scaling"; read_table: fodlam.py's.
+    Raises ValueError if the rule is another, or the table does not have one of the nodes.
     """
+    if rule != RULES[1]:
+        raise ValueError(f'"process_scaling" is {rule!r:.80}; choose from {", ".join(RULES)}')
     table, factors = read_table(FILE, COLUMNS, KEY, LEAST), []
     for node in (from_nm, to_nm):
         fit = table.get(f'{node:g}')

@@ -141,7 +141,7 @@ def compare_network(net, other, per_layer):
         layers = [layer for layer in published[net] if layer['kind'] == kind]
         source = EYERISS_MEASURED[net].table if kind == 'conv' else EIE_TABLE
         own, others = (
-            model_layers(net, layers, per_mac[kind][:2], calibration)
+            model_layers(net, layers, per_mac[kind][0][:2], calibration)
             for per_mac, calibration in zip(averages, calibrations)
         )
         models = {**own, **{f"{other}'s {how}": costs for how, costs in others.items()}}

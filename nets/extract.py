@@ -24,6 +24,7 @@ if __name__ == '__main__':  # before the imports that take time, so that Ctrl-C 
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+import argparse
 import contextlib
 import itertools
 import math
@@ -1161,6 +1162,7 @@ def make_parser():
     """Return the parser of the extractor's command line."""
     parser = new_parser(
         prog='extract.py',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Extract the MACs and shapes of a network's layers, as a net file for FODLAM.",
         epilog="""examples:
   python3 nets/extract.py lenet.prototxt --output nets/lenet.json

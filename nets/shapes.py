@@ -379,7 +379,7 @@ def shares(read_table, read_net):
 
 def frame_time(entries, accelerator):
     """Return the time in s of a frame of a network, as entries with MACs, on an Accelerator."""
-    flow = dataflow(accelerator)
+    flow = Dataflow(*FLOW_OF(accelerator))
     demands = [demand(x, KINDS[x['type'] == 'InnerProduct'], flow) for x in entries]
     return roofline(demands, accelerator, None)[0]['total'][1]
 
@@ -387,6 +387,7 @@ def frame_time(entries, accelerator):
 def plan(config, load, ranges, read_table, read_net, *published):
     """Return (machine, finish) of a config with "accelerator", "density" or "scaling".
 
+    machine: a function that makes it, and its arguments, which tell it from others.
     finish: a function from layers that the machine costed, and their sums, to the same (the layers
     may be made when asked for) and what else a report says of them all.
     load: a function that returns what another returns for some arguments, and may have kept it;
@@ -402,7 +403,7 @@ def plan(config, load, ranges, read_table, read_net, *published):
         accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
         limits = ranges and time_limits(accelerator, load(shares, *readers))
         price = functools.partial(roofline_of_layers, accelerator, limits)
-        return dataflow(accelerator), price
+        return (Dataflow, *FLOW_OF(accelerator)), price
     scaling, density = config.get('scaling', SCALINGS[0]), None
     if scaling not in SCALINGS:
         raise ValueError(f'"scaling" is {short(scaling)}; choose from {", ".join(SCALINGS)}')
@@ -411,7 +412,7 @@ def plan(config, load, ranges, read_table, read_net, *published):
         if scaling != 'shape':
             raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
     rule = config.get('process_scaling')
-    return load(machine_of_shapes, rule, density, read_table, *published), sum_bounds
+    return (machine_of_shapes, rule, density, read_table, *published), sum_bounds
 
 
 def find_accelerator(value, load, read_table, read_net):
@@ -501,19 +502,14 @@ DATAFLOW_KEYS = (
 class Dataflow(namedtuple('Dataflow', DATAFLOW_KEYS)):
     """What demands depend on: an Accelerator without its speed and energy. It is a machine.
 
-    What is equal is the same machine, so that what it made of a network serves however many
-    Accelerators. It knows no costs yet: its layers have a "demand" instead.
+    What it made of a network serves however many Accelerators. It knows no costs yet: its layers
+    have a "demand" instead.
     """
 
     __slots__ = ()
 
     def __call__(self, entry, kind):
         return {'source': 'roofline', 'cost': [], 'demand': demand(entry, kind, self)}
-
-
-def dataflow(accelerator):
-    """Return the Dataflow of an Accelerator."""
-    return Dataflow._make(FLOW_OF(accelerator))
 
 
 FLOW_OF = operator.attrgetter(*DATAFLOW_KEYS)

@@ -46,7 +46,7 @@ class Lines(unittest.TestCase):
         self.assertEqual(result.status, 1)
         self.assertEqual(
             result.err,
-            'fodlam: config: 3 of 6 lines are wrong, as their results say; '
+            'fodlam: config: 3 of 8 lines are wrong, as their results say; '
             'expected a config on each line, all of it on that line\n',
         )
 
@@ -82,10 +82,11 @@ class Lines(unittest.TestCase):
 
     def test_files_are_read_once(self):
         stdin = b'{"netfile": "lenet.json"}\n{"net": "VGG16"}\n' * 50
-        with mock.patch('fodlam.decode_text', wraps=fodlam.decode_text) as reads:
+        with mock.patch('fodlam.read_text', wraps=fodlam.read_text) as reads:
             run('--lines', stdin=stdin)
-        # The net file, the tables and net files of both networks, and VGG-16's once more by itself.
-        self.assertLessEqual(reads.call_count, 100 + 10)
+        # Each line, also the empty one at the end; the net file, the tables and net files of both
+        # networks, and VGG-16's once more by itself.
+        self.assertLessEqual(reads.call_count, 101 + 10)
 
     def test_a_pipe_can_be_followed(self):
         command = [sys.executable, path('fodlam.py'), '--lines']
