@@ -745,8 +745,9 @@ def frames_note(report):
     if 'layers' not in report:
         return "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
     frames = max([1, *(layer['frames'] for layer in report['layers'])])
-    batch = f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
-    return batch if frames > 1 else 'all costs: 1 frame'
+    if frames == 1:
+        return 'all costs: 1 frame'
+    return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
 
 
 def to_json(report):

@@ -276,14 +276,16 @@ Accelerator = namedtuple(
 )
 
 SCALINGS = ('mac', 'shape')  # what a config's "scaling" may be
-# Keys of a config that do not go together, and why.
-CONFLICTS = (
-    ('process_nm', 'accelerator', 'scales the published tables, which an accelerator does not use'),
-    ('process_scaling', 'accelerator', 'is for published tables, not for an accelerator'),
-    ('scaling', 'accelerator', 'is for a netfile, and an accelerator has its roofline'),
-    ('density', 'net', 'is for a netfile, and a net is published'),
-    ('density', 'accelerator', 'is for EIE, and an accelerator has its roofline'),
-)
+# What keys of a config do not go together with an accelerator, or a network of the papers, and why.
+CONFLICTS = {
+    'accelerator': {
+        'process_nm': 'scales the published tables, which an accelerator does not use',
+        'process_scaling': 'is for published tables, not for an accelerator',
+        'scaling': 'is for a netfile, and an accelerator has its roofline',
+        'density': 'is for EIE, and an accelerator has its roofline',
+    },
+    'net': {'density': 'is for a netfile, and a net is published'},
+}
 
 # The least and the most that a key can be: far beyond any real one, and small enough that no result
 # is too large or too small for a float.
@@ -395,9 +397,9 @@ def plan(config, load, ranges, read_table, read_net, *published):
     average_machine and scale_eie as well.
     Raises ValueError if what these keys say is wrong, or if there are others that they exclude.
     """
-    for key, other, why in CONFLICTS:
-        if key in config and other in config:
-            raise ValueError(f'"{key}" {why}; leave one of them out')
+    for other, reasons in CONFLICTS.items():
+        for key in reasons.keys() & config.keys() if other in config else ():
+            raise ValueError(f'"{key}" {reasons[key]}; leave one of them out')
     if 'accelerator' in config:
         value, readers = config['accelerator'], (read_table, read_net)
         accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
@@ -472,6 +474,7 @@ def time_limits(accelerator, attained):
 
 def make_accelerator(members):
     """Return the Accelerator that a dict of its keys describes; raise ValueError if it is wrong."""
+    plain = {}
     for key, number in members.items():
         if key not in ACCELERATOR_KEYS:
             known = ', '.join(ACCELERATOR_KEYS)
@@ -480,18 +483,14 @@ def make_accelerator(members):
         if type(number) not in (int, float) or not MIN_NUMBER <= number <= most:
             expected = f'a number from {MIN_NUMBER:g} to {most:g}'
             raise ValueError(f'"{key}" is {short(number)}; expected {expected}')
+        # In the one form that it has here, 64 for 64.0 and 6.4e1: so what is equal is the same, and
+        # what is kept of one accelerator is right for the other.
+        is_whole = number % 1 == 0 and number <= MAX_SIZE
+        plain[key] = int(number) if is_whole else float(number)
     for key in REQUIRED_KEYS:
         if key not in members:
             raise ValueError(f'no "{key}"; expected a number, as for {", ".join(ACCELERATOR_KEYS)}')
-    return Accelerator(**{key: plain(number) for key, number in members.items()})
-
-
-def plain(number):
-    """Return a number in the one form that it has here: 64, 64.0 and 6.4e1 are 64.
-
-    So what is equal is the same, and what is kept of one accelerator is right for the other.
-    """
-    return int(number) if number % 1 == 0 and number <= MAX_SIZE else float(number)
+    return Accelerator(**plain)
 
 
 DATAFLOW_KEYS = (
