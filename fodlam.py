@@ -775,8 +775,8 @@ def read_lines(stream, where):
     yield [bytes(line)]
 
 
-# A result of nothing but sums, as most are in a sweep: json takes twice as long to print it.
-SUMS = ','.join(f'"{group}":{{"energy":%r,"latency":%r}}' for group in (*KINDS, 'total'))
+# How most results of a sweep begin: json takes twice as long to print sums.
+SUMS = '{' + ','.join(f'"{group}":{{"energy":%r,"latency":%r}}' for group in (*KINDS, 'total'))
 
 
 def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
@@ -800,10 +800,12 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
                     continue
                 wrong += 1
                 result = encode({'error': f'line {number}: {costs}'})
-            elif per_layer or ranges or costs[2]:
+            elif per_layer or ranges:
                 result = encode(to_report(*costs, per_layer))
             else:
-                result = f'{{{SUMS % tuple(sum(costs[1].values(), []))}}}'
+                _, sums, extras = costs
+                result = (SUMS % tuple(sum(sums.values(), []))).replace('None', 'null')
+                result += f',{encode(extras)[1:]}' if extras else '}'
             results.append(result + '\n')
         yield ''.join(results)
         if stderr and stderr.isatty() and time.monotonic() - last >= 1:

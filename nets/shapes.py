@@ -17,6 +17,7 @@ Sources:
   AMAIX    Juenger, Zurstrassen, Kogel, Keding, Leupers, SAMOS 2020: rooflines of accelerators
 """
 
+import bisect
 import functools
 import math
 import operator
@@ -383,7 +384,7 @@ def frame_time(entries, accelerator):
     """Return the time in s of a frame of a network, as entries with MACs, on an Accelerator."""
     flow = Dataflow(*FLOW_OF(accelerator))
     demands = [demand(x, KINDS[x['type'] == 'InnerProduct'], flow) for x in entries]
-    return roofline(demands, accelerator, None)[0]['total'][1]
+    return roofline(sort_demands(demands), accelerator, None)[0]['total'][1]
 
 
 def plan(config, load, ranges, read_table, read_net, *published):
@@ -404,8 +405,12 @@ def plan(config, load, ranges, read_table, read_net, *published):
         value, readers = config['accelerator'], (read_table, read_net)
         accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
         limits = ranges and time_limits(accelerator, load(shares, *readers))
-        price = functools.partial(roofline_of_layers, accelerator, limits)
-        return (Dataflow, *FLOW_OF(accelerator)), price
+        flow = FLOW_OF(accelerator)
+        # A sweep asks the same of many accelerators: of a whole network, it sorts demands once.
+        kept = {} if 'layers' in config else load(dict)
+        key = config['netfile'], flow
+        finish = functools.partial(price_layers, accelerator, limits, kept, key)
+        return (Dataflow, *flow), finish
     scaling, density = config.get('scaling', SCALINGS[0]), None
     if scaling not in SCALINGS:
         raise ValueError(f'"scaling" is {short(scaling)}; choose from {", ".join(SCALINGS)}')
@@ -415,6 +420,18 @@ def plan(config, load, ranges, read_table, read_net, *published):
             raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
     rule = config.get('process_scaling')
     return (machine_of_shapes, rule, density, read_table, *published), sum_bounds
+
+
+def price_layers(accelerator, limits, kept, key, layers, _):
+    """Return (layers with costs, made when asked for, sums, extras) on an Accelerator.
+
+    layers: dicts with a "demand"; all else is as for `roofline`. Their sums, the last argument, are
+    of no use, as they have no costs. kept: {key: their Sorted}, or where to put it.
+    """
+    if key not in kept:
+        kept[key] = sort_demands([layer['demand'] for layer in layers])
+    sums, extras, priced = roofline(kept[key], accelerator, limits)
+    return map(priced_layer, layers, priced), sums, extras
 
 
 def find_accelerator(value, load, read_table, read_net):
@@ -588,8 +605,25 @@ def speeds(accelerator):
     return accelerator.macs * accelerator.clock_mhz * 1e6, accelerator.dram_gbps * 1e9
 
 
+# Demands, sorted so that many accelerators can use them. fixed: {kind: (intensities, mac_slots,
+# dram_bytes)} of those that there is one way to do: three lists, in the order of the first, which
+# is mac_slots for each byte; others: the demands that have a dense way as well; all: all, in the
+# order of layers.
+Sorted = namedtuple('Sorted', 'fixed others all')
+
+
+def sort_demands(demands):
+    """Return the Sorted of some demands."""
+    fixed = {kind: [] for kind in KINDS}
+    for kind, _, mac_slots, _, dram_bytes, dense in demands:
+        if dense is None:
+            fixed[kind].append((mac_slots / dram_bytes, mac_slots, dram_bytes))
+    columns = {kind: [*zip(*sorted(rows))] or [()] * 3 for kind, rows in fixed.items()}
+    return Sorted(columns, [demand for demand in demands if demand[-1]], demands)
+
+
 def roofline(demands, accelerator, limits):
-    """Return (sums, extras, priced) of demands on an Accelerator.
+    """Return (sums, extras, priced) of Sorted demands on an Accelerator.
 
     limits: (least, most) of what times may be, relative to what they are, or None for no ranges.
     sums: {kind or 'total': cost}; extras: {'bounds': {bound: {'energy': J, 'latency': s}}}, and
@@ -597,27 +631,29 @@ def roofline(demands, accelerator, limits):
     A layer takes the longer of its computing time and its memory time, over the efficiency.
     """
     efficiency, (peak, bandwidth) = accelerator.efficiency or 1, speeds(accelerator)
+    ridge, compute, memory = peak / bandwidth, {}, {}
     peak, bandwidth = peak * efficiency, bandwidth * efficiency
-    if accelerator.channel_atom != 1:
-        demands = [faster(demand, peak, bandwidth) for demand in demands]
-    compute, memory = {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}
-    # In sweeps, most of the time goes by in this loop.
-    for kind, _, mac_slots, _, dram_bytes, _ in demands:
-        compute_s = mac_slots / peak
-        memory_s = dram_bytes / bandwidth
-        if compute_s >= memory_s:
-            compute[kind].append(compute_s)
+    # In sweeps, most of the time goes by here.
+    for kind, (intensities, mac_slots, dram_bytes) in demands.fixed.items():
+        first = bisect.bisect_left(intensities, ridge)
+        compute[kind] = [x / peak for x in mac_slots[first:]]
+        memory[kind] = [x / bandwidth for x in dram_bytes[:first]]
+    for demand in demands.others:
+        kind, _, mac_slots, _, dram_bytes, _ = faster(demand, peak, bandwidth)
+        if mac_slots / dram_bytes >= ridge:
+            compute[kind].append(mac_slots / peak)
         else:
-            memory[kind].append(memory_s)
+            memory[kind].append(dram_bytes / bandwidth)
     times = {kind: compute[kind] + memory[kind] for kind in KINDS}
     bounds = [sum(of_kinds.values(), []) for of_kinds in (compute, memory)]
     times['total'] = sum(bounds, [])
     for bound, of_bound in zip(BOUNDS, bounds):
         if of_bound:
             times[bound] = of_bound
-    groups = {}
+    chosen, groups = (faster(demand, peak, bandwidth) for demand in demands.all), {}
     if (accelerator.mac_pj, accelerator.dram_pj_per_byte) != (None, None):
-        groups = group_demands(demands, peak, bandwidth, times)
+        chosen = [*chosen]
+        groups = group_demands(chosen, ridge, times)
     parts, sums = {}, {}
     for name, of_group in times.items():
         latency_s = math.fsum(of_group)
@@ -629,29 +665,22 @@ def roofline(demands, accelerator, limits):
         extras['bounds'] = {x: {'energy': c[0], 'latency': c[1]} for x, c in bounds.items()}
     if parts['total']:
         extras['energy_by'] = parts['total']
-    return sums, extras, (price(demand, accelerator, limits) for demand in demands)
+    return sums, extras, (price(demand, accelerator, limits) for demand in chosen)
 
 
-def group_demands(demands, peak, bandwidth, names):
+def bound_of(mac_slots, dram_bytes, ridge):
+    """Return what a layer waits for; ridge: the slots for each byte from which on it computes."""
+    return 'compute' if mac_slots / dram_bytes >= ridge else 'memory'
+
+
+def group_demands(demands, ridge, names):
     """Return {name: [demand]} of kinds, bounds and the total, by their names."""
     groups = {name: [] for name in names}
     for demand in demands:
         kind, _, mac_slots, _, dram_bytes, _ = demand
-        is_compute = mac_slots / peak >= dram_bytes / bandwidth
-        for name in (kind, BOUNDS[0 if is_compute else 1], 'total'):
+        for name in (kind, bound_of(mac_slots, dram_bytes, ridge), 'total'):
             groups[name].append(demand)
     return groups
-
-
-def roofline_of_layers(accelerator, limits, layers, _):
-    """Return (layers with costs, made when asked for, sums, extras) on an Accelerator.
-
-    layers: dicts with a "demand"; all else is as for `roofline`. Their sums, the last argument, are
-    of no use, as they have no costs.
-    """
-    demands = [layer['demand'] for layer in layers]
-    sums, extras, priced = roofline(demands, accelerator, limits)
-    return map(priced_layer, layers, priced), sums, extras
 
 
 def priced_layer(layer, priced):
@@ -718,7 +747,7 @@ def price(demand, accelerator, limits):
     parts = energy_parts([demand], latency_s, accelerator)
     detail = {
         'frames': 1,
-        'bound': 'compute' if compute_s >= memory_s else 'memory',
+        'bound': bound_of(mac_slots, dram_bytes, peak / bandwidth),
         'utilization': macs / (possible_per_s * latency_s),
         'dram_bytes': dram_bytes,
         'operational_intensity': intensity,
