@@ -452,8 +452,7 @@ def average_machine(per_frame, rule):
     per_frame, rule: as for `published_machine`. Nothing published says what products of two feature
     maps (MatMul) cost.
     """
-    layers = [x for net in NETWORKS for x in published_layers(net, per_frame, rule)]
-    per_mac = cost_per_mac(layers)
+    per_mac = cost_per_mac([x for net in NETWORKS for x in published_layers(net, per_frame, rule)])
 
     def machine(entry, kind):
         if entry['type'] == 'MatMul':
@@ -525,10 +524,15 @@ def load_catalog(netfile, width, make_machine, *arguments):
         name, kind = entry['name'], KIND_OF_TYPE.get(entry['type'])
         costed = kind and checked(f'{where}, layer {name!r}', machine, entry, kind)
         if costed:
-            # Reports have the members of layers in this order.
-            layer = {'name': name, 'kind': kind, 'macs': entry['macs'], 'energy': 0, 'latency': 0}
-            # What has been measured has no range.
-            catalog[key] = {**layer, **costed, 'cost': (costed['cost'] * 3)[:width]}
+            catalog[key] = {
+                'name': name,
+                'kind': kind,
+                'macs': entry['macs'],
+                'energy': None,  # which reports have in this place
+                'latency': None,
+                **costed,
+                'cost': (costed['cost'] * 3)[:width],  # what has been measured has no range
+            }
         else:
             catalog.costless[key] = entry
     if not catalog:
@@ -669,9 +673,9 @@ def costs_of(config, per_frame, ranges, load):
     machine, finish = (published_machine, net) if net else (average_machine,), None
     machine += per_frame, rule
     if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
-        plan = load_leaf('nets', 'shapes').plan
-        tools = read_table, read_net, published_layers, average_machine, scale_eie
-        machine, finish = plan(config, load, ranges, *tools)
+        machine, finish = load_leaf('nets', 'shapes').plan(
+            config, load, ranges, read_table, read_net, published_layers, average_machine, scale_eie
+        )
     width = 6 if ranges else 2
     catalog = load(load_catalog, config['netfile'], width, *machine)
     layers, sums, extras = catalog.values(), catalog.sums, {}
@@ -812,8 +816,10 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
             last = time.monotonic()
             complain(f'{number:,} lines done', stderr)
     if wrong:
-        what = f'{wrong} of {number} lines are wrong, as their results say'
-        raise InputError(f'{where}: {what}; expected a config on each line, all of it on that line')
+        raise InputError(
+            f'{where}: {wrong} of {number} lines are wrong, as their results say; '
+            'expected a config on each line, all of it on that line'
+        )
 
 
 # === Command line ===
@@ -911,8 +917,7 @@ def show(form, report, config, notes, encoding):
     """Return a report as CSV, table or picture; config: {} for `diagnose`; notes: sentences."""
     machine = None
     if 'accelerator' in config:
-        shapes = load_leaf('nets', 'shapes')
-        machine, more = shapes.to_show(
+        machine, more = load_leaf('nets', 'shapes').to_show(
             config['accelerator'], report, keeper(), read_table, read_net
         )
         notes += more
