@@ -273,12 +273,12 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
 def parse_table(path, columns, key, least):
     """Return what `read_table` does; raise ValueError for what is wrong in the file."""
     reader, table = csv.DictReader(read_text(path).splitlines()), {}
+    expected = f'a new "{key}", and a cell for each of {reader.fieldnames}'
     for number, row in enumerate(reader, 2):
         name, cells = row.get(key), [*row.values()]
         new = name and canonical(name) not in map(canonical, table)
         # A heading that is there twice, a cell too many, and one too few.
         whole = len(row) == len(reader.fieldnames) and None not in cells
-        expected = f'a new "{key}", and a cell for each of {reader.fieldnames}'
         expect(new and whole, f'row {number}: ', cells, expected)
         table[name] = {
             field: parse_cell(row.get(heading), f'row {number}, column "{heading}"', least) * scale
