@@ -384,7 +384,8 @@ def frame_time(entries, accelerator):
     """Return the time in s of a frame of a network, as entries with MACs, on an Accelerator."""
     flow = Dataflow(*FLOW_OF(accelerator))
     demands = [demand(x, KINDS[x['type'] == 'InnerProduct'], flow) for x in entries]
-    return roofline(sort_demands(demands), accelerator, None)[0]['total'][1]
+    sums, _ = roofline(sort_demands(demands), accelerator, None)
+    return sums['total'][1]
 
 
 def plan(config, load, ranges, read_table, read_net, *published):
@@ -430,8 +431,8 @@ def price_layers(accelerator, limits, kept, key, layers, _):
     """
     if key not in kept:
         kept[key] = sort_demands([layer['demand'] for layer in layers])
-    sums, extras, priced = roofline(kept[key], accelerator, limits)
-    return map(priced_layer, layers, priced), sums, extras
+    sums, extras = roofline(kept[key], accelerator, limits)
+    return (price_layer(layer, accelerator, limits) for layer in layers), sums, extras
 
 
 def find_accelerator(value, load, read_table, read_net):
@@ -623,11 +624,11 @@ def sort_demands(demands):
 
 
 def roofline(demands, accelerator, limits):
-    """Return (sums, extras, priced) of Sorted demands on an Accelerator.
+    """Return (sums, extras) of Sorted demands on an Accelerator.
 
     limits: (least, most) of what times may be, relative to what they are, or None for no ranges.
     sums: {kind or 'total': cost}; extras: {'bounds': {bound: {'energy': J, 'latency': s}}}, and
-    'energy_by' if energy is known; priced: the (cost, detail) of each demand, made when asked for.
+    'energy_by' if energy is known.
     A layer takes the longer of its computing time and its memory time, over the efficiency.
     """
     efficiency, (peak, bandwidth) = accelerator.efficiency or 1, speeds(accelerator)
@@ -645,27 +646,27 @@ def roofline(demands, accelerator, limits):
         else:
             memory[kind].append(dram_bytes / bandwidth)
     times = {kind: compute[kind] + memory[kind] for kind in KINDS}
-    bounds = [sum(of_kinds.values(), []) for of_kinds in (compute, memory)]
-    times['total'] = sum(bounds, [])
-    for bound, of_bound in zip(BOUNDS, bounds):
-        if of_bound:
+    times['total'] = sum(times.values(), [])
+    for bound, of_kinds in zip(BOUNDS, (compute, memory)):
+        if of_bound := sum(of_kinds.values(), []):
             times[bound] = of_bound
-    chosen, groups = (faster(demand, peak, bandwidth) for demand in demands.all), {}
-    if (accelerator.mac_pj, accelerator.dram_pj_per_byte) != (None, None):
-        chosen = [*chosen]
+    latencies, parts = {name: math.fsum(of) for name, of in times.items()}, {}
+    if (accelerator.power_mw, accelerator.mac_pj, accelerator.dram_pj_per_byte) != (None,) * 3:
+        chosen = [faster(demand, peak, bandwidth) for demand in demands.all]
         groups = group_demands(chosen, ridge, times)
-    parts, sums = {}, {}
-    for name, of_group in times.items():
-        latency_s = math.fsum(of_group)
-        parts[name] = energy_parts(groups.get(name, ()), latency_s, accelerator)
-        sums[name] = ranged(parts[name], latency_s, limits)
-    bounds = {bound: sums.pop(bound) for bound in BOUNDS if bound in sums}
-    extras = {}
+        parts = {name: energy_parts(groups[name], latencies[name], accelerator) for name in times}
+    sums, extras, bounds = {}, {}, {}
+    for name, latency_s in latencies.items():
+        cost = ranged(parts.get(name), latency_s, limits)
+        if name in BOUNDS:
+            bounds[name] = {'energy': cost[0], 'latency': cost[1]}
+        else:
+            sums[name] = cost
     if bounds:
-        extras['bounds'] = {x: {'energy': c[0], 'latency': c[1]} for x, c in bounds.items()}
-    if parts['total']:
+        extras['bounds'] = bounds
+    if parts:
         extras['energy_by'] = parts['total']
-    return sums, extras, (price(demand, accelerator, limits) for demand in chosen)
+    return sums, extras
 
 
 def bound_of(mac_slots, dram_bytes, ridge):
@@ -683,14 +684,8 @@ def group_demands(demands, ridge, names):
     return groups
 
 
-def priced_layer(layer, priced):
-    """Return a layer with its (cost, detail) in the place of its demand."""
-    cost, detail = priced
-    return {key: layer[key] for key in layer if key != 'demand'} | {'cost': cost, **detail}
-
-
 def faster(demand, peak, bandwidth):
-    """Return the demand of the faster way to do a layer."""
+    """Return the demand of the faster way to do a layer, by an accelerator's speeds."""
     *_, dense = demand
     if dense is None:
         return demand
@@ -720,32 +715,31 @@ def energy_parts(demands, latency_s, accelerator):
 
 
 def ranged(parts, latency_s, limits):
-    """Return the cost of energy parts and a time, with ranges if there are limits of the time."""
-    energy_j = math.fsum(parts.values()) if parts else None
-    cost = [energy_j, latency_s]
-    if not limits:
-        return cost
-    for limit in limits:
+    """Return the cost of a time and of energy parts, if these are known, with ranges by limits."""
+    cost = [math.fsum(parts.values()) if parts else None, latency_s]
+    for limit in limits or ():
         # Of the energy only what is power times time depends on the time.
-        change = parts.get('power', 0) * (limit - 1)
-        cost += [None if energy_j is None else energy_j + change, latency_s * limit]
+        energy_j = cost[0] + parts.get('power', 0) * (limit - 1) if parts else None
+        cost += [energy_j, latency_s * limit]
     return cost
 
 
-def price(demand, accelerator, limits):
-    """Return (cost, detail) of a demand: what a report says of the layer.
+def price_layer(layer, accelerator, limits):
+    """Return a layer with its cost on an Accelerator, and what a report says of it, for its demand.
 
-    A detail has the bound, utilization (MACs done over those possible, Winograd's counted), DRAM
-    bytes, MACs per DRAM byte, the MACs per second that the roof allows, and energy by its parts.
+    That is the bound, utilization (MACs done over those possible, Winograd's counted), DRAM bytes,
+    MACs per DRAM byte, the MACs per second that the roof allows, and energy by its parts.
     """
-    _, macs, mac_slots, gain, dram_bytes, _ = demand
     peak, bandwidth = speeds(accelerator)
-    compute_s, memory_s = mac_slots / peak, dram_bytes / bandwidth
-    latency_s = max(compute_s, memory_s) / (accelerator.efficiency or 1)
+    demand = faster(layer['demand'], peak, bandwidth)
+    _, macs, mac_slots, gain, dram_bytes, _ = demand
+    latency_s = max(mac_slots / peak, dram_bytes / bandwidth) / (accelerator.efficiency or 1)
     possible_per_s = peak * gain
     intensity = macs / dram_bytes
     parts = energy_parts([demand], latency_s, accelerator)
-    detail = {
+    priced = {
+        **layer,
+        'cost': ranged(parts, latency_s, limits),
         'frames': 1,
         'bound': bound_of(mac_slots, dram_bytes, peak / bandwidth),
         'utilization': macs / (possible_per_s * latency_s),
@@ -753,6 +747,5 @@ def price(demand, accelerator, limits):
         'operational_intensity': intensity,
         'attainable_macs_per_s': min(possible_per_s, intensity * bandwidth),
     }
-    if parts:
-        detail['energy_by'] = parts
-    return ranged(parts, latency_s, limits), detail
+    del priced['demand']
+    return {**priced, 'energy_by': parts} if parts else priced
