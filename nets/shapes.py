@@ -68,9 +68,6 @@ def short(value):
 
 # === Eyeriss by shape ===
 
-# The networks that both papers measured, as fodlam.py calls them.
-PUBLISHED_NETS = ('AlexNet', 'VGG16')
-
 # The paper's (JSSC 2017, Tables III to VI and the text): PEs, clock, 16-bit words, a link of 64
 # bits at 60 MHz, 64 filters at a time.
 EYERISS_PES = 168
@@ -121,6 +118,70 @@ def partial_sum_bytes(entry):
     channels = min(max(1, EYERISS_SUMMED_CHANNELS * share), C / groups)
     # One is read and written for each row of the kernel, and for so many channels.
     return 2 * EYERISS_WORD_BYTES * entry['macs'] / (R * S * channels)
+
+
+# === EIE by density ===
+
+EIE_FILE = 'eie-layers.csv'
+# ISCA 2016, Tables III (sizes, and what pruning keeps) and IV (times). Columns as fodlam.py's.
+EIE_COLUMNS = {
+    'inputs': ('Inputs', 1),
+    'outputs': ('Outputs', 1),
+    'weights': ('Weights (%)', 1e-2),
+    'activations': ('Activations (%)', 1e-2),
+    'actual_s': ('Actual Time (us)', 1e-6),
+}
+# From the text and Table V: 64 PEs at 800 MHz do a MAC a cycle each; the distance to the next
+# weight is stored in 4 bits, so that a run of 16 zeros takes an entry of its own.
+EIE_PES = 64
+EIE_CLOCK_HZ = 800e6
+EIE_RUN = 16
+# Of three networks in the tables, this one is no CNN: it calibrates, so that the CNNs are tests.
+EIE_CALIBRATED_ON = 'NT-'
+
+
+def eie_time(row):
+    """Return the time in s of an fc layer on EIE at 45 nm, with its work spread evenly.
+
+    row: a dict with "macs", or "inputs" and "outputs"; "weights" and "activations", the share of
+    each that is not zero. With weights kept at random, each takes 1 / (1 - (1 - w)^16) entries.
+    """
+    macs = row.get('macs') or row['inputs'] * row['outputs']
+    kept = row['weights']
+    entries = macs * kept / (1 - (1 - kept) ** EIE_RUN)
+    return entries * row['activations'] / (EIE_PES * EIE_CLOCK_HZ)
+
+
+def eie_networks(table):
+    """Return the rows of EIE's table that did not calibrate the model."""
+    return [row for name, row in table.items() if not name.startswith(EIE_CALIBRATED_ON)]
+
+
+def eie_imbalance(table):
+    """Return how much longer layers take than with their work spread evenly, by NeuralTalk's."""
+    rows = [row for name, row in table.items() if name.startswith(EIE_CALIBRATED_ON)]
+    return math.fsum(row['actual_s'] for row in rows) / math.fsum(map(eie_time, rows))
+
+
+def parse_densities(entry, default):
+    """Return (weights, activations) of an entry, its own or the default; ValueError if wrong."""
+    keys = 'weight_density', 'activation_density'
+    own = [entry[key] for key in keys if key in entry]
+    return check_pair(keys, own) if own else default
+
+
+def check_pair(keys, values):
+    """Return two densities as a tuple; raise ValueError unless both are there, and shares."""
+    if len(values) != 2 or not all(type(x) in (int, float) and 0 < x <= 1 for x in values):
+        both = ' and '.join(f'"{key}"' for key in keys)
+        raise ValueError(f'{both} are {short(values)}; expected both, above 0 and up to 1')
+    return tuple(values)
+
+
+# === The machine of shapes and densities ===
+
+# The networks that both papers measured, as fodlam.py calls them.
+PUBLISHED_NETS = ('AlexNet', 'VGG16')
 
 
 def machine_of_shapes(rule, density, read_table, published_layers, average_machine, scale_eie):
@@ -184,76 +245,7 @@ def sum_bounds(layers, sums):
     return layers, sums, {'bounds': report} if report else {}
 
 
-# === EIE by density ===
-
-EIE_FILE = 'eie-layers.csv'
-# ISCA 2016, Tables III (sizes, and what pruning keeps) and IV (times). Columns as fodlam.py's.
-EIE_COLUMNS = {
-    'inputs': ('Inputs', 1),
-    'outputs': ('Outputs', 1),
-    'weights': ('Weights (%)', 1e-2),
-    'activations': ('Activations (%)', 1e-2),
-    'actual_s': ('Actual Time (us)', 1e-6),
-}
-# From the text and Table V: 64 PEs at 800 MHz do a MAC a cycle each; the distance to the next
-# weight is stored in 4 bits, so that a run of 16 zeros takes an entry of its own.
-EIE_PES = 64
-EIE_CLOCK_HZ = 800e6
-EIE_RUN = 16
-# Of three networks in the tables, this one is no CNN: it calibrates, so that the CNNs are tests.
-EIE_CALIBRATED_ON = 'NT-'
-
-
-def eie_time(row):
-    """Return the time in s of an fc layer on EIE at 45 nm, with its work spread evenly.
-
-    row: a dict with "macs", or "inputs" and "outputs"; "weights" and "activations", the share of
-    each that is not zero. With weights kept at random, each takes 1 / (1 - (1 - w)^16) entries.
-    """
-    macs = row.get('macs') or row['inputs'] * row['outputs']
-    kept = row['weights']
-    entries = macs * kept / (1 - (1 - kept) ** EIE_RUN)
-    return entries * row['activations'] / (EIE_PES * EIE_CLOCK_HZ)
-
-
-def eie_networks(table):
-    """Return the rows of EIE's table that did not calibrate the model."""
-    return [row for name, row in table.items() if not name.startswith(EIE_CALIBRATED_ON)]
-
-
-def eie_imbalance(table):
-    """Return how much longer layers take than with their work spread evenly, by NeuralTalk's."""
-    rows = [row for name, row in table.items() if name.startswith(EIE_CALIBRATED_ON)]
-    return math.fsum(row['actual_s'] for row in rows) / math.fsum(map(eie_time, rows))
-
-
-def parse_densities(entry, default):
-    """Return (weights, activations) of an entry, its own or the default; ValueError if wrong."""
-    keys = 'weight_density', 'activation_density'
-    own = [entry[key] for key in keys if key in entry]
-    return check_pair(keys, own) if own else default
-
-
-def check_density(members):
-    """Return (weights, activations) of a config's "density"; raise ValueError if it is wrong."""
-    keys = 'weights', 'activations'
-    if not isinstance(members, dict):
-        raise ValueError(f'{short(members)}; expected an object with "weights" and "activations"')
-    unknown = [key for key in members if key not in keys]
-    if unknown:
-        raise ValueError(f'unknown key {short(unknown[0])}; choose from {", ".join(keys)}')
-    return check_pair(keys, [members[key] for key in keys if key in members])
-
-
-def check_pair(keys, values):
-    """Return two densities as a tuple; raise ValueError unless both are there, and shares."""
-    if len(values) != 2 or not all(type(x) in (int, float) and 0 < x <= 1 for x in values):
-        both = ' and '.join(f'"{key}"' for key in keys)
-        raise ValueError(f'{both} are {short(values)}; expected both, above 0 and up to 1')
-    return tuple(values)
-
-
-# === Rooflines ===
+# === Accelerators ===
 
 # What an accelerator's keys are: fodlam.py's docstring says it. Without an efficiency, it is 1.
 REQUIRED_KEYS = ('macs', 'clock_mhz', 'dram_gbps')
@@ -275,18 +267,6 @@ ACCELERATOR_KEYS = dict.fromkeys([*REQUIRED_KEYS, *ACCELERATOR_DEFAULTS])  # qui
 Accelerator = namedtuple(
     'Accelerator', (*ACCELERATOR_KEYS, 'device'), defaults=(*ACCELERATOR_DEFAULTS.values(), None)
 )
-
-SCALINGS = ('mac', 'shape')  # what a config's "scaling" may be
-# What keys of a config do not go together with an accelerator, or a network of the papers, and why.
-CONFLICTS = {
-    'accelerator': {
-        'process_nm': 'scales the published tables, which an accelerator does not use',
-        'process_scaling': 'is for published tables, not for an accelerator',
-        'scaling': 'is for a netfile, and an accelerator has its roofline',
-        'density': 'is for EIE, and an accelerator has its roofline',
-    },
-    'net': {'density': 'is for a netfile, and a net is published'},
-}
 
 # The least and the most that a key can be: far beyond any real one, and small enough that no result
 # is too large or too small for a float.
@@ -327,6 +307,40 @@ DEVICES_NETS = {
 DEVICES_CLOCK_MHZ = 1000  # any will do, as the peak is what counts
 
 
+def find_accelerator(value, load, read_table, read_net):
+    """Return the Accelerator that a config's "accelerator" is, a name or a dict of its keys.
+
+    load: a function that returns what another returns for some arguments, and may have kept it;
+    read_table, read_net: fodlam.py's. Raises ValueError if the name or a key is wrong.
+    """
+    if isinstance(value, str):
+        return load(named_accelerator, value, read_table, read_net)
+    if not isinstance(value, dict):
+        raise ValueError(f'{short(value)}; expected a name or an object')
+    return make_accelerator(value)
+
+
+def make_accelerator(members):
+    """Return the Accelerator that a dict of its keys describes; raise ValueError if it is wrong."""
+    plain = {}
+    for key, number in members.items():
+        if key not in ACCELERATOR_KEYS:
+            known = ', '.join(ACCELERATOR_KEYS)
+            raise ValueError(f'unknown key {short(key)}; choose from {known}')
+        most = 1 if key == 'efficiency' else MAX_NUMBER
+        if type(number) not in (int, float) or not MIN_NUMBER <= number <= most:
+            expected = f'a number from {MIN_NUMBER:g} to {most:g}'
+            raise ValueError(f'"{key}" is {short(number)}; expected {expected}')
+        # In the one form that it has here, 64 for 64.0 and 6.4e1: so what is equal is the same, and
+        # what is kept of one accelerator is right for the other.
+        is_whole = number % 1 == 0 and number <= MAX_SIZE
+        plain[key] = int(number) if is_whole else float(number)
+    for key in REQUIRED_KEYS:
+        if key not in members:
+            raise ValueError(f'no "{key}"; expected a number, as for {", ".join(ACCELERATOR_KEYS)}')
+    return Accelerator(**plain)
+
+
 def named_accelerator(name, read_table, read_net):
     """Return the Accelerator that is called so in data/; raise ValueError if there is none.
 
@@ -365,151 +379,13 @@ def bare_device(row):
     return Accelerator(macs, DEVICES_CLOCK_MHZ, row['dram_gbps'], **sizes)
 
 
-def shares(read_table, read_net):
-    """Return {device: {network: the share of its roofline's rate that it attains}}."""
-    entries = {
-        network: [entry for entry in read_net(netfile).values() if 'macs' in entry]
-        for network, netfile in DEVICES_NETS.items()
-    }
-    return {
-        device: {
-            network: row['frames_per_s'] * frame_time(entries[network], bare_device(row))
-            for network, row in rows.items()
-        }
-        for device, rows in read_devices(read_table).items()
-    }
+# === Demands ===
 
-
-def frame_time(entries, accelerator):
-    """Return the time in s of a frame of a network, as entries with MACs, on an Accelerator."""
-    flow = Dataflow(*FLOW_OF(accelerator))
-    demands = [demand(x, KINDS[x['type'] == 'InnerProduct'], flow) for x in entries]
-    sums, _ = roofline(sort_demands(demands), accelerator, None)
-    return sums['total'][1]
-
-
-def plan(config, load, ranges, read_table, read_net, *published):
-    """Return (machine, finish) of a config with "accelerator", "density" or "scaling".
-
-    machine: a function that makes it, and its arguments, which tell it from others.
-    finish: a function from layers that the machine costed, and their sums, to the same (the layers
-    may be made when asked for) and what else a report says of them all.
-    load: a function that returns what another returns for some arguments, and may have kept it;
-    ranges: whether reports have any; all else is fodlam.py's: its functions published_layers,
-    average_machine and scale_eie as well.
-    Raises ValueError if what these keys say is wrong, or if there are others that they exclude.
-    """
-    for other, reasons in CONFLICTS.items():
-        for key in reasons.keys() & config.keys() if other in config else ():
-            raise ValueError(f'"{key}" {reasons[key]}; leave one of them out')
-    if 'accelerator' in config:
-        value, readers = config['accelerator'], (read_table, read_net)
-        accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
-        limits = ranges and time_limits(accelerator, load(shares, *readers))
-        flow = FLOW_OF(accelerator)
-        # A sweep asks the same of many accelerators: of a whole network, it sorts demands once.
-        kept = {} if 'layers' in config else load(dict)
-        key = config['netfile'], flow
-        finish = functools.partial(price_layers, accelerator, limits, kept, key)
-        return (Dataflow, *flow), finish
-    scaling, density = config.get('scaling', SCALINGS[0]), None
-    if scaling not in SCALINGS:
-        raise ValueError(f'"scaling" is {short(scaling)}; choose from {", ".join(SCALINGS)}')
-    if 'density' in config:
-        density = of_key('density', check_density, config['density'])
-        if scaling != 'shape':
-            raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
-    rule = config.get('process_scaling')
-    return (machine_of_shapes, rule, density, read_table, *published), sum_bounds
-
-
-def price_layers(accelerator, limits, kept, key, layers, _):
-    """Return (layers with costs, made when asked for, sums, extras) on an Accelerator.
-
-    layers: dicts with a "demand"; all else is as for `roofline`. Their sums, the last argument, are
-    of no use, as they have no costs. kept: {key: their Sorted}, or where to put it.
-    """
-    if key not in kept:
-        kept[key] = sort_demands([layer['demand'] for layer in layers])
-    sums, extras = roofline(kept[key], accelerator, limits)
-    return (price_layer(layer, accelerator, limits) for layer in layers), sums, extras
-
-
-def find_accelerator(value, load, read_table, read_net):
-    """Return the Accelerator that a config's "accelerator" is, a name or a dict of its keys.
-
-    load: a function that returns what another returns for some arguments, and may have kept it;
-    read_table, read_net: fodlam.py's. Raises ValueError if the name or a key is wrong.
-    """
-    if isinstance(value, str):
-        return load(named_accelerator, value, read_table, read_net)
-    if not isinstance(value, dict):
-        raise ValueError(f'{short(value)}; expected a name or an object')
-    return make_accelerator(value)
-
-
-def of_key(key, function, *arguments):
-    """Return function(*arguments); a ValueError says as well which key of a config it is of."""
-    try:
-        return function(*arguments)
-    except ValueError as error:
-        raise ValueError(f'"{key}": {error}') from None
-
-
-def to_show(value, report, load, read_table, read_net):
-    """Return (Accelerator, sentences on what a report on it is worth) for tables and pictures.
-
-    value, and the functions: as for `find_accelerator`.
-    """
-    accelerator = find_accelerator(value, load, read_table, read_net)
-    if accelerator.efficiency is None and 'energy_range' not in report['total']:
-        return accelerator, [bound_note(shares(read_table, read_net))]
-    return accelerator, []
-
-
-def bound_note(attained):
-    """Return a sentence on what a roofline is worth; attained: the result of `shares`."""
-    every = [share for of_device in attained.values() for share in of_device.values()]
-    return f'a roofline is a bound: real devices attain {min(every):.0%} to {max(every):.0%} of it'
-
-
-def time_limits(accelerator, attained):
-    """Return (least, most) of what an Accelerator may take, relative to what it is said to take.
-
-    attained: the result of `shares`. A device goes from the most to the least that its networks
-    attain; another efficiency is off by as much as that of two networks on one device may be; and
-    without an efficiency, the roofline is a bound, of which devices attain some share.
-    """
-    own = [*attained.get(accelerator.device, {}).values()]
-    if len(own) > 1:
-        return accelerator.efficiency / max(own), accelerator.efficiency / min(own)
-    devices = [of_device.values() for of_device in attained.values()]
-    if accelerator.efficiency is None:
-        return 1, 1 / min(min(of_device) for of_device in devices)
-    most = max(max(of_device) / min(of_device) for of_device in devices)
-    return 1 / most, most
-
-
-def make_accelerator(members):
-    """Return the Accelerator that a dict of its keys describes; raise ValueError if it is wrong."""
-    plain = {}
-    for key, number in members.items():
-        if key not in ACCELERATOR_KEYS:
-            known = ', '.join(ACCELERATOR_KEYS)
-            raise ValueError(f'unknown key {short(key)}; choose from {known}')
-        most = 1 if key == 'efficiency' else MAX_NUMBER
-        if type(number) not in (int, float) or not MIN_NUMBER <= number <= most:
-            expected = f'a number from {MIN_NUMBER:g} to {most:g}'
-            raise ValueError(f'"{key}" is {short(number)}; expected {expected}')
-        # In the one form that it has here, 64 for 64.0 and 6.4e1: so what is equal is the same, and
-        # what is kept of one accelerator is right for the other.
-        is_whole = number % 1 == 0 and number <= MAX_SIZE
-        plain[key] = int(number) if is_whole else float(number)
-    for key in REQUIRED_KEYS:
-        if key not in members:
-            raise ValueError(f'no "{key}"; expected a number, as for {", ".join(ACCELERATOR_KEYS)}')
-    return Accelerator(**plain)
-
+# What a layer asks of an accelerator, however fast that is. mac_slots: the MACs that it could do in
+# the cycles that the layer takes; gain: how many it does in the place of one, by Winograd's
+# algorithm; dram_bytes: what goes into DRAM and out of it; dense: the Demand of another way to do
+# it, or None.
+Demand = namedtuple('Demand', 'kind macs mac_slots gain dram_bytes dense')
 
 DATAFLOW_KEYS = (
     'buffer_kib feature_bytes weight_bytes channel_atom kernel_atom winograd_gain fc_batch'
@@ -529,18 +405,11 @@ class Dataflow(namedtuple('Dataflow', DATAFLOW_KEYS)):
         return {'source': 'roofline', 'cost': [], 'demand': demand(entry, kind, self)}
 
 
-FLOW_OF = operator.attrgetter(*DATAFLOW_KEYS)
-
-
-# What a layer asks of an accelerator, however fast that is, is its demand: a tuple (kind, macs,
-# mac_slots, gain, dram_bytes, dense). mac_slots: the MACs that it could do in the cycles that the
-# layer takes; gain: how many it does in the place of one, by Winograd's algorithm; dram_bytes: what
-# goes into DRAM and out of it; dense: the demand of another way to do it, or None. It is no
-# namedtuple, as Python takes twice as long to take one apart, and sweeps do little else.
+FLOW_OF = operator.attrgetter(*DATAFLOW_KEYS)  # an Accelerator
 
 
 def demand(entry, kind, flow):
-    """Return the demand of a net file's entry on a Dataflow, as NVDLA's performance estimator says.
+    """Return the Demand of a net file's entry on a Dataflow, as NVDLA's performance estimator says.
 
     Every group is a layer of its own; where channels go in atoms, all may instead be one dense
     layer with zeros in its weights, as NVDLA's compiler makes it.
@@ -550,9 +419,8 @@ def demand(entry, kind, flow):
     part = shape._replace(C=shape.C // groups, K=shape.K // groups)
     mac_slots, gain, dram_bytes = demand_of_group(entry, part, kind, flow)
     if groups > 1 and flow.channel_atom != 1 and entry['type'] != 'MatMul':
-        slots_of_all, gain_of_all, bytes_of_all = demand_of_group(entry, shape, kind, flow)
-        dense = kind, macs, slots_of_all, gain_of_all, bytes_of_all, None
-    return kind, macs, mac_slots * groups, gain, dram_bytes * groups, dense
+        dense = Demand(kind, macs, *demand_of_group(entry, shape, kind, flow), None)
+    return Demand(kind, macs, mac_slots * groups, gain, dram_bytes * groups, dense)
 
 
 def demand_of_group(entry, shape, kind, flow):
@@ -597,6 +465,8 @@ def demand_of_group(entry, shape, kind, flow):
     return mac_slots, gain, traffic
 
 
+# === Rooflines ===
+
 KINDS = ('conv', 'fc')
 BOUNDS = ('compute', 'memory')
 
@@ -606,25 +476,25 @@ def speeds(accelerator):
     return accelerator.macs * accelerator.clock_mhz * 1e6, accelerator.dram_gbps * 1e9
 
 
-# Demands, sorted so that many accelerators can use them. fixed: {kind: (intensities, mac_slots,
-# dram_bytes)} of those that there is one way to do: three lists, in the order of the first, which
-# is mac_slots for each byte; others: the demands that have a dense way as well; all: all, in the
-# order of layers.
+# Demands, sorted so that it takes little to know what each of many accelerators makes of them.
+# fixed: {kind: (intensities, mac_slots, dram_bytes)} of those that there is one way to do: three
+# lists, in the order of the first, which is mac_slots for each byte; others: the Demands that have
+# a dense way as well; all: all, in the order of layers.
 Sorted = namedtuple('Sorted', 'fixed others all')
 
 
 def sort_demands(demands):
-    """Return the Sorted of some demands."""
+    """Return the Sorted of some Demands."""
     fixed = {kind: [] for kind in KINDS}
-    for kind, _, mac_slots, _, dram_bytes, dense in demands:
-        if dense is None:
-            fixed[kind].append((mac_slots / dram_bytes, mac_slots, dram_bytes))
+    for x in demands:
+        if x.dense is None:
+            fixed[x.kind].append((x.mac_slots / x.dram_bytes, x.mac_slots, x.dram_bytes))
     columns = {kind: [*zip(*sorted(rows))] or [()] * 3 for kind, rows in fixed.items()}
-    return Sorted(columns, [demand for demand in demands if demand[-1]], demands)
+    return Sorted(columns, [x for x in demands if x.dense], demands)
 
 
 def roofline(demands, accelerator, limits):
-    """Return (sums, extras) of Sorted demands on an Accelerator.
+    """Return (sums, extras) of Sorted Demands on an Accelerator.
 
     limits: (least, most) of what times may be, relative to what they are, or None for no ranges.
     sums: {kind or 'total': cost}; extras: {'bounds': {bound: {'energy': J, 'latency': s}}}, and
@@ -640,11 +510,11 @@ def roofline(demands, accelerator, limits):
         compute[kind] = [x / peak for x in mac_slots[first:]]
         memory[kind] = [x / bandwidth for x in dram_bytes[:first]]
     for demand in demands.others:
-        kind, _, mac_slots, _, dram_bytes, _ = faster(demand, peak, bandwidth)
-        if mac_slots / dram_bytes >= ridge:
-            compute[kind].append(mac_slots / peak)
+        chosen = faster(demand, peak, bandwidth)
+        if bound_of(chosen, ridge) == 'compute':
+            compute[chosen.kind].append(chosen.mac_slots / peak)
         else:
-            memory[kind].append(dram_bytes / bandwidth)
+            memory[chosen.kind].append(chosen.dram_bytes / bandwidth)
     times = {kind: compute[kind] + memory[kind] for kind in KINDS}
     times['total'] = sum(times.values(), [])
     for bound, of_kinds in zip(BOUNDS, (compute, memory)):
@@ -669,45 +539,39 @@ def roofline(demands, accelerator, limits):
     return sums, extras
 
 
-def bound_of(mac_slots, dram_bytes, ridge):
+def bound_of(demand, ridge):
     """Return what a layer waits for; ridge: the slots for each byte from which on it computes."""
-    return 'compute' if mac_slots / dram_bytes >= ridge else 'memory'
+    return BOUNDS[0] if demand.mac_slots / demand.dram_bytes >= ridge else BOUNDS[1]
 
 
 def group_demands(demands, ridge, names):
-    """Return {name: [demand]} of kinds, bounds and the total, by their names."""
+    """Return {name: [Demand]} of kinds, bounds and the total, by their names."""
     groups = {name: [] for name in names}
     for demand in demands:
-        kind, _, mac_slots, _, dram_bytes, _ = demand
-        for name in (kind, bound_of(mac_slots, dram_bytes, ridge), 'total'):
+        for name in (demand.kind, bound_of(demand, ridge), 'total'):
             groups[name].append(demand)
     return groups
 
 
 def faster(demand, peak, bandwidth):
-    """Return the demand of the faster way to do a layer, by an accelerator's speeds."""
-    *_, dense = demand
-    if dense is None:
+    """Return the Demand of the faster way to do a layer, by an accelerator's speeds."""
+    if demand.dense is None:
         return demand
-
-    def latency_s(way):
-        _, _, mac_slots, _, dram_bytes, _ = way
-        return max(mac_slots / peak, dram_bytes / bandwidth)
-
-    return min(demand, dense, key=latency_s)
+    ways = demand, demand.dense
+    return min(ways, key=lambda way: max(way.mac_slots / peak, way.dram_bytes / bandwidth))
 
 
 def energy_parts(demands, latency_s, accelerator):
-    """Return {'mac': J, 'dram': J, 'power': J} of some demands: what the Accelerator has keys for.
+    """Return {'mac': J, 'dram': J, 'power': J} of some Demands: what the Accelerator has keys for.
 
     By Winograd's algorithm, the hardware does fewer MACs.
     """
     parts = {}
     if accelerator.mac_pj is not None:
-        macs = math.fsum(macs / gain for _, macs, _, gain, _, _ in demands)
+        macs = math.fsum(demand.macs / demand.gain for demand in demands)
         parts['mac'] = macs * accelerator.mac_pj * 1e-12
     if accelerator.dram_pj_per_byte is not None:
-        dram_bytes = math.fsum(dram_bytes for _, _, _, _, dram_bytes, _ in demands)
+        dram_bytes = math.fsum(demand.dram_bytes for demand in demands)
         parts['dram'] = dram_bytes * accelerator.dram_pj_per_byte * 1e-12
     if accelerator.power_mw is not None:
         parts['power'] = accelerator.power_mw * 1e-3 * latency_s
@@ -725,27 +589,165 @@ def ranged(parts, latency_s, limits):
 
 
 def price_layer(layer, accelerator, limits):
-    """Return a layer with its cost on an Accelerator, and what a report says of it, for its demand.
+    """Return a layer with its cost on an Accelerator, and what a report says of it, for its Demand.
 
     That is the bound, utilization (MACs done over those possible, Winograd's counted), DRAM bytes,
     MACs per DRAM byte, the MACs per second that the roof allows, and energy by its parts.
     """
     peak, bandwidth = speeds(accelerator)
     demand = faster(layer['demand'], peak, bandwidth)
-    _, macs, mac_slots, gain, dram_bytes, _ = demand
-    latency_s = max(mac_slots / peak, dram_bytes / bandwidth) / (accelerator.efficiency or 1)
-    possible_per_s = peak * gain
-    intensity = macs / dram_bytes
+    roof_s = max(demand.mac_slots / peak, demand.dram_bytes / bandwidth)
+    latency_s = roof_s / (accelerator.efficiency or 1)
+    possible_per_s = peak * demand.gain
+    intensity = demand.macs / demand.dram_bytes
     parts = energy_parts([demand], latency_s, accelerator)
     priced = {
         **layer,
         'cost': ranged(parts, latency_s, limits),
         'frames': 1,
-        'bound': bound_of(mac_slots, dram_bytes, peak / bandwidth),
-        'utilization': macs / (possible_per_s * latency_s),
-        'dram_bytes': dram_bytes,
+        'bound': bound_of(demand, peak / bandwidth),
+        'utilization': demand.macs / (possible_per_s * latency_s),
+        'dram_bytes': demand.dram_bytes,
         'operational_intensity': intensity,
         'attainable_macs_per_s': min(possible_per_s, intensity * bandwidth),
     }
     del priced['demand']
     return {**priced, 'energy_by': parts} if parts else priced
+
+
+def price_layers(accelerator, limits, kept, key, layers, _):
+    """Return (layers with costs, made when asked for, sums, extras) on an Accelerator.
+
+    layers: dicts with a "demand"; all else is as for `roofline`. Their sums, the last argument, are
+    of no use, as they have no costs. kept: {key: their Sorted}, or where to put it.
+    """
+    if key not in kept:
+        kept[key] = sort_demands([layer['demand'] for layer in layers])
+    sums, extras = roofline(kept[key], accelerator, limits)
+    return (price_layer(layer, accelerator, limits) for layer in layers), sums, extras
+
+
+def shares(read_table, read_net):
+    """Return {device: {network: the share of its roofline's rate that it attains}}."""
+    entries = {
+        network: [entry for entry in read_net(netfile).values() if 'macs' in entry]
+        for network, netfile in DEVICES_NETS.items()
+    }
+    return {
+        device: {
+            network: row['frames_per_s'] * frame_time(entries[network], bare_device(row))
+            for network, row in rows.items()
+        }
+        for device, rows in read_devices(read_table).items()
+    }
+
+
+def frame_time(entries, accelerator):
+    """Return the time in s of a frame of a network, as entries with MACs, on an Accelerator."""
+    flow = Dataflow(*FLOW_OF(accelerator))
+    demands = [demand(x, KINDS[x['type'] == 'InnerProduct'], flow) for x in entries]
+    sums, _ = roofline(sort_demands(demands), accelerator, None)
+    return sums['total'][1]
+
+
+def time_limits(accelerator, attained):
+    """Return (least, most) of what an Accelerator may take, relative to what it is said to take.
+
+    attained: the result of `shares`. A device goes from the most to the least that its networks
+    attain; another efficiency is off by as much as that of two networks on one device may be; and
+    without an efficiency, the roofline is a bound, of which devices attain some share.
+    """
+    own = [*attained.get(accelerator.device, {}).values()]
+    if len(own) > 1:
+        return accelerator.efficiency / max(own), accelerator.efficiency / min(own)
+    devices = [of_device.values() for of_device in attained.values()]
+    if accelerator.efficiency is None:
+        return 1, 1 / min(min(of_device) for of_device in devices)
+    most = max(max(of_device) / min(of_device) for of_device in devices)
+    return 1 / most, most
+
+
+def bound_note(attained):
+    """Return a sentence on what a roofline is worth; attained: the result of `shares`."""
+    every = [share for of_device in attained.values() for share in of_device.values()]
+    return f'a roofline is a bound: real devices attain {min(every):.0%} to {max(every):.0%} of it'
+
+
+# === What a config asks for ===
+
+SCALINGS = ('mac', 'shape')  # what a config's "scaling" may be
+# What keys of a config do not go together with an accelerator, or a network of the papers, and why.
+CONFLICTS = {
+    'accelerator': {
+        'process_nm': 'scales the published tables, which an accelerator does not use',
+        'process_scaling': 'is for published tables, not for an accelerator',
+        'scaling': 'is for a netfile, and an accelerator has its roofline',
+        'density': 'is for EIE, and an accelerator has its roofline',
+    },
+    'net': {'density': 'is for a netfile, and a net is published'},
+}
+
+
+def plan(config, load, ranges, read_table, read_net, *published):
+    """Return (machine, finish) of a config with "accelerator", "density" or "scaling".
+
+    machine: a function that makes it, and its arguments, which tell it from others.
+    finish: a function from layers that the machine costed, and their sums, to the same (the layers
+    may be made when asked for) and what else a report says of them all.
+    load: a function that returns what another returns for some arguments, and may have kept it;
+    ranges: whether reports have any; all else is fodlam.py's: its functions published_layers,
+    average_machine and scale_eie as well.
+    Raises ValueError if what these keys say is wrong, or if there are others that they exclude.
+    """
+    for other, reasons in CONFLICTS.items():
+        for key in reasons.keys() & config.keys() if other in config else ():
+            raise ValueError(f'"{key}" {reasons[key]}; leave one of them out')
+    if 'accelerator' in config:
+        value, readers = config['accelerator'], (read_table, read_net)
+        accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
+        limits = ranges and time_limits(accelerator, load(shares, *readers))
+        flow = FLOW_OF(accelerator)
+        # A sweep asks the same of many accelerators: of a whole network, it sorts demands once.
+        kept = {} if 'layers' in config else load(dict)
+        key = config['netfile'], flow
+        finish = functools.partial(price_layers, accelerator, limits, kept, key)
+        return (Dataflow, *flow), finish
+    scaling, density = config.get('scaling', SCALINGS[0]), None
+    if scaling not in SCALINGS:
+        raise ValueError(f'"scaling" is {short(scaling)}; choose from {", ".join(SCALINGS)}')
+    if 'density' in config:
+        density = of_key('density', check_density, config['density'])
+        if scaling != 'shape':
+            raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
+    rule = config.get('process_scaling')
+    return (machine_of_shapes, rule, density, read_table, *published), sum_bounds
+
+
+def of_key(key, function, *arguments):
+    """Return function(*arguments); a ValueError says as well which key of a config it is of."""
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise ValueError(f'"{key}": {error}') from None
+
+
+def check_density(members):
+    """Return (weights, activations) of a config's "density"; raise ValueError if it is wrong."""
+    keys = 'weights', 'activations'
+    if not isinstance(members, dict):
+        raise ValueError(f'{short(members)}; expected an object with "weights" and "activations"')
+    unknown = [key for key in members if key not in keys]
+    if unknown:
+        raise ValueError(f'unknown key {short(unknown[0])}; choose from {", ".join(keys)}')
+    return check_pair(keys, [members[key] for key in keys if key in members])
+
+
+def to_show(value, report, load, read_table, read_net):
+    """Return (Accelerator, sentences on what a report on it is worth) for tables and pictures.
+
+    value, and the functions: as for `find_accelerator`.
+    """
+    accelerator = find_accelerator(value, load, read_table, read_net)
+    if accelerator.efficiency is None and 'energy_range' not in report['total']:
+        return accelerator, [bound_note(shares(read_table, read_net))]
+    return accelerator, []
