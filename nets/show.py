@@ -33,7 +33,7 @@ def text(format_, report, config, machine, encoding, notes=()):
     report: of `estimate`, with layers, or of `diagnose`.
     config: what was estimated, as for `estimate`; empty for a report of `diagnose`.
     machine: the accelerator of the config, with its keys as attributes, or None.
-    encoding: of the stream that a table is for; bars are plain if it does not have them.
+    encoding: of the stream that a table is for; bars are plain if it does not have them. None: any.
     notes: sentences that end a table, and that a picture has under its title.
     """
     if format_ == 'svg':
@@ -51,7 +51,7 @@ def text(format_, report, config, machine, encoding, notes=()):
 def is_plain(encoding):
     """Return whether an encoding lacks the characters of bars."""
     try:
-        BAR_CHARACTERS.encode(encoding)
+        BAR_CHARACTERS.encode(encoding or 'utf-8')
     except UnicodeEncodeError:
         return True
     return False
@@ -882,7 +882,8 @@ def axes_of(layers, roofs, plot):
 def round_number(number, up=False):
     """Return the next 1, 2 or 5 times a power of ten below a number, or above it."""
     decade = 10.0 ** math.floor(math.log10(number))
-    steps = [decade * factor for factor in (1, 2, 5, 10)]
+    # One more at either end, as the logarithm of a power of ten may be rounded across it.
+    steps = [decade * factor for factor in (0.5, 1, 2, 5, 10, 20)]
     return next(x for x in steps if x >= number) if up else max(x for x in steps if x <= number)
 
 

@@ -370,6 +370,14 @@ class Bars(unittest.TestCase):
 
 
 class Rooflines(unittest.TestCase):
+    def test_ends_of_axes_are_round(self):
+        """Also next to a power of ten, where its logarithm is rounded across it."""
+        for exponent in range(-30, 60):
+            for power in (10.0**exponent, float(f'1e{exponent}')):
+                for number in (math.nextafter(power, 0), power, math.nextafter(power, math.inf)):
+                    low, high = show.round_number(number), show.round_number(number, up=True)
+                    self.assertTrue(low <= number <= high < 2.6 * low, (number, low, high))
+
     def test_dots_are_sized_by_time_and_coloured_by_bound(self):
         config = {'netfile': 'resnet50.json', 'accelerator': 'nvdla-2048'}
         root = picture(config)
