@@ -37,7 +37,7 @@ def parse_shape(entry):
     def sizes(key, count, default=None):
         values = entry.get(key, default)
         if values is None:
-            raise ValueError(f'no "{key}"; extract the network again with nets/extract.py')
+            raise ValueError(f'no "{key}"; expected shapes, as nets/extract.py writes them')
         values = values if isinstance(values, list) else [values]
         if len(values) != count or not all(type(v) is int and 0 < v <= MAX_SIZE for v in values):
             expected = f'{count} whole numbers, from 1 to {MAX_SIZE}'
@@ -58,6 +58,11 @@ def parse_shape(entry):
     if macs != entry['macs']:
         raise ValueError(f'"macs" is {short(entry["macs"])}; expected {macs} by its shapes')
     return Shape(C, H, W, K, P, Q, R, S, sy, sx, groups, A, B)
+
+
+def is_number(value, most):
+    """Return whether a value is a number, no boolean, above 0 and up to a limit."""
+    return isinstance(value, (int, float)) and type(value) is not bool and 0 < value <= most
 
 
 def short(value):
@@ -136,6 +141,7 @@ EIE_COLUMNS = {
 EIE_PES = 64
 EIE_CLOCK_HZ = 800e6
 EIE_RUN = 16
+EIE_LEAST_KEPT = 1e-9  # with less, every entry is but the end of a run, to eight digits
 # Of three networks in the tables, this one is no CNN: it calibrates, so that the CNNs are tests.
 EIE_CALIBRATED_ON = 'NT-'
 
@@ -148,6 +154,8 @@ def eie_time(row):
     """
     macs = row.get('macs') or row['inputs'] * row['outputs']
     kept = row['weights']
+    if kept < EIE_LEAST_KEPT:  # 1 - kept would be rounded
+        return macs / EIE_RUN * row['activations'] / (EIE_PES * EIE_CLOCK_HZ)
     entries = macs * kept / (1 - (1 - kept) ** EIE_RUN)
     return entries * row['activations'] / (EIE_PES * EIE_CLOCK_HZ)
 
@@ -172,7 +180,7 @@ def parse_densities(entry, default):
 
 def check_pair(keys, values):
     """Return two densities as a tuple; raise ValueError unless both are there, and shares."""
-    if len(values) != 2 or not all(type(x) in (int, float) and 0 < x <= 1 for x in values):
+    if len(values) != 2 or not all(is_number(x, 1) for x in values):
         both = ' and '.join(f'"{key}"' for key in keys)
         raise ValueError(f'{both} are {short(values)}; expected both, above 0 and up to 1')
     return tuple(values)
@@ -316,7 +324,7 @@ def find_accelerator(value, load, read_table, read_net):
     if isinstance(value, str):
         return load(named_accelerator, value, read_table, read_net)
     if not isinstance(value, dict):
-        raise ValueError(f'{short(value)}; expected a name or an object')
+        raise ValueError(f'got {short(value)}; expected a name or an object')
     return make_accelerator(value)
 
 
@@ -328,7 +336,7 @@ def make_accelerator(members):
             known = ', '.join(ACCELERATOR_KEYS)
             raise ValueError(f'unknown key {short(key)}; choose from {known}')
         most = 1 if key == 'efficiency' else MAX_NUMBER
-        if type(number) not in (int, float) or not MIN_NUMBER <= number <= most:
+        if not is_number(number, most) or number < MIN_NUMBER:
             expected = f'a number from {MIN_NUMBER:g} to {most:g}'
             raise ValueError(f'"{key}" is {short(number)}; expected {expected}')
         # In the one form that it has here, 64 for 64.0 and 6.4e1: so what is equal is the same, and
@@ -337,7 +345,9 @@ def make_accelerator(members):
         plain[key] = int(number) if is_whole else float(number)
     for key in REQUIRED_KEYS:
         if key not in members:
-            raise ValueError(f'no "{key}"; expected a number, as for {", ".join(ACCELERATOR_KEYS)}')
+            raise ValueError(
+                f'no "{key}"; expected a number for each of {", ".join(REQUIRED_KEYS)}'
+            )
     return Accelerator(**plain)
 
 
@@ -368,6 +378,11 @@ def read_devices(read_table):
     devices = {}
     for title, row in read_table(DEVICES_FILE, DEVICES_COLUMNS, DEVICES_KEY).items():
         device, _, network = title.partition(' ')
+        if network not in DEVICES_NETS:
+            known = ', '.join(DEVICES_NETS)
+            raise ValueError(
+                f'data/{DEVICES_FILE}: unknown network {short(network)}; expected {known}'
+            )
         devices.setdefault(device, {})[network] = row
     return devices
 
@@ -681,7 +696,7 @@ CONFLICTS = {
     'accelerator': {
         'process_nm': 'scales the published tables, which an accelerator does not use',
         'process_scaling': 'is for published tables, not for an accelerator',
-        'scaling': 'is for a netfile, and an accelerator has its roofline',
+        'scaling': 'is for Eyeriss and EIE, and an accelerator has its roofline',
         'density': 'is for EIE, and an accelerator has its roofline',
     },
     'net': {'density': 'is for a netfile, and a net is published'},
@@ -700,8 +715,9 @@ def plan(config, load, ranges, read_table, read_net, *published):
     Raises ValueError if what these keys say is wrong, or if there are others that they exclude.
     """
     for other, reasons in CONFLICTS.items():
-        for key in reasons.keys() & config.keys() if other in config else ():
-            raise ValueError(f'"{key}" {reasons[key]}; leave one of them out')
+        for key in reasons if other in config else ():
+            if key in config:
+                raise ValueError(f'"{key}" {reasons[key]}; leave one of them out')
     if 'accelerator' in config:
         value, readers = config['accelerator'], (read_table, read_net)
         accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
@@ -735,7 +751,7 @@ def check_density(members):
     """Return (weights, activations) of a config's "density"; raise ValueError if it is wrong."""
     keys = 'weights', 'activations'
     if not isinstance(members, dict):
-        raise ValueError(f'{short(members)}; expected an object with "weights" and "activations"')
+        raise ValueError(f'got {short(members)}; expected {{"weights": 0.1, "activations": 0.35}}')
     unknown = [key for key in members if key not in keys]
     if unknown:
         raise ValueError(f'unknown key {short(unknown[0])}; choose from {", ".join(keys)}')

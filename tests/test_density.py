@@ -106,6 +106,13 @@ class Density(unittest.TestCase):
         ]
         self.assertEqual(times, sorted(times))
 
+    def test_next_to_nothing_kept(self):
+        """A run of 16 zeros takes an entry, so that of 10^-6 weights or less 1/16 is read."""
+        least = 4096 * 4096 / 16 * 0.5 / 51.2e9 * 1.1216
+        for weights in (1e-6, 1e-9, 0.99e-9, 1e-17, 5e-324):
+            layer = one(fc(weight_density=weights, activation_density=0.5))
+            self.assertAlmostEqual(layer['latency'] * 45 / 65 / least, 1, places=4)
+
     def test_lines(self):
         configs = [
             {

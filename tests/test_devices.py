@@ -75,6 +75,11 @@ class Shares(unittest.TestCase):
             facts = row['Precision'], row['Peak (TOP/s)'], row['DRAM Bandwidth (GB/s)']
             self.assertEqual(of_device.setdefault(device, facts), facts)
 
+    def test_a_network_that_nobody_knows_is_an_error(self):
+        table = dict.fromkeys(['edge-tpu VGG'], {})
+        with self.assertRaisesRegex(ValueError, "devices.csv: unknown network 'VGG'; expected Goo"):
+            shapes.read_devices(lambda *_: table)
+
 
 class Efficiency(unittest.TestCase):
     def test_times_are_divided_by_it(self):
