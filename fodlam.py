@@ -188,8 +188,8 @@ def choices(names):
 
 # What each exception of `checked` is to the user; {0} is the exception.
 ADVICE = {
-    OSError: 'cannot be used ({0.strerror}); expected a file or an open pipe',
-    ImportError: 'cannot be loaded ({0}); expected this file beside fodlam.py',
+    OSError: 'cannot be used ({0.strerror}); expected a file or open pipe, with room for output',
+    ImportError: 'cannot be loaded ({0}); expected it below the folder of fodlam.py',
     UnicodeDecodeError: 'not UTF-8 at byte {0.start}; save it as UTF-8',
     UnicodeEncodeError: 'no file can have this name; expected a path',
     json.JSONDecodeError: 'not JSON at line {0.lineno}, column {0.colno} ({0.msg}); '
@@ -226,7 +226,7 @@ def canonical(name):
 
 def is_number(value, least, most):
     """Return whether `value` is a number, no boolean, within limits."""
-    return type(value) in (int, float) and least <= value <= most
+    return isinstance(value, (int, float)) and type(value) is not bool and least <= value <= most
 
 
 def read_text(source):
@@ -272,19 +272,19 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
 
 def parse_table(path, columns, key, least):
     """Return what `read_table` does; raise ValueError for what is wrong in the file."""
-    reader, table = csv.DictReader(read_text(path).splitlines()), {}
+    reader, table = csv.DictReader(filter(None, read_text(path).splitlines())), {}
     expected = f'a new "{key}", and a cell for each of {reader.fieldnames}'
     for number, row in enumerate(reader, 2):
         name, cells = row.get(key), [*row.values()]
         new = name and canonical(name) not in map(canonical, table)
         # A heading that is there twice, a cell too many, and one too few.
-        whole = len(row) == len(reader.fieldnames) and None not in cells
+        whole = [*row] == reader.fieldnames and None not in cells
         expect(new and whole, f'row {number}: ', cells, expected)
         table[name] = {
             field: parse_cell(row.get(heading), f'row {number}, column "{heading}"', least) * scale
             for field, (heading, scale) in columns.items()
         }
-    expect(table, 'no rows below ', reader.fieldnames, 'some')
+    expect(table, 'no rows: ', reader.fieldnames, 'some, below a heading')
     return table
 
 
@@ -295,8 +295,9 @@ def parse_cell(cell, where, least):
     except ValueError:
         number = math.nan
     if not least <= number <= MAX_NUMBER:
-        limits = f'from {least:g} to {MAX_NUMBER:g}'
-        raise ValueError(f'{where}: {quote(cell)}; expected a number {limits}')
+        raise ValueError(
+            f'{where}: {quote(cell)}; expected a number from {least:g} to {MAX_NUMBER:g}'
+        )
     return number
 
 
@@ -399,8 +400,10 @@ def node_scale(from_nm, to_nm, rule):
     Raises ValueError if there is no such rule, or no such node.
     """
     if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
-        limits = f'from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
-        raise ValueError(f'"process_nm" is {quote(to_nm)}; expected a number {limits}')
+        raise ValueError(
+            f'"process_nm" is {quote(to_nm)}; '
+            f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
+        )
     if rule not in (None, 'dennard'):
         return load_leaf('data', 'process').node_scale(rule, read_table, from_nm, to_nm)
     ratio = to_nm / from_nm
@@ -440,7 +443,7 @@ def published_machine(net, per_frame, rule=None):
 
     def machine(entry, kind):
         name = canonical(entry['name'])
-        choose(name, layers, f'data/{eyeriss_file} and data/{EIE_FILE} have no ')
+        expect(name in layers, f'data/{eyeriss_file} and data/{EIE_FILE} have no ', name, 'its row')
         return {**layers[name], 'entry': entry}
 
     return machine
@@ -474,7 +477,7 @@ def cost_per_mac(layers):
 
     The cost is the sum of theirs over the sum of their MACs, so that every MAC weighs the same; not
     a mean of the layers' ratios. The range is from the least to the most of any layer.
-    frames: how many it is for, which is its latency over that of one frame.
+    frames: how many it is for: its latency over that of one frame.
     """
     per_mac, sums = {}, sum_up(layers, 2)
     for kind in KINDS:
@@ -484,7 +487,7 @@ def cost_per_mac(layers):
         each = [[number / x['macs'] for number in x['cost']] for x in alike]
         frame_s = math.fsum(x['cost'][1] / x['frames'] for x in alike)
         cost = [*average, *map(min, *each), *map(max, *each)]
-        per_mac[kind] = cost, sums[kind][1] / frame_s
+        per_mac[kind] = cost, average[1] / (frame_s / macs)
     return per_mac
 
 
@@ -519,7 +522,7 @@ def load_catalog(netfile, width, make_machine, *arguments):
     width: how many numbers a cost has.
     """
     machine, catalog, where = make_machine(*arguments), Catalog(), net_place(netfile)
-    catalog.costless = {}
+    catalog.costless, catalog.left_out = {}, []
     for key, entry in read_net(netfile).items():
         name, kind = entry['name'], KIND_OF_TYPE.get(entry['type'])
         costed = kind and checked(f'{where}, layer {name!r}', machine, entry, kind)
@@ -535,9 +538,11 @@ def load_catalog(netfile, width, make_machine, *arguments):
             }
         else:
             catalog.costless[key] = entry
+            if kind:
+                catalog.left_out.append(entry['macs'])
     if not catalog:
-        raise InputError(f'{where}: no layer whose cost is known; expected a conv or fc layer')
-    catalog.left_out = [x['macs'] for x in catalog.costless.values() if x.get('macs')]
+        names = quote([*catalog.costless])
+        raise InputError(f'{where}: no cost is known of any of {names}; expected conv or fc layers')
     catalog.sums = sum_up(catalog.values(), width)
     return catalog
 
@@ -551,14 +556,15 @@ CONFIG_KEYS = {
     'layers': ((list, tuple), 'a list of layer names'),
     'per_frame': (bool, 'true or false'),
     'process_nm': (object, ''),
-    'process_scaling': (str, 'the name of a rule'),
+    'process_scaling': (str, 'dennard or stillmaker'),
     'scaling': (object, ''),
     'density': (object, ''),
     'accelerator': (object, ''),
     'title': (str, 'a string'),
 }
 CONFIG_EXAMPLE = (
-    'an object such as {"net": "VGG16", "layers": ["FC8"]} or {"netfile": "lenet.json"}'
+    'an object with one of "net" and "netfile", such as {"net": "VGG16", "layers": ["FC8"]} or '
+    '{"netfile": "lenet.json"}'
 )
 
 
@@ -604,11 +610,13 @@ def select(names, catalog):
     if None in chosen:
         index = chosen.index(None)
         entry = catalog.costless.get(canonical(str(names[index])))
-        what = (
-            f'no cost is known of {quote(entry["type"])} layers, like' if entry else 'unknown layer'
+        what = 'unknown layer'
+        if entry:
+            what = f'nothing published says the cost of {quote(entry["type"])} layers, like'
+        raise ValueError(
+            f'"layers"[{index}]: {what} {quote(names[index])}; '
+            f'{choices(layer["name"] for layer in catalog.values())}'
         )
-        valid = choices(layer['name'] for layer in catalog.values())
-        raise ValueError(f'"layers"[{index}]: {what} {quote(names[index])}; {valid}')
     return chosen
 
 
@@ -670,7 +678,7 @@ def costs_of(config, per_frame, ranges, load):
     config = check_config(read_json(config) if isinstance(config, bytes) else config)
     per_frame = config.get('per_frame', per_frame)
     net, rule, names = map(config.get, ('net', 'process_scaling', 'layers'))
-    machine, finish = (published_machine, net) if net else (average_machine,), None
+    finish, machine = None, (published_machine, net) if net else (average_machine,)
     machine += per_frame, rule
     if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
         machine, finish = load_leaf('nets', 'shapes').plan(
@@ -696,7 +704,7 @@ def costs_of(config, per_frame, ranges, load):
 def quantities(cost):
     """Return a cost as reports have it: {'energy': J, 'latency': s}, and its ranges if any."""
     report = dict(zip(QUANTITIES, cost))
-    if len(cost) > 2:
+    if cost[2:]:
         report['energy_range'], report['latency_range'] = cost[2::2], cost[3::2]
     return report
 
@@ -817,7 +825,7 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
             complain(f'{number:,} lines done', stderr)
     if wrong:
         raise InputError(
-            f'{where}: {wrong} of {number} lines are wrong, as their results say; '
+            f'{where}: wrong lines: {wrong}, as their results say; '
             'expected a config on each line, all of it on that line'
         )
 
@@ -895,16 +903,16 @@ def run(argv, stdin, stdout, stderr):
     else:
         stream, where = open_config(options.config, stdin, stderr)
         if options.lines:
-            how = options.per_frame, options.per_layer, options.range
-            yield from estimate_lines(stream, where, None if terminal else stderr, *how)
+            yield from estimate_lines(
+                stream, where, None if terminal else stderr,
+                options.per_frame, options.per_layer, options.range,
+            )  # fmt: skip
             return
         config = checked(where, read_json, stream)
         report = estimate(config, options.per_frame, True, options.range)
     notes = [frames_note(report)]
     if options.format != 'json':
-        yield show(
-            options.format, report, config, notes, getattr(stdout, 'encoding', None) or 'utf-8'
-        )
+        yield show(options.format, report, config, notes, getattr(stdout, 'encoding', None))
         return
     if terminal:
         complain(notes[0], stderr)

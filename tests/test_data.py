@@ -161,6 +161,10 @@ class ReadTable(unittest.TestCase):
         self.assertEqual(table['CONV1'], {'power_w': 0.25, 'latency_s': 0.004})
         self.assertEqual(list(table), ['CONV1', 'CONV2'])
 
+    def test_blank_lines_are_passed_over(self):
+        blank = '\n' + self.GOOD.replace('\n', '\n\n')
+        self.assertEqual(self.table(blank), self.table(self.GOOD))
+
     def test_damage(self):
         good = self.GOOD
         for text, *said in (
@@ -193,7 +197,7 @@ class ReadTable(unittest.TestCase):
             with mock.patch('fodlam.read_table', changed):
                 self.assertRaisesRegex(
                     fodlam.InputError,
-                    "layer 'conv3': data/eyeriss-alexnet.csv .* no 'conv3'; choose from conv1",
+                    "layer 'conv3': data/eyeriss-alexnet.csv .* no 'conv3'; expected its row",
                     fodlam.published_layers,
                     'AlexNet',
                     False,

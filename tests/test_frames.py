@@ -180,9 +180,13 @@ class LeftOut(unittest.TestCase):
         table = run('--format', 'table', stdin=json.dumps(config).encode()).out
         self.assertRegex(table, '(?i)left out')
 
+    def test_one_without_macs_is_left_out_too(self):
+        config = {'netfile': [self.FC, {**self.PRODUCT, 'macs': 0}]}
+        self.assertEqual(fodlam.estimate(config)['left_out'], {'layers': 1, 'macs': 0})
+
     def test_naming_one_is_an_error_that_says_why(self):
         config = {'netfile': [self.FC, self.PRODUCT], 'layers': ['qk']}
-        with self.assertRaisesRegex(fodlam.InputError, 'no cost is known of .*MatMul.*qk'):
+        with self.assertRaisesRegex(fodlam.InputError, 'nothing published says.*MatMul.*qk'):
             fodlam.estimate(config)
 
     def test_on_an_accelerator_its_second_operand_is_features(self):
