@@ -60,9 +60,9 @@ def parse_shape(entry):
     return Shape(C, H, W, K, P, Q, R, S, sy, sx, groups, A, B)
 
 
-def is_number(value, most):
-    """Return whether a value is a number, no boolean, above 0 and up to a limit."""
-    return isinstance(value, (int, float)) and type(value) is not bool and 0 < value <= most
+def is_number(value, least, most):
+    """Return whether a value is a number, no boolean, within limits."""
+    return isinstance(value, (int, float)) and type(value) is not bool and least <= value <= most
 
 
 def short(value):
@@ -178,9 +178,12 @@ def parse_densities(entry, default):
     return check_pair(keys, own) if own else default
 
 
+LEAST_DENSITY = math.ulp(0.0)  # whatever is above 0
+
+
 def check_pair(keys, values):
     """Return two densities as a tuple; raise ValueError unless both are there, and shares."""
-    if len(values) != 2 or not all(is_number(x, 1) for x in values):
+    if len(values) != 2 or not all(is_number(x, LEAST_DENSITY, 1) for x in values):
         both = ' and '.join(f'"{key}"' for key in keys)
         raise ValueError(f'{both} are {short(values)}; expected both, above 0 and up to 1')
     return tuple(values)
@@ -257,10 +260,9 @@ def sum_bounds(layers, sums):
 
 # What an accelerator's keys are: fodlam.py's docstring says it. Without an efficiency, it is 1.
 REQUIRED_KEYS = ('macs', 'clock_mhz', 'dram_gbps')
+ENERGY_KEYS = ('power_mw', 'mac_pj', 'dram_pj_per_byte')
 ACCELERATOR_DEFAULTS = {
-    'power_mw': None,
-    'mac_pj': None,
-    'dram_pj_per_byte': None,
+    **dict.fromkeys(ENERGY_KEYS),
     'efficiency': None,
     'buffer_kib': math.inf,
     'feature_bytes': 1,
@@ -335,9 +337,10 @@ def make_accelerator(members):
         if key not in ACCELERATOR_KEYS:
             known = ', '.join(ACCELERATOR_KEYS)
             raise ValueError(f'unknown key {short(key)}; choose from {known}')
+        least = 0 if key in ENERGY_KEYS else MIN_NUMBER
         most = 1 if key == 'efficiency' else MAX_NUMBER
-        if not is_number(number, most) or number < MIN_NUMBER:
-            expected = f'a number from {MIN_NUMBER:g} to {most:g}'
+        if not is_number(number, least, most):
+            expected = f'a number from {least:g} to {most:g}'
             raise ValueError(f'"{key}" is {short(number)}; expected {expected}')
         # In the one form that it has here, 64 for 64.0 and 6.4e1: so what is equal is the same, and
         # what is kept of one accelerator is right for the other.

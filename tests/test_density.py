@@ -130,6 +130,14 @@ class Density(unittest.TestCase):
 
 class EnergyByLevel(unittest.TestCase):
     CHIP = {'macs': 1024, 'clock_mhz': 1000, 'dram_gbps': 10}
+
+    def test_of_0_is_0_and_not_unknown(self):
+        for key in ('power_mw', 'mac_pj', 'dram_pj_per_byte'):
+            config = {'netfile': 'lenet.json', 'accelerator': {**self.CHIP, key: 0}}
+            self.assertEqual(fodlam.estimate(config)['total']['energy'], 0)
+            for form in ('table', 'csv', 'svg'):
+                self.assertEqual(run('--format', form, stdin=json.dumps(config).encode()).status, 0)
+
     KEYS = {'mac': ('mac_pj', 0.5), 'dram': ('dram_pj_per_byte', 160), 'power': ('power_mw', 100)}
 
     def report(self, parts, **keys):
