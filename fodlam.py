@@ -321,14 +321,8 @@ def net_place(netfile):
 
 def list_entries(netfile):
     """Return the list that `read_net` reads; raise OSError or ValueError if there is none."""
-    listed = isinstance(netfile, tuple)
-    entries = parse_json(*netfile) if listed else read_json(net_path(netfile))
-    expect(isinstance(entries, list), '', entries, 'a list of layers')
-    return entries
-
-
-def net_path(netfile):
-    """Return the path of a net file; raise ValueError if there is no such file."""
+    if isinstance(netfile, tuple):
+        return parse_json(*netfile)
     if netfile.endswith(('.onnx', '.prototxt')):
         todo = f'python3 nets/extract.py {netfile} --output nets/model.json'
         raise ValueError(f'a definition; make it a net file first: {todo}')
@@ -336,7 +330,9 @@ def net_path(netfile):
     if not isfile(path):  # nor is a pipe or device, which might never end
         tried = f'no file {path!r:.400} from {os.getcwd()!r}'
         raise ValueError(f'{tried}; {net_files()}, or give a path with a /')
-    return path
+    entries = read_json(path)
+    expect(isinstance(entries, list), '', entries, 'a list of layers')
+    return entries
 
 
 def net_files():
