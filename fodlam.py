@@ -583,8 +583,9 @@ def check_config(members):
         net = find_network(members['net'])
         return {**members, 'net': net, 'netfile': NETWORKS[net]}
     given = members['netfile']
-    netfile = (json.dumps(given),) if isinstance(given, list) else os.fspath(given)
-    return {**members, 'netfile': netfile}
+    if isinstance(given, list):
+        return {**members, 'netfile': (json.dumps(given, default=repr),)}
+    return {**members, 'netfile': os.fspath(given)}
 
 
 def find_network(name):
@@ -626,6 +627,7 @@ def keeper():
     def load(function, *arguments):
         key = function, *arguments
         if key not in kept:
+            # Dicts are what is large: a Catalog has all layers of a network.
             if sum(len(x) for x in kept.values() if isinstance(x, dict)) > MAX_KEPT_LAYERS:
                 kept.clear()
             kept[key] = function(*arguments)

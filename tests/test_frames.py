@@ -155,6 +155,14 @@ class FromPython(unittest.TestCase):
         for form in ('csv', 'table', 'svg'):
             self.assertEqual(run('--format', form, stdin=piped).status, 0)
 
+    def test_entries_that_json_cannot_hold(self):
+        entry = {'name': 'a', 'type': 'Convolution', 'macs': {1}}
+        with self.assertRaisesRegex(fodlam.InputError, r'"macs" is .\{1\}.; expected a whole number'):
+            fodlam.estimate({'netfile': [entry]})
+        entries = []
+        entries.append(entries)
+        self.assertRaises(fodlam.InputError, fodlam.estimate, {'netfile': entries})
+
     def test_help_shows_what_is_for_users(self):
         self.assertEqual(sorted(fodlam.__all__), ['InputError', 'diagnose', 'estimate', 'sweep'])
 
