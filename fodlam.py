@@ -359,7 +359,7 @@ def check_entry(entry, layers):
         whole = is_number(macs, least, MAX_NUMBER) and macs % 1 == 0
         expect(whole, '"macs" is ', macs, 'a whole number, up to 1e30')
     elif macs is not None:
-        raise ValueError(f'type {quote(layer_type)} cannot have "macs"; {choices(KIND_OF_TYPE)}')
+        choose(layer_type, KIND_OF_TYPE, '"macs" of a layer of type ')
     return name
 
 
@@ -610,10 +610,8 @@ def select(names, catalog):
         what = 'unknown layer'
         if entry:
             what = f'nothing published says the cost of {quote(entry["type"])} layers, like'
-        raise ValueError(
-            f'"layers"[{index}]: {what} {quote(names[index])}; '
-            f'{choices(layer["name"] for layer in catalog.values())}'
-        )
+        known = [layer['name'] for layer in catalog.values()]
+        choose(names[index], known, f'"layers"[{index}]: {what} ')
     return chosen
 
 
