@@ -412,7 +412,7 @@ def scale_eie(rule):
     return EIE_POWER_W * power, time
 
 
-def published_machine(net, per_frame, rule=None):
+def published_machine(per_frame, rule, net):
     """Return the machine of what the papers report of `net`, at 65 nm.
 
     Eyeriss's costs are for the batch that it measured, unless per_frame asks for their share of a
@@ -465,7 +465,7 @@ def average_machine(per_frame, rule):
 
 def published_layers(net, per_frame, rule=None):
     """Return the list of the layers of `net` that the papers report, as of `published_machine`."""
-    return [*load_catalog(NETWORKS[net], 2, published_machine, net, per_frame, rule).values()]
+    return [*load_catalog(NETWORKS[net], 2, published_machine, per_frame, rule, net).values()]
 
 
 def cost_per_mac(layers):
@@ -674,8 +674,10 @@ def costs_of(config, per_frame, ranges, load):
     config = check_config(read_json(config) if isinstance(config, bytes) else config)
     per_frame = config.get('per_frame', per_frame)
     net, rule, names = map(config.get, ('net', 'process_scaling', 'layers'))
-    finish, machine = None, (published_machine, net) if net else (average_machine,)
-    machine += per_frame, rule
+    machine = (
+        (published_machine, per_frame, rule, net) if net else (average_machine, per_frame, rule)
+    )
+    finish = None
     if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
         machine, finish = load_leaf('nets', 'shapes').plan(
             config, load, ranges, read_table, read_net, published_layers, average_machine, scale_eie
