@@ -856,8 +856,9 @@ def new_parser(**settings):
         def error(self, message):
             raise ArgumentError(f'arguments: {message}; see {self.prog} --help')
 
-    unset = argparse.SUPPRESS
-    return Parser(argument_default=unset, allow_abbrev=False, add_help=False, **settings)
+    return Parser(
+        argument_default=argparse.SUPPRESS, allow_abbrev=False, add_help=False, **settings
+    )
 
 
 def parse_options(argv):
@@ -876,7 +877,7 @@ def parse_options(argv):
         parser.error('--diagnose takes no config, and of the options for one only --per-frame')
     if options.lines and options.format != 'json':
         parser.error(f'--lines prints JSON, but got --format {options.format}')
-    if options.config.lstrip()[:1] == '{':
+    if options.config.lstrip().startswith('{'):
         parser.error("pipe JSON in, as in echo '{...}' | fodlam")
     return options
 
