@@ -359,7 +359,7 @@ def check_entry(entry, layers):
         whole = is_number(macs, least, MAX_NUMBER) and macs % 1 == 0
         expect(whole, '"macs" is ', macs, 'a whole number, up to 1e30')
     elif macs is not None:
-        choose(layer_type, KIND_OF_TYPE, '"macs" of a layer of type ')
+        choose(layer_type, KIND_OF_TYPE, '"macs" of a layer that has none, of type ')
     return name
 
 
