@@ -363,6 +363,7 @@ def check_entry(entry, layers):
     return name
 
 
+@functools.cache
 def load_leaf(folder, name):
     """Return the module FOLDER/NAME.py from beside this file, loaded when it is first asked for.
 
@@ -370,10 +371,9 @@ def load_leaf(folder, name):
     name that it has once installed. Raises InputError if the file is not there.
     """
     full_name = f'fodlam.{folder}.{name}'
-    if full_name not in sys.modules:
-        # This module is the package, as it is once installed.
-        sys.modules.setdefault('fodlam', sys.modules[__name__]).__path__ = [HOME]
-        checked(f'{folder}/{name}.py', __import__, full_name)
+    # This module is the package, as it is once installed.
+    sys.modules.setdefault('fodlam', sys.modules[__name__]).__path__ = [HOME]
+    checked(f'{folder}/{name}.py', __import__, full_name)
     return sys.modules[full_name]
 
 
