@@ -152,13 +152,11 @@ MAX_KEPT_LAYERS = 20_000
 class InputError(Exception):
     """Something that the user can put right, as "where: what is wrong; what is valid"."""
 
-    status = 1  # of the process
-
 
 class ArgumentError(InputError):
     """Wrong arguments on the command line."""
 
-    status = 2
+    status = 2  # of the process; of all other errors, it is 1
 
 
 _QUOTER = reprlib.Repr()
