@@ -752,7 +752,7 @@ def frames_note(report):
     """Return a sentence on the frames that a report's costs are for; it has layers, or is not."""
     if 'layers' not in report:
         return "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
-    frames = max([1, *(layer['frames'] for layer in report['layers'])])
+    frames = max((layer['frames'] for layer in report['layers']), default=1)
     if frames == 1:
         return 'all costs: 1 frame'
     return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
