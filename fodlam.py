@@ -270,10 +270,12 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
 
 def parse_table(path, columns, key, least):
     """Return what `read_table` does; raise ValueError for what is wrong in the file."""
-    reader, table = csv.DictReader(filter(None, read_text(path).splitlines())), {}
+    reader = csv.DictReader(filter(None, read_text(path).splitlines()))
+    table = {}
     expected = f'a new "{key}", and a cell for each of {reader.fieldnames}'
     for number, row in enumerate(reader, 2):
-        name, cells = row.get(key), [*row.values()]
+        name = row.get(key)
+        cells = [*row.values()]
         new = name and canonical(name) not in map(canonical, table)
         # A heading that is there twice, a cell too many, and one too few.
         whole = [*row] == reader.fieldnames and None not in cells
@@ -306,7 +308,8 @@ def read_net(netfile):
     text of a list of entries, alone in a tuple.
     Raises InputError if there is no such file, or if what it holds is no list of layers.
     """
-    where, layers = net_place(netfile), {}
+    where = net_place(netfile)
+    layers = {}
     for index, entry in enumerate(checked(where, list_entries, netfile)):
         layers[checked(f'{where}[{index}]', check_entry, entry, layers)] = entry
     return layers
@@ -347,7 +350,9 @@ def check_entry(entry, layers):
     """
     strings = isinstance(entry, dict) and {type(entry.get(key)) for key in ('name', 'type')}
     expect(strings == {str}, '', entry, 'an object with strings for "name" and "type"')
-    name, layer_type, macs = canonical(entry['name']), entry['type'], entry.get('macs')
+    name = canonical(entry['name'])
+    layer_type = entry['type']
+    macs = entry.get('macs')
     expect(name not in layers, 'a second ', entry['name'], 'names that differ without case, -, _')
     for key in entry:
         choose(key, ENTRY_KEYS, 'unknown key ')
@@ -473,7 +478,8 @@ def cost_per_mac(layers):
     a mean of the layers' ratios. The range is from the least to the most of any layer.
     frames: how many it is for: its latency over that of one frame.
     """
-    per_mac, sums = {}, sum_up(layers, 2)
+    per_mac = {}
+    sums = sum_up(layers, 2)
     for kind in KINDS:
         alike = [x for x in layers if x['kind'] == kind]
         macs = sum(x['macs'] for x in alike)
@@ -515,10 +521,14 @@ def load_catalog(netfile, width, make_machine, *arguments):
 
     width: how many numbers a cost has.
     """
-    machine, catalog, where = make_machine(*arguments), Catalog(), net_place(netfile)
-    catalog.costless, catalog.left_out = {}, []
+    machine = make_machine(*arguments)
+    where = net_place(netfile)
+    catalog = Catalog()
+    catalog.costless = {}
+    catalog.left_out = []
     for key, entry in read_net(netfile).items():
-        name, kind = entry['name'], KIND_OF_TYPE.get(entry['type'])
+        name = entry['name']
+        kind = KIND_OF_TYPE.get(entry['type'])
         costed = kind and checked(f'{where}, layer {name!r}', machine, entry, kind)
         if costed:
             catalog[key] = {
@@ -682,7 +692,9 @@ def costs_of(config, per_frame, ranges, load):
         )
     width = 6 if ranges else 2
     catalog = load(load_catalog, config['netfile'], width, *machine)
-    layers, sums, extras = catalog.values(), catalog.sums, {}
+    layers = catalog.values()
+    sums = catalog.sums
+    extras = {}
     if names is not None:
         layers = select(names, catalog)
         sums = sum_up(layers, width)
@@ -701,7 +713,8 @@ def quantities(cost):
     """Return a cost as reports have it: {'energy': J, 'latency': s}, and its ranges if any."""
     report = dict(zip(QUANTITIES, cost))
     if cost[2:]:
-        report['energy_range'], report['latency_range'] = cost[2::2], cost[3::2]
+        report['energy_range'] = cost[2::2]
+        report['latency_range'] = cost[3::2]
     return report
 
 
@@ -900,7 +913,8 @@ def run(argv, stdin, stdout, stderr):
         yield __doc__ if options.help else f'fodlam {__version__}\n'
         return
     if options.diagnose:
-        config, report = {}, diagnose(options.per_frame)
+        config = {}
+        report = diagnose(options.per_frame)
     else:
         stream, where = open_config(options.config, stdin, stderr)
         if options.lines:
