@@ -555,7 +555,7 @@ def load_catalog(netfile, width, make_machine, *arguments):
 
 # What type each key must have, and how a message says it; of any, what uses it says more.
 CONFIG_KEYS = {
-    'net': (str, f'one of {", ".join(NETWORKS)}'),
+    'net': (str, 'AlexNet or VGG16'),
     'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
     'layers': ((list, tuple), 'a list of layer names'),
     'per_frame': (bool, 'true or false'),
