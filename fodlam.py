@@ -350,9 +350,7 @@ def check_entry(entry, layers):
     """
     strings = isinstance(entry, dict) and {type(entry.get(key)) for key in ('name', 'type')}
     expect(strings == {str}, '', entry, 'an object with strings for "name" and "type"')
-    name = canonical(entry['name'])
-    layer_type = entry['type']
-    macs = entry.get('macs')
+    name, layer_type, macs = canonical(entry['name']), entry['type'], entry.get('macs')
     expect(name not in layers, 'a second ', entry['name'], 'names that differ without case, -, _')
     for key in entry:
         choose(key, ENTRY_KEYS, 'unknown key ')
@@ -383,11 +381,9 @@ def load_leaf(folder, name):
 # === Costs ===
 
 # A cost is a list [J, s] or, with ranges, [J, s, least J, least s, most J, most s].
-#
 # A machine is a function of an entry of a net file and its kind, which returns None if nothing says
 # what the layer costs, or else a dict: its "cost"; its "source" ("published", "scaled", "shape",
 # "density" or "roofline"); and what else a report says of it, such as for how many "frames".
-#
 # A layer is a dict: "name", "kind", "macs", and what a machine returns of its entry.
 
 
@@ -524,8 +520,7 @@ def load_catalog(netfile, width, make_machine, *arguments):
     machine = make_machine(*arguments)
     where = net_place(netfile)
     catalog = Catalog()
-    catalog.costless = {}
-    catalog.left_out = []
+    catalog.costless, catalog.left_out = {}, []
     for key, entry in read_net(netfile).items():
         name = entry['name']
         kind = KIND_OF_TYPE.get(entry['type'])
@@ -692,9 +687,7 @@ def costs_of(config, per_frame, ranges, load):
         )
     width = 6 if ranges else 2
     catalog = load(load_catalog, config['netfile'], width, *machine)
-    layers = catalog.values()
-    sums = catalog.sums
-    extras = {}
+    layers, sums, extras = catalog.values(), catalog.sums, {}
     if names is not None:
         layers = select(names, catalog)
         sums = sum_up(layers, width)
