@@ -329,8 +329,9 @@ def list_entries(netfile):
         raise ValueError(f'a definition; make it a net file first: {todo}')
     path = netfile if dirname(netfile) else join(NETS_DIR, netfile)
     if not isfile(path):  # nor is a pipe or device, which might never end
-        tried = f'no file {path!r:.400} from {os.getcwd()!r}'
-        raise ValueError(f'{tried}; {net_files()}, or give a path with a /')
+        raise ValueError(
+            f'no file {path!r:.400} from {os.getcwd()!r}; {net_files()}, or give a path with a /'
+        )
     entries = read_json(path)
     expect(isinstance(entries, list), '', entries, 'a list of layers')
     return entries
@@ -350,17 +351,17 @@ def check_entry(entry, layers):
     """
     strings = isinstance(entry, dict) and {type(entry.get(key)) for key in ('name', 'type')}
     expect(strings == {str}, '', entry, 'an object with strings for "name" and "type"')
-    name, layer_type, macs = canonical(entry['name']), entry['type'], entry.get('macs')
+    name, macs = canonical(entry['name']), entry.get('macs')
     expect(name not in layers, 'a second ', entry['name'], 'names that differ without case, -, _')
     for key in entry:
         choose(key, ENTRY_KEYS, 'unknown key ')
-    if layer_type in KIND_OF_TYPE:
+    if entry['type'] in KIND_OF_TYPE:
         # A whole number may be a float, 1e9, but from 1 on: 0.0 may be what 1e-400 is read as.
         least = 1 if type(macs) is float else 0
         whole = is_number(macs, least, MAX_NUMBER) and macs % 1 == 0
         expect(whole, '"macs" is ', macs, 'a whole number, up to 1e30')
     elif macs is not None:
-        choose(layer_type, KIND_OF_TYPE, '"macs" of a layer that has none, of type ')
+        choose(entry['type'], KIND_OF_TYPE, '"macs" of a layer that has none, of type ')
     return name
 
 
@@ -522,12 +523,11 @@ def load_catalog(netfile, width, make_machine, *arguments):
     catalog = Catalog()
     catalog.costless, catalog.left_out = {}, []
     for key, entry in read_net(netfile).items():
-        name = entry['name']
         kind = KIND_OF_TYPE.get(entry['type'])
-        costed = kind and checked(f'{where}, layer {name!r}', machine, entry, kind)
+        costed = kind and checked(f'{where}, layer {entry["name"]!r}', machine, entry, kind)
         if costed:
             catalog[key] = {
-                'name': name,
+                'name': entry['name'],
                 'kind': kind,
                 'macs': entry['macs'],
                 'energy': None,  # which reports have in this place
