@@ -933,9 +933,9 @@ def show(form, report, config, notes, encoding):
     """Return a report as CSV, table or picture; config: {} for `diagnose`; notes: sentences."""
     machine = None
     if 'accelerator' in config:
-        machine, more = load_leaf('nets', 'shapes').to_show(
-            config['accelerator'], report, keeper(), read_table, read_net
-        )
+        to_show = load_leaf('nets', 'shapes').to_show
+        value = config['accelerator']
+        machine, more = checked('config', to_show, value, report, keeper(), read_table, read_net)
         notes += more
     return load_leaf('nets', 'show').text(form, report, config, machine, encoding, notes)
 

@@ -4,9 +4,12 @@ import csv
 import itertools
 import json
 import math
+import shutil
+import tempfile
 import unittest
+from unittest import mock
 
-from support import fodlam, read, run, shapes
+from support import fodlam, path, read, run, shapes
 
 # The share of its roofline's rate that each device attains, and their geometric mean.
 SHARES = {
@@ -79,6 +82,21 @@ class Shares(unittest.TestCase):
         table = dict.fromkeys(['edge-tpu VGG'], {})
         with self.assertRaisesRegex(ValueError, "devices.csv: unknown network 'VGG'; expected Goo"):
             shapes.read_devices(lambda *_: table)
+
+    def test_such_a_table_is_one_line_in_every_format(self):
+        """A table or picture of a bare roofline reads devices only for its last line."""
+        chip = {'macs': 64, 'clock_mhz': 1000, 'dram_gbps': 10}
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(path('data'), folder, dirs_exist_ok=True)
+            with open(path(folder, 'devices.csv'), 'w', encoding='utf-8') as file:
+                file.write(read('data', 'devices.csv').replace('GoogLeNet', 'VGG'))
+            with mock.patch('fodlam.DATA_DIR', folder):
+                for value, form in ((chip, 'table'), (chip, 'svg'), ('edge-tpu', 'json')):
+                    config = json.dumps({'netfile': 'lenet.json', 'accelerator': value})
+                    result = run('--format', form, stdin=config.encode())
+                    self.assertEqual((result.status, result.out), (1, ''))
+                    said = r"\Afodlam: config: .*data/devices.csv: .* 'VGG'; expected [^\n]+\n\Z"
+                    self.assertRegex(result.err, said)
 
 
 class Efficiency(unittest.TestCase):
