@@ -917,13 +917,14 @@ def run(argv, stdin, stdout, stderr):
             )  # fmt: skip
             return
         config = checked(where, read_json, stream)
-        report = estimate(config, options.per_frame, True, options.range)
-    notes = [frames_note(report)]
+        per_layer = options.per_layer or terminal or options.format != 'json'
+        report = estimate(config, options.per_frame, per_layer, options.range)
     if options.format != 'json':
+        notes = [frames_note(report)]
         yield show(options.format, report, config, notes, getattr(stdout, 'encoding', None))
         return
     if terminal:
-        complain(notes[0], stderr)
+        complain(frames_note(report), stderr)
     if not options.per_layer:
         report.pop('layers', None)
     yield to_json(report)
