@@ -519,20 +519,21 @@ def roofline(demands, accelerator, limits):
     'energy_by' if energy is known.
     A layer takes the longer of its computing time and its memory time, over the efficiency.
     """
-    efficiency, (peak, bandwidth) = accelerator.efficiency or 1, speeds(accelerator)
-    ridge, compute, memory = peak / bandwidth, {}, {}
-    peak, bandwidth = peak * efficiency, bandwidth * efficiency
+    peak, bandwidth = speeds(accelerator)
+    ridge, efficiency = peak / bandwidth, accelerator.efficiency or 1
+    macs_per_s, bytes_per_s = peak * efficiency, bandwidth * efficiency
+    compute, memory = {}, {}
     # In sweeps, most of the time goes by here.
     for kind, (intensities, mac_slots, dram_bytes) in demands.fixed.items():
         first = bisect.bisect_left(intensities, ridge)
-        compute[kind] = [x / peak for x in mac_slots[first:]]
-        memory[kind] = [x / bandwidth for x in dram_bytes[:first]]
+        compute[kind] = [x / macs_per_s for x in mac_slots[first:]]
+        memory[kind] = [x / bytes_per_s for x in dram_bytes[:first]]
     for demand in demands.others:
         chosen = faster(demand, peak, bandwidth)
-        if bound_of(chosen, ridge) == 'compute':
-            compute[chosen.kind].append(chosen.mac_slots / peak)
+        if bound_of(chosen, ridge) == BOUNDS[0]:
+            compute[chosen.kind].append(chosen.mac_slots / macs_per_s)
         else:
-            memory[chosen.kind].append(chosen.dram_bytes / bandwidth)
+            memory[chosen.kind].append(chosen.dram_bytes / bytes_per_s)
     times = {kind: compute[kind] + memory[kind] for kind in KINDS}
     times['total'] = sum(times.values(), [])
     for bound, of_kinds in zip(BOUNDS, (compute, memory)):
@@ -540,8 +541,7 @@ def roofline(demands, accelerator, limits):
             times[bound] = of_bound
     latencies, parts = {name: math.fsum(of) for name, of in times.items()}, {}
     if (accelerator.power_mw, accelerator.mac_pj, accelerator.dram_pj_per_byte) != (None,) * 3:
-        chosen = [faster(demand, peak, bandwidth) for demand in demands.all]
-        groups = group_demands(chosen, ridge, times)
+        groups = group_demands([faster(x, peak, bandwidth) for x in demands.all], ridge, times)
         parts = {name: energy_parts(groups[name], latencies[name], accelerator) for name in times}
     sums, extras, bounds = {}, {}, {}
     for name, latency_s in latencies.items():
