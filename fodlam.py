@@ -143,7 +143,7 @@ MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
 
-# How many layers are kept from one line of a sweep to the next: some 20 MB.
+# How many layers are kept from one line of a sweep to the next: some 50 MB.
 MAX_KEPT_LAYERS = 20_000
 
 # === Errors ===
