@@ -711,28 +711,19 @@ def quantities(cost):
     return report
 
 
-def cost_each(configs, per_frame, ranges, load):
-    """Yield (layers, sums, extras), as of `costs_of`, of each of some configs, or its InputError.
-
-    configs: dicts, or JSON as bytes; load: a `keeper`.
-    """
-    for config in configs:
-        try:
-            yield checked('config', costs_of, config, per_frame, ranges, load)
-        except InputError as error:
-            yield error
-
-
-def sweep(configs, per_frame=False, per_layer=False, ranges=False):
+def sweep(configs, per_frame=False, per_layer=False, ranges=False, form=to_report, load=None):
     """Yield the report on each of some configs, {'error': message} for one that is wrong.
 
-    configs: dicts; what they read is kept from one to the next; see also `estimate`.
+    configs: dicts, or JSON as bytes; what they read is kept from one to the next.
+    form: what makes a report, with the arguments of `to_report`; load: a `keeper`, to go on with.
+    See also `estimate`.
     """
-    for costs in cost_each(configs, per_frame, ranges, keeper()):
-        if isinstance(costs, InputError):
-            yield {'error': str(costs)}
-        else:
-            yield to_report(*costs, per_layer)
+    load = load or keeper()
+    for config in configs:
+        try:
+            yield form(*checked('config', costs_of, config, per_frame, ranges, load), per_layer)
+        except InputError as error:
+            yield {'error': str(error)}
 
 
 def diagnose(per_frame=False):
@@ -795,6 +786,15 @@ SUMS = (
     '"fc":{"energy":%r,"latency":%r},'
     '"total":{"energy":%r,"latency":%r}'
 )
+to_compact_json = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
+
+
+def to_line(layers, sums, extras, per_layer):
+    """Return the report of `to_report` as JSON on one line."""
+    if per_layer or sums['total'][2:]:
+        return to_compact_json(to_report(layers, sums, extras, per_layer))
+    text = (SUMS % tuple(sum(sums.values(), []))).replace('None', 'null')
+    return f'{text},{to_compact_json(extras)[1:]}' if extras else text + '}'
 
 
 def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
@@ -806,24 +806,17 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
     A config that is wrong gives {"error": "line 3: ..."}. Raises InputError in the end if any was.
     """
     load = keeper()
-    encode = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
     number = wrong = 0
     last = time.monotonic()
     for lines in read_lines(stream, where):
         results = []
-        for line, costs in zip(lines, cost_each(lines, per_frame, ranges, load)):
+        for line, result in zip(lines, sweep(lines, per_frame, per_layer, ranges, to_line, load)):
             number += 1
-            if isinstance(costs, InputError):
+            if isinstance(result, dict):
                 if not line.strip() and len(line) <= MAX_INPUT_BYTES:
                     continue
                 wrong += 1
-                result = encode({'error': f'line {number}: {costs}'})
-            elif per_layer or ranges:
-                result = encode(to_report(*costs, per_layer))
-            else:
-                _, sums, extras = costs
-                result = (SUMS % tuple(sum(sums.values(), []))).replace('None', 'null')
-                result += f',{encode(extras)[1:]}' if extras else '}'
+                result = to_compact_json({'error': f'line {number}: {result["error"]}'})
             results.append(result + '\n')
         yield ''.join(results)
         if stderr and stderr.isatty() and time.monotonic() - last >= 1:
