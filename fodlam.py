@@ -270,25 +270,26 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
 
 def parse_table(path, columns, key, least):
     """Return what `read_table` does; raise ValueError for what is wrong in the file."""
-    reader = csv.DictReader(filter(None, read_text(path).splitlines()))
+    rows = csv.reader(filter(None, read_text(path).splitlines()))
+    headings = next(rows, [])
+    expected = f'a new "{key}", and a cell for each of {headings}'
     table = {}
-    expected = f'a new "{key}", and a cell for each of {reader.fieldnames}'
-    for number, row in enumerate(reader, 2):
+    for number, cells in enumerate(rows, 2):
+        row = dict(zip(headings, cells))
         name = row.get(key)
-        cells = [*row.values()]
         new = name and canonical(name) not in map(canonical, table)
         # A heading that is there twice, a cell too many, and one too few.
-        whole = [*row] == reader.fieldnames and None not in cells
+        whole = len(row) == len(headings) == len(cells)
         expect(new and whole, f'row {number}: ', cells, expected)
         table[name] = {
-            field: parse_cell(row.get(heading), f'row {number}, column "{heading}"', least) * scale
+            field: parse_cell(row.get(heading), number, heading, least) * scale
             for field, (heading, scale) in columns.items()
         }
-    expect(table, 'no rows: ', reader.fieldnames, 'some, below a heading')
+    expect(table, 'no rows: ', headings, 'some, below a heading')
     return table
 
 
-def parse_cell(cell, where, least):
+def parse_cell(cell, row, heading, least):
     """Return the number in a cell; raise ValueError if there is none, or it is a slip."""
     try:
         number = float(cell or 'nan')
@@ -296,7 +297,8 @@ def parse_cell(cell, where, least):
         number = math.nan
     if not least <= number <= MAX_NUMBER:
         raise ValueError(
-            f'{where}: {quote(cell)}; expected a number from {least:g} to {MAX_NUMBER:g}'
+            f'row {row}, column "{heading}": {quote(cell)}; '
+            f'expected a number from {least:g} to {MAX_NUMBER:g}'
         )
     return number
 
