@@ -129,6 +129,9 @@ KINDS = ('conv', 'fc')
 QUANTITIES = ('energy', 'latency')  # of reports, in J and s
 
 FORMATS = ('json', 'csv', 'table', 'svg')
+FLAGS = (
+    '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
+).split()
 
 # Far above any real config or net file; what is larger is a mistake, and might never end.
 MAX_INPUT_BYTES = 16 * 2**20
@@ -152,11 +155,7 @@ MAX_KEPT_LAYERS = 20_000
 class InputError(Exception):
     """Something that the user can put right, as "where: what is wrong; what is valid"."""
 
-
-class ArgumentError(InputError):
-    """Wrong arguments on the command line."""
-
-    status = 2  # of the process; of all other errors, it is 1
+    status = 1  # of the process
 
 
 _QUOTER = reprlib.Repr()
@@ -834,26 +833,20 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
 # === Command line ===
 
 
-class Options:
-    """What the command line asks for; a run without arguments is the class itself."""
-
-    config = '-'
-    format = 'json'
-    diagnose = validate = per_frame = per_layer = range = lines = help = version = False
-
-
 def new_parser(**settings):
-    """Return a parser of command lines that raises ArgumentError for wrong arguments.
+    """Return a parser of command lines that raises InputError for wrong arguments.
 
-    settings: what argparse.ArgumentParser takes. Options that are not given are left as the
-    namespace has them, and must be written out in full.
+    settings: what argparse.ArgumentParser takes. Options must be written out in full; one that is
+    not given is not in the namespace.
     """
     # argparse takes longer to import than all the rest; the main job has no arguments to parse.
     import argparse
 
     class Parser(argparse.ArgumentParser):
         def error(self, message):
-            raise ArgumentError(f'arguments: {message}; see {self.prog} --help')
+            error = InputError(f'arguments: {message}; see {self.prog} --help')
+            error.status = 2  # as shells and argparse have it
+            raise error
 
     return Parser(
         argument_default=argparse.SUPPRESS, allow_abbrev=False, add_help=False, **settings
@@ -861,24 +854,27 @@ def new_parser(**settings):
 
 
 def parse_options(argv):
-    """Return the Options of some arguments. Raises ArgumentError if they do not go together."""
+    """Return {option: value} of the options that some arguments give, and of no others.
+
+    Raises InputError if they do not go together.
+    """
     parser = new_parser(prog='fodlam')
     parser.add_argument('config', nargs='?')
     parser.add_argument('--format', choices=FORMATS)
-    flags = '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
-    for names in flags.split():
+    for names in FLAGS:
         parser.add_argument(*names.split(','), action='store_true')
-    options = parser.parse_args(argv, Options())
-    others = vars(options).keys() - {'diagnose', 'per_frame', 'format'}
-    if options.validate:
+    asked = vars(parser.parse_args(argv))
+    format_ = asked.get('format', 'json')
+    if 'validate' in asked:
         parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
-    if options.diagnose and (others or options.format == 'svg'):
+    others = asked.keys() - {'diagnose', 'per_frame', 'format'}
+    if 'diagnose' in asked and (others or format_ == 'svg'):
         parser.error('--diagnose takes no config, and of the options for one only --per-frame')
-    if options.lines and options.format != 'json':
-        parser.error(f'--lines prints JSON, but got --format {options.format}')
-    if options.config.lstrip().startswith('{'):
+    if 'lines' in asked and format_ != 'json':
+        parser.error(f'--lines prints JSON, but got --format {format_}')
+    if asked.get('config', '').lstrip().startswith('{'):
         parser.error("pipe JSON in, as in echo '{...}' | fodlam")
-    return options
+    return asked
 
 
 def open_config(path, stdin, stderr):
@@ -895,32 +891,32 @@ def open_config(path, stdin, stderr):
 
 def run(argv, stdin, stdout, stderr):
     """Yield the texts that the command line asks for; raise InputError for what is wrong."""
-    options = parse_options(argv) if argv else Options
-    terminal = stdout is not None and stdout.isatty()
-    if options.help or options.version:
-        yield __doc__ if options.help else f'fodlam {__version__}\n'
+    asked = parse_options(argv) if argv else {}
+    if 'help' in asked or 'version' in asked:
+        yield __doc__ if 'help' in asked else f'fodlam {__version__}\n'
         return
-    if options.diagnose:
-        config = {}
-        report = diagnose(options.per_frame)
+    per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
+    format_ = asked.get('format', 'json')
+    terminal = stdout is not None and stdout.isatty()
+    config = {}
+    if 'diagnose' in asked:
+        report = diagnose(per_frame)
     else:
-        stream, where = open_config(options.config, stdin, stderr)
-        if options.lines:
-            yield from estimate_lines(
-                stream, where, None if terminal else stderr,
-                options.per_frame, options.per_layer, options.range,
-            )  # fmt: skip
+        stream, where = open_config(asked.get('config', '-'), stdin, stderr)
+        if 'lines' in asked:
+            progress = None if terminal else stderr
+            yield from estimate_lines(stream, where, progress, per_frame, per_layer, ranges)
             return
         config = checked(where, read_json, stream)
-        per_layer = options.per_layer or terminal or options.format != 'json'
-        report = estimate(config, options.per_frame, per_layer, options.range)
-    if options.format != 'json':
-        notes = [frames_note(report)]
-        yield show(options.format, report, config, notes, getattr(stdout, 'encoding', None))
+        shown = per_layer or terminal or format_ != 'json'
+        report = estimate(config, per_frame, shown, ranges)
+    notes = [frames_note(report)]
+    if format_ != 'json':
+        yield show(format_, report, config, notes, getattr(stdout, 'encoding', None))
         return
     if terminal:
-        complain(frames_note(report), stderr)
-    if not options.per_layer:
+        complain(notes[0], stderr)
+    if not per_layer:
         report.pop('layers', None)
     yield to_json(report)
 

@@ -281,13 +281,6 @@ def calibrate(net):
 # === Command line ===
 
 
-class Options:
-    """What the command line asks for."""
-
-    format = 'table'
-    per_layer = help = False
-
-
 def to_table(rows):
     """Return the rows of `validate` as a table for people."""
     show = load_leaf('nets', 'show')
@@ -312,17 +305,18 @@ def run(argv):
     parser.add_argument('--format', choices=FORMATS)
     parser.add_argument('--per-layer', action='store_true')
     parser.add_argument('-h', '--help', action='store_true')
-    options = parser.parse_args(argv, Options())
-    if options.help:
+    asked = vars(parser.parse_args(argv))
+    if 'help' in asked:
         yield __doc__
         return
-    rows = validate(options.per_layer)
-    if options.format == 'json':
+    rows = validate('per_layer' in asked)
+    format_ = asked.get('format', 'table')
+    if format_ == 'json':
         yield to_json(rows)
+    elif format_ == 'csv':
+        yield load_leaf('nets', 'show').to_csv(rows)
     else:
-        yield (
-            to_table(rows) if options.format == 'table' else load_leaf('nets', 'show').to_csv(rows)
-        )
+        yield to_table(rows)
 
 
 def main(argv, stdin, stdout, stderr):

@@ -15,9 +15,7 @@ VGG16 = read('config', 'vgg16.json').encode()
 GOLDEN = read('tests', 'golden', 'vgg16.json')
 
 
-FLAGS = [
-    flag for flag in vars(fodlam.Options) if flag[0] != '_' and flag not in ('config', 'validate')
-]
+FLAGS = [names.split(',')[-1] for names in fodlam.FLAGS if names != '--validate']
 
 
 class CommandLine(unittest.TestCase):
@@ -45,7 +43,7 @@ class CommandLine(unittest.TestCase):
             *shapes.ACCELERATOR_KEYS,
             *fodlam.FORMATS,
             *shapes.SCALINGS,
-            *(f'--{flag.replace("_", "-")}' for flag in FLAGS),
+            *FLAGS,
             '--format',
             *fodlam.NETWORKS,
         ):
