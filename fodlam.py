@@ -305,8 +305,8 @@ def parse_cell(cell, row, heading, least):
 def read_net(netfile):
     """Return {canonical name: entry} of a net file, in the file's order; MACs are per frame.
 
-    netfile: a file in nets/, or a path of the user's own, which has a separator in it; or the JSON
-    text of a list of entries, alone in a tuple.
+    netfile: a file in nets/, or a path of the user's own, which has a separator in it; or a list of
+    entries, in JSON as bytes.
     Raises InputError if there is no such file, or if what it holds is no list of layers.
     """
     where = net_place(netfile)
@@ -318,13 +318,13 @@ def read_net(netfile):
 
 def net_place(netfile):
     """Return what error messages call the netfile of `read_net`."""
-    return 'config "netfile"' if isinstance(netfile, tuple) else f'net file {quote(netfile)}'
+    return 'config "netfile"' if isinstance(netfile, bytes) else f'net file {quote(netfile)}'
 
 
 def list_entries(netfile):
     """Return the list that `read_net` reads; raise OSError or ValueError if there is none."""
-    if isinstance(netfile, tuple):
-        return parse_json(*netfile)
+    if isinstance(netfile, bytes):
+        return read_json(netfile)
     if netfile.endswith(('.onnx', '.prototxt')):
         todo = f'python3 nets/extract.py {netfile} --output nets/model.json'
         raise ValueError(f'a definition; make it a net file first: {todo}')
@@ -466,7 +466,7 @@ def average_machine(per_frame, rule):
 
 def published_layers(net, per_frame, rule=None):
     """Return the list of the layers of `net` that the papers report, as of `published_machine`."""
-    return [*load_catalog(NETWORKS[net], 2, published_machine, per_frame, rule, net).values()]
+    return [*load_catalog(NETWORKS[net], 2, published_machine, per_frame, rule, net)[0].values()]
 
 
 def cost_per_mac(layers):
@@ -506,23 +506,17 @@ def rescale(cost, power, time):
     return [number * factor * time for number, factor in zip(cost, [power, 1] * 3)]
 
 
-class Catalog(dict):
-    """The layers of a network that have a cost, {canonical name: layer}.
-
-    costless: {canonical name: entry} of all others; left_out: the MACs of those that have some;
-    sums: what the layers add up to, as of `sum_up`.
-    """
-
-
 def load_catalog(netfile, width, make_machine, *arguments):
-    """Return the Catalog of a net file, as make_machine(*arguments) costs it.
+    """Return (catalog, costless, left_out, sums) of a net file, as a machine costs its layers.
 
-    width: how many numbers a cost has.
+    width: how many numbers a cost has; make_machine(*arguments): the machine.
+    catalog: {canonical name: layer} of the layers that have a cost; sums: what these add up to, as
+    of `sum_up`; costless: {canonical name: entry} of all others; left_out: the MACs of those that
+    have some.
     """
     machine = make_machine(*arguments)
     where = net_place(netfile)
-    catalog = Catalog()
-    catalog.costless, catalog.left_out = {}, []
+    catalog, costless, left_out = {}, {}, []
     for key, entry in read_net(netfile).items():
         kind = KIND_OF_TYPE.get(entry['type'])
         costed = kind and checked(f'{where}, layer {entry["name"]!r}', machine, entry, kind)
@@ -537,14 +531,12 @@ def load_catalog(netfile, width, make_machine, *arguments):
                 'cost': (costed['cost'] * 3)[:width],  # what has been measured has no range
             }
         else:
-            catalog.costless[key] = entry
+            costless[key] = entry
             if kind:
-                catalog.left_out.append(entry['macs'])
-    if not catalog:
-        names = quote([*catalog.costless])
-        raise InputError(f'{where}: no cost is known of any of {names}; expected conv or fc layers')
-    catalog.sums = sum_up(catalog.values(), width)
-    return catalog
+                left_out.append(entry['macs'])
+    unknown = 'no cost is known of any of '
+    checked(where, expect, catalog, unknown, [*costless], 'conv or fc layers')
+    return catalog, costless, left_out, sum_up(catalog.values(), width)
 
 
 # === Configuration ===
@@ -569,7 +561,7 @@ CONFIG_EXAMPLE = (
 
 
 def check_config(members):
-    """Return a dict of JSON members with a "netfile" as `read_net` has it, and "net", if it is one.
+    """Return (net, netfile) of the members of a config: a key of NETWORKS or None, for `read_net`.
 
     Raises ValueError for an unknown key, a wrong type, or a network that is not there.
     """
@@ -584,33 +576,33 @@ def check_config(members):
     if 'net' in members:
         if 'scaling' in members:
             raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
-        net = find_network(members['net'])
-        return {**members, 'net': net, 'netfile': NETWORKS[net]}
+        return find_network(members['net'])
     given = members['netfile']
     if isinstance(given, list):
-        return {**members, 'netfile': (json.dumps(given, default=repr),)}
-    return {**members, 'netfile': os.fspath(given)}
+        return None, json.dumps(given, default=repr).encode()
+    return None, os.fsdecode(given)
 
 
 def find_network(name):
-    """Return the key of NETWORKS that a config's "net" is, in any case and without - and _."""
-    for net in NETWORKS:
-        if name == net or canonical(name).replace('_', '') == canonical(net):
-            return net
+    """Return (net, netfile) of the network of NETWORKS that has this name, in whatever case."""
+    for net, netfile in NETWORKS.items():
+        if canonical(name).replace('_', '') == canonical(net):
+            return net, netfile
     raise ValueError(f'"net" is {quote(name)}; {choices(NETWORKS)}, or as "netfile" {net_files()}')
 
 
-def select(names, catalog):
-    """Return the list of the layers of a Catalog that a config's "layers" names, in its order.
+def select(names, catalog, costless):
+    """Return the list of the layers of a catalog that a config's "layers" names, in its order.
 
-    names: the config's list, in which a layer named twice counts twice.
+    names: the config's list, in which a layer named twice counts twice; the others: as of
+    `load_catalog`.
     Raises ValueError if a name is of none of them.
     """
     find = catalog.get
     chosen = [find(canonical(name)) if isinstance(name, str) else None for name in names]
     if None in chosen:
         index = chosen.index(None)
-        entry = catalog.costless.get(canonical(str(names[index])))
+        entry = costless.get(canonical(str(names[index])))
         what = 'unknown layer'
         if entry:
             what = f'nothing published says the cost of {quote(entry["type"])} layers, like'
@@ -629,8 +621,9 @@ def keeper():
     def load(function, *arguments):
         key = function, *arguments
         if key not in kept:
-            # Dicts are what is large: a Catalog has all layers of a network.
-            if sum(len(x) for x in kept.values() if isinstance(x, dict)) > MAX_KEPT_LAYERS:
+            # Catalogs are what is large: they have all layers of a network.
+            catalogs = [x[0] for (of, *_), x in kept.items() if of is load_catalog]
+            if sum(map(len, catalogs)) > MAX_KEPT_LAYERS:
                 kept.clear()
             kept[key] = function(*arguments)
         return kept[key]
@@ -675,22 +668,21 @@ def costs_of(config, per_frame, ranges, load):
     sums: as of `sum_up`; extras: what else a report has; load: a `keeper`; see also `estimate`.
     Raises ValueError if the config is wrong, and InputError if a file that it names is.
     """
-    config = check_config(read_json(config) if isinstance(config, bytes) else config)
-    per_frame = config.get('per_frame', per_frame)
-    net, rule, names = map(config.get, ('net', 'process_scaling', 'layers'))
+    config = read_json(config) if isinstance(config, bytes) else config
+    net, netfile = check_config(config)
+    per_frame, rule = config.get('per_frame', per_frame), config.get('process_scaling')
     machine = (
         (published_machine, per_frame, rule, net) if net else (average_machine, per_frame, rule)
     )
     finish = None
     if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
-        machine, finish = load_leaf('nets', 'shapes').plan(
-            config, load, ranges, read_table, read_net, published_layers, average_machine, scale_eie
-        )
+        ours = read_table, read_net, published_layers, average_machine, scale_eie
+        machine, finish = load_leaf('nets', 'shapes').plan(config, netfile, load, ranges, *ours)
     width = 6 if ranges else 2
-    catalog = load(load_catalog, config['netfile'], width, *machine)
-    layers, sums, extras = catalog.values(), catalog.sums, {}
-    if names is not None:
-        layers = select(names, catalog)
+    catalog, costless, left_out, sums = load(load_catalog, netfile, width, *machine)
+    layers, extras = catalog.values(), {}
+    if 'layers' in config:
+        layers = select(config['layers'], catalog, costless)
         sums = sum_up(layers, width)
     if 'process_nm' in config:
         scale = node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule)
@@ -698,8 +690,8 @@ def costs_of(config, per_frame, ranges, load):
         sums = {group: rescale(cost, *scale) for group, cost in sums.items()}
     if finish:
         layers, sums, extras = finish(layers, sums)
-    if catalog.left_out:
-        extras['left_out'] = {'layers': len(catalog.left_out), 'macs': sum(catalog.left_out)}
+    if left_out:
+        extras['left_out'] = {'layers': len(left_out), 'macs': sum(left_out)}
     return layers, sums, extras
 
 

@@ -706,15 +706,15 @@ CONFLICTS = {
 }
 
 
-def plan(config, load, ranges, read_table, read_net, *published):
+def plan(config, netfile, load, ranges, read_table, read_net, *published):
     """Return (machine, finish) of a config with "accelerator", "density" or "scaling".
 
     machine: a function that makes it, and its arguments, which tell it from others.
     finish: a function from layers that the machine costed, and their sums, to the same (the layers
     may be made when asked for) and what else a report says of them all.
-    load: a function that returns what another returns for some arguments, and may have kept it;
-    ranges: whether reports have any; all else is fodlam.py's: its functions published_layers,
-    average_machine and scale_eie as well.
+    netfile: what tells the config's network from others; load: a function that returns what another
+    returns for some arguments, and may have kept it; ranges: whether reports have any; all else is
+    fodlam.py's: its functions published_layers, average_machine and scale_eie as well.
     Raises ValueError if what these keys say is wrong, or if there are others that they exclude.
     """
     for other, reasons in CONFLICTS.items():
@@ -728,7 +728,7 @@ def plan(config, load, ranges, read_table, read_net, *published):
         flow = FLOW_OF(accelerator)
         # A sweep asks the same of many accelerators: of a whole network, it sorts demands once.
         kept = {} if 'layers' in config else load(dict)
-        key = config['netfile'], flow
+        key = netfile, flow
         finish = functools.partial(price_layers, accelerator, limits, kept, key)
         return (Dataflow, *flow), finish
     scaling, density = config.get('scaling', SCALINGS[0]), None
