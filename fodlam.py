@@ -63,9 +63,17 @@ Sources:
   FODLAM   Sampson and Buckler, github.com/cucapra/fodlam, 2017
 """
 
+import gc
 import os
+import sys
 from os.path import dirname, isfile, join, realpath
 
+HOME = dirname(realpath(__file__))  # and not where a link to this file is
+if __name__ == '__main__':
+    # Looking for garbage in cycles is 2% of a start, and a run makes next to none.
+    gc.disable()
+    if HOME in sys.path:  # or a csv.py that somebody has put beside this file would be Python's
+        sys.path.remove(HOME)
 try:
     import codecs
     import csv
@@ -74,9 +82,7 @@ try:
     import math
     import re
     import reprlib
-    import sys
     import time
-    from collections import Counter
 except KeyboardInterrupt:  # Ctrl-C before there is a command to end
     if __name__ == '__main__':
         os._exit(130)
@@ -88,7 +94,6 @@ __all__ = ['InputError', 'diagnose', 'estimate', 'sweep']
 
 # === Constants ===
 
-HOME = dirname(realpath(__file__))  # and not where a link to this file is
 DATA_DIR = join(HOME, 'data')
 NETS_DIR = join(HOME, 'nets')
 
@@ -135,7 +140,7 @@ FLAGS = (
 
 # Far above any real config or net file; what is larger is a mistake, and might never end.
 MAX_INPUT_BYTES = 16 * 2**20
-READ_BYTES = 2**16  # of a sweep at once
+READ_BYTES = 2**16  # at once
 
 # Beyond any real ones, and small enough that no result is too large or too small for a float.
 MIN_PROCESS_NM, MAX_PROCESS_NM = 0.01, 1e5
@@ -234,7 +239,9 @@ def read_text(source):
     """
     if not isinstance(source, bytes):
         with source if hasattr(source, 'read') else open(source, 'rb') as stream:
-            source = stream.read(MAX_INPUT_BYTES + 1)
+            source = stream.read(READ_BYTES)
+            if len(source) == READ_BYTES:  # for Python makes room for all that it may read
+                source += stream.read(MAX_INPUT_BYTES)
     if len(source) > MAX_INPUT_BYTES:
         raise ValueError(f'too large; at most {MAX_INPUT_BYTES} bytes are read')
     return source.decode().removeprefix('\ufeff')
@@ -242,19 +249,20 @@ def read_text(source):
 
 def unique(pairs):
     """Return the dict of a JSON object's pairs; raise ValueError if a key is there twice."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f'duplicate key {quote(twice)}; give each key once')
+    members = {}
+    for key, value in pairs:
+        if key in members:
+            raise ValueError(f'duplicate key {quote(key)}; give each key once')
+        members[key] = value
     return members
 
 
-parse_json = json.JSONDecoder(object_pairs_hook=unique).decode
+decode_json = json.JSONDecoder(object_pairs_hook=unique).decode
 
 
 def read_json(source):
     """Return what the JSON says that a file, stream or bytes have; all is as for `read_text`."""
-    return parse_json(read_text(source))
+    return decode_json(read_text(source))
 
 
 def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
@@ -350,8 +358,8 @@ def check_entry(entry, layers):
 
     layers: {canonical name: entry} of the entries before it.
     """
-    strings = isinstance(entry, dict) and {type(entry.get(key)) for key in ('name', 'type')}
-    expect(strings == {str}, '', entry, 'an object with strings for "name" and "type"')
+    named = isinstance(entry, dict) and type(entry.get('name')) is type(entry.get('type')) is str
+    expect(named, '', entry, 'an object with strings for "name" and "type"')
     name, macs = canonical(entry['name']), entry.get('macs')
     expect(name not in layers, 'a second ', entry['name'], 'names that differ without case, -, _')
     for key in entry:
@@ -373,11 +381,12 @@ def load_leaf(folder, name):
     Wherever this file was started from and whatever sys.path is, it is the same module, under the
     name that it has once installed. Raises InputError if the file is not there.
     """
-    full_name = f'fodlam.{folder}.{name}'
+    import importlib
+
     # This module is the package, as it is once installed.
     sys.modules.setdefault('fodlam', sys.modules[__name__]).__path__ = [HOME]
-    checked(f'{folder}/{name}.py', __import__, full_name)
-    return sys.modules[full_name]
+    where = f'{folder}/{name}.py'
+    return checked(where, importlib.import_module, f'fodlam.{folder}.{name}')
 
 
 # === Costs ===
@@ -699,8 +708,7 @@ def quantities(cost):
     """Return a cost as reports have it: {'energy': J, 'latency': s}, and its ranges if any."""
     report = dict(zip(QUANTITIES, cost))
     if cost[2:]:
-        report['energy_range'] = cost[2::2]
-        report['latency_range'] = cost[3::2]
+        report |= {'energy_range': cost[2::2], 'latency_range': cost[3::2]}
     return report
 
 
@@ -764,12 +772,12 @@ def read_lines(stream, where):
     line = bytearray()  # that has not ended
     with stream:
         while chunk := checked(where, stream.read1, READ_BYTES):
-            end, *others = chunk.split(b'\n')
-            if len(line) <= MAX_INPUT_BYTES:
-                line += end
-            if others:
-                yield [bytes(line), *others[:-1]]
-                line = bytearray(others[-1])
+            line += chunk
+            if b'\n' in chunk:
+                *lines, rest = bytes(line).split(b'\n')
+                yield lines
+                line = bytearray(rest)
+            del line[MAX_INPUT_BYTES + 1 :]
     yield [bytes(line)]
 
 

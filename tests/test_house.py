@@ -129,6 +129,19 @@ print(sorted(name for name in sys.modules if name.endswith(('shapes', 'show'))))
                 result = python(*argv, '--format', 'table', stdin=self.CONFIG, cwd=cwd)
                 self.assertEqual((result.stdout, result.stderr), (expected, ''), argv)
 
+    def test_nothing_beside_it_is_taken_for_pythons(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ('data', 'nets'):
+                shutil.copytree(path(name), path(folder, name))
+            shutil.copy(path('fodlam.py'), folder)
+            for name in ('csv', 'json', 'argparse', 'textwrap'):
+                with open(path(folder, f'{name}.py'), 'w', encoding='utf-8') as file:
+                    file.write('raise SystemExit("the wrong one")')
+            for argv in (['fodlam.py'], ['-m', 'fodlam']):
+                result = python(*argv, '--format', 'table', stdin=self.CONFIG, cwd=folder)
+                self.assertEqual((result.returncode, result.stderr), (0, ''), argv)
+                self.assertIn('conv2', result.stdout)
+
     def test_imported_under_one_name(self):
         names = "['fodlam.nets.shapes', 'fodlam.nets.show']"
         for module in ('import fodlam', 'sys.path.insert(0, "nets"); import extract, fodlam'):

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,12 +102,12 @@ class Input(unittest.TestCase):
 class Ends(unittest.TestCase):
     def test_interrupt_while_importing(self):
         with tempfile.TemporaryDirectory() as folder:
-            shutil.copy(path('fodlam.py'), folder)
             with open(path(folder, 'json.py'), 'w', encoding='utf-8') as file:
                 file.write('raise KeyboardInterrupt\n')
             process = subprocess.run(
-                [sys.executable, path(folder, 'fodlam.py')], capture_output=True, timeout=60
-            )
+                [sys.executable, path('fodlam.py')], capture_output=True, timeout=60,
+                env={**os.environ, 'PYTHONPATH': folder},
+            )  # fmt: skip
         self.assertEqual((process.returncode, process.stdout, process.stderr), (130, b'', b''))
 
     def test_out_of_memory_is_one_line(self):
