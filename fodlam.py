@@ -151,8 +151,8 @@ MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
 
-# How many layers are kept from one line of a sweep to the next: some 50 MB.
-MAX_KEPT_LAYERS = 20_000
+# How many entries of net files are kept from one line of a sweep to the next: some 50 MB.
+MAX_KEPT_ENTRIES = 20_000
 
 # === Errors ===
 
@@ -625,16 +625,19 @@ def select(names, catalog, costless):
 
 def keeper():
     """Return a function that returns what another returns, and keeps it for the next time."""
-    kept = {}
+    kept, entries = {}, 0
 
     def load(function, *arguments):
+        nonlocal entries
         key = function, *arguments
         if key not in kept:
-            # Catalogs are what is large: they have all layers of a network.
-            catalogs = [x[0] for (of, *_), x in kept.items() if of is load_catalog]
-            if sum(map(len, catalogs)) > MAX_KEPT_LAYERS:
+            if entries > MAX_KEPT_ENTRIES:
                 kept.clear()
+                entries = 0
             kept[key] = function(*arguments)
+            if function is load_catalog:  # which is what is large
+                catalog, costless, *_ = kept[key]
+                entries += len(catalog) + len(costless)
         return kept[key]
 
     return load

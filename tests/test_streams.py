@@ -139,10 +139,24 @@ class Kept(unittest.TestCase):
         configs = [self.designs(buffer_kib=1 + i % 20) for i in range(100)]
         results, reads = self.sweep(configs)
         self.assertEqual(reads, 20)
-        with mock.patch('fodlam.MAX_KEPT_LAYERS', 30):
+        with mock.patch('fodlam.MAX_KEPT_ENTRIES', 30):
             few, more_reads = self.sweep(configs)
         self.assertEqual(few, results)
         self.assertGreater(more_reads, 80)
+
+    def test_entries_without_a_cost_count_too(self):
+        others = [{'name': f'relu{i}', 'type': 'ReLU'} for i in range(50)]
+        nets = [[*others, {'name': 'a', 'type': 'InnerProduct', 'macs': i}] for i in range(5)]
+        with mock.patch('fodlam.MAX_KEPT_ENTRIES', 30):
+            _, reads = self.sweep([{'netfile': net} for net in nets * 2])
+        self.assertGreaterEqual(reads, 10)
+
+    def test_takes_time_in_proportion(self):
+        load = fodlam.keeper()
+        began = time.process_time()
+        for number in range(20_000):
+            load(int, number)
+        self.assertLess(time.process_time() - began, 3)  # counted anew for each: 30 s
 
     def test_numbers_that_are_equal_give_the_same(self):
         for one, other in ((1, 1.0), (10**22, 1e22), (64, 6.4e1)):
