@@ -332,7 +332,7 @@ def net_place(netfile):
 def list_entries(netfile):
     """Return the list that `read_net` reads; raise OSError or ValueError if there is none."""
     if isinstance(netfile, bytes):
-        return read_json(netfile)
+        return decode_json(netfile.decode())
     if netfile.endswith(('.onnx', '.prototxt')):
         todo = f'python3 nets/extract.py {netfile} --output nets/model.json'
         raise ValueError(f'a definition; make it a net file first: {todo}')

@@ -5,6 +5,7 @@ import json
 import math
 import pathlib
 import unittest
+from unittest import mock
 
 from support import Terminal, fodlam, path, run, shapes, show
 
@@ -154,6 +155,14 @@ class FromPython(unittest.TestCase):
         self.assertEqual(result, fodlam.estimate(config))
         for form in ('csv', 'table', 'svg'):
             self.assertEqual(run('--format', form, stdin=piped).status, 0)
+
+    def test_entries_are_as_long_as_the_config_that_has_them(self):
+        """Not as JSON in ASCII would be, with blanks."""
+        entry = {'name': 'é' * 2500, 'type': 'InnerProduct', 'macs': 1}
+        config = json.dumps({'netfile': [entry]}, ensure_ascii=False, separators=(',', ':'))
+        with mock.patch('fodlam.MAX_INPUT_BYTES', 6000):
+            for flags in ([], ['--lines']):
+                self.assertEqual(run(*flags, stdin=config.encode()).status, 0)
 
     def test_entries_that_json_cannot_hold(self):
         entry = {'name': 'a', 'type': 'Convolution', 'macs': {1}}
