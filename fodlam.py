@@ -277,19 +277,19 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
 
 def parse_table(path, columns, key, least):
     """Return what `read_table` does; raise ValueError for what is wrong in the file."""
-    rows = csv.reader(filter(None, read_text(path).splitlines()))
-    headings = next(rows, [])
+    rows = csv.reader(read_text(path).splitlines())
+    headings = next(filter(None, rows), [])
     expected = f'a new "{key}", and a cell for each of {headings}'
     table = {}
-    for number, cells in enumerate(rows, 2):
+    for cells in filter(None, rows):
         row = dict(zip(headings, cells))
         name = row.get(key)
         new = name and canonical(name) not in map(canonical, table)
         # A heading that is there twice, a cell too many, and one too few.
         whole = len(row) == len(headings) == len(cells)
-        expect(new and whole, f'row {number}: ', cells, expected)
+        expect(new and whole, f'row {rows.line_num}: ', cells, expected)
         table[name] = {
-            field: parse_cell(row.get(heading), number, heading, least) * scale
+            field: parse_cell(row.get(heading), rows.line_num, heading, least) * scale
             for field, (heading, scale) in columns.items()
         }
     expect(table, 'no rows: ', headings, 'some, below a heading')

@@ -177,6 +177,11 @@ class ReadTable(unittest.TestCase):
             for part in ('data/t.csv', *said):
                 self.assertIn(part, str(caught.exception), text)
 
+    def test_rows_are_the_lines_of_the_file(self):
+        blank = self.GOOD.replace('\n', '\n\n').replace('300', '3oo')
+        with self.assertRaisesRegex(fodlam.InputError, 'row 5, column "Power'):
+            self.table(blank)
+
     def test_missing(self):
         with self.assertRaisesRegex(fodlam.InputError, 'data/none.csv: cannot be used'):
             fodlam.read_table('none.csv', fodlam.EYERISS_COLUMNS)
