@@ -137,6 +137,7 @@ FORMATS = ('json', 'csv', 'table', 'svg')
 FLAGS = (
     '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
 ).split()
+NO_HELP = 'python -OO leaves help out; run it without\n'
 
 # Far above any real config or net file; what is larger is a mistake, and might never end.
 MAX_INPUT_BYTES = 16 * 2**20
@@ -159,8 +160,6 @@ MAX_KEPT_ENTRIES = 20_000
 
 class InputError(Exception):
     """Something that the user can put right, as "where: what is wrong; what is valid"."""
-
-    status = 1  # of the process
 
 
 _QUOTER = reprlib.Repr()
@@ -848,7 +847,7 @@ def new_parser(**settings):
     class Parser(argparse.ArgumentParser):
         def error(self, message):
             error = InputError(f'arguments: {message}; see {self.prog} --help')
-            error.status = 2  # as shells and argparse have it
+            error.status = 2  # of the process, as argparse has it; any other error's is 1
             raise error
 
     return Parser(
@@ -870,7 +869,7 @@ def parse_options(argv):
     format_ = asked.get('format', 'json')
     if 'validate' in asked:
         parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
-    others = asked.keys() - {'diagnose', 'per_frame', 'format'}
+    others = asked.keys() - {'diagnose', 'per_frame', 'format', 'help', 'version'}
     if 'diagnose' in asked and (others or format_ == 'svg'):
         parser.error('--diagnose takes no config, and of the options for one only --per-frame')
     if 'lines' in asked and format_ != 'json':
@@ -895,8 +894,11 @@ def open_config(path, stdin, stderr):
 def run(argv, stdin, stdout, stderr):
     """Yield the texts that the command line asks for; raise InputError for what is wrong."""
     asked = parse_options(argv) if argv else {}
-    if 'help' in asked or 'version' in asked:
-        yield __doc__ if 'help' in asked else f'fodlam {__version__}\n'
+    if 'help' in asked:
+        yield __doc__ or NO_HELP
+        return
+    if 'version' in asked:
+        yield f'fodlam {__version__}\n'
         return
     per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
     format_ = asked.get('format', 'json')

@@ -38,6 +38,7 @@ from fodlam import (
     EYERISS_FILES,
     KINDS,
     NETWORKS,
+    NO_HELP,
     checked,
     command,
     cost_per_mac,
@@ -307,7 +308,7 @@ def run(argv):
     parser.add_argument('-h', '--help', action='store_true')
     asked = vars(parser.parse_args(argv))
     if 'help' in asked:
-        yield __doc__
+        yield __doc__ or NO_HELP
         return
     rows = validate('per_layer' in asked)
     format_ = asked.get('format', 'table')

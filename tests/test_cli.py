@@ -32,6 +32,19 @@ class CommandLine(unittest.TestCase):
     def test_version(self):
         self.assertEqual(run('--version'), (0, f'fodlam {fodlam.__version__}\n', ''))
 
+    def test_help_whatever_else_is_asked(self):
+        help_ = run('--help')
+        for flags in (['--diagnose', '-h'], ['--help', '--version'], ['--lines', '--help']):
+            self.assertEqual(run(*flags), help_)
+
+    def test_without_docstrings(self):
+        for script in (path('fodlam.py'), path('data', 'validate.py')):
+            process = subprocess.run(
+                [sys.executable, '-OO', script, '--help'], capture_output=True, timeout=60
+            )
+            self.assertEqual((process.returncode, process.stderr), (0, b''))
+            self.assertEqual(process.stdout.decode(), fodlam.NO_HELP)
+
     def test_help(self):
         status, out, err = run('--help')
         self.assertEqual((status, err), (0, ''))
