@@ -1244,12 +1244,17 @@ def run(argv, notes):
 
 def write_whole(text, path):
     """Write text to a file, which is there with all of it or as it was; raise InputError if not."""
-    new = f'{path}.new'
     try:
+        target = os.path.realpath(path)  # what a link leads to
+        if os.path.exists(target) and not os.path.isfile(target):
+            raise OSError(None, 'it is no regular file')
+        new = f'{target}.{os.getpid()}.new'
         try:
-            with open(new, 'w', encoding='utf-8') as file:
+            with open(new, 'x', encoding='utf-8') as file:
                 file.write(text)
-            os.replace(new, path)
+            os.replace(new, target)
+        except FileExistsError:
+            raise
         except OSError:
             with contextlib.suppress(OSError):
                 os.remove(new)

@@ -713,10 +713,26 @@ class Output(unittest.TestCase):
     def test_where_nothing_can_be_written(self):
         text = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 }\n'
         text += layer('c', 'Convolution', convolution(8, 3), 'x')
-        for name in (path(self.out, 'no', 'such'), '/a\0b', os.path.dirname(self.out)):
+        for name in (path(self.out, 'no', 'such'), '/a\0b', os.path.dirname(self.out), '/dev/null'):
             result = extract('m.prototxt', text, '--output', name)
             self.assertEqual((result.status, result.out), (1, ''))
             self.assertRegex(result.err, r'\Aextract.py: [^\n]+; expected a path[^\n]*\n\Z')
+
+    def test_a_link_is_followed_and_nothing_else_touched(self):
+        text = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 }\n'
+        text += layer('c', 'Convolution', convolution(8, 3), 'x')
+        link = f'{self.out}.link'
+        os.symlink(self.out, link)
+        with open(f'{self.out}.new', 'w', encoding='utf-8') as file:
+            file.write('of the user')
+        self.assertEqual(extract('m.prototxt', text, '--output', link).status, 0)
+        self.assertTrue(os.path.islink(link))
+        with open(self.out, encoding='utf-8') as file:
+            self.assertEqual(file.read(), extract('m.prototxt', text).out)
+        with open(f'{self.out}.new', encoding='utf-8') as file:
+            self.assertEqual(file.read(), 'of the user')
+        names = sorted(os.listdir(os.path.dirname(self.out)))
+        self.assertEqual(names, ['net.json', 'net.json.link', 'net.json.new'])
 
 
 class Fuzz(unittest.TestCase):
