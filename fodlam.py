@@ -724,9 +724,11 @@ def sweep(configs, per_frame=False, per_layer=False, ranges=False, form=to_repor
     load = load or keeper()
     for config in configs:
         try:
-            yield form(*checked('config', costs_of, config, per_frame, ranges, load), per_layer)
+            costs = checked('config', costs_of, config, per_frame, ranges, load)
         except InputError as error:
             yield {'error': str(error)}
+        else:
+            yield form(*costs, per_layer)
 
 
 def diagnose(per_frame=False):

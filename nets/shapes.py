@@ -720,7 +720,7 @@ def plan(config, netfile, load, ranges, read_table, read_net, *published):
     for other, reasons in CONFLICTS.items():
         for key in reasons if other in config else ():
             if key in config:
-                raise ValueError(f'"{key}" {reasons[key]}; leave one of them out')
+                raise ValueError(f'"{key}" {reasons[key]}; leave one out')
     if 'accelerator' in config:
         value, readers = config['accelerator'], (read_table, read_net)
         accelerator = of_key('accelerator', find_accelerator, value, load, *readers)
