@@ -871,7 +871,9 @@ def parse_options(argv):
     format_ = asked.get('format', 'json')
     if 'validate' in asked:
         parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
-    others = asked.keys() - {'diagnose', 'per_frame', 'format', 'help', 'version'}
+    if asked.keys() & {'help', 'version'}:
+        return asked
+    others = asked.keys() - {'diagnose', 'per_frame', 'format'}
     if 'diagnose' in asked and (others or format_ == 'svg'):
         parser.error('--diagnose takes no config, and of the options for one only --per-frame')
     if 'lines' in asked and format_ != 'json':

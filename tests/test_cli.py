@@ -34,8 +34,8 @@ class CommandLine(unittest.TestCase):
 
     def test_help_whatever_else_is_asked(self):
         help_ = run('--help')
-        for flags in (['--diagnose', '-h'], ['--help', '--version'], ['--lines', '--help']):
-            self.assertEqual(run(*flags), help_)
+        for flags in ('--diagnose -h', '--help --version', '--lines --help --format csv'):
+            self.assertEqual(run(*flags.split()), help_)
 
     def test_without_docstrings(self):
         for script in (path('fodlam.py'), path('data', 'validate.py')):
