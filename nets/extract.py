@@ -1260,7 +1260,7 @@ def write_whole(text, path):
                 os.remove(new)
             raise
     except OSError as error:
-        what = f'cannot be written ({error.strerror}); expected a path with room'
+        what = f'cannot be written ({error.strerror}); expected a path for a file, with room'
         raise InputError(f'{quote(path)}: {what}') from None
     except ValueError:  # a null character, or half a surrogate pair
         raise InputError(f'{quote(path)}: no file can have this name; expected a path') from None
