@@ -542,14 +542,13 @@ def load_catalog(netfile, width, make_machine, *arguments):
             costless[key] = entry
             if kind:
                 left_out.append(entry['macs'])
-    unknown = 'no cost is known of any of '
-    checked(where, expect, catalog, unknown, [*costless], 'conv or fc layers')
+    checked(where, expect, catalog, 'no cost is known of any of ', [*costless], 'conv or fc layers')
     return catalog, costless, left_out, sum_up(catalog.values(), width)
 
 
 # === Configuration ===
 
-# What type each key must have, and how a message says it; of any, what uses it says more.
+# What type each key must have, and how a message says it; where it is any, what uses it checks it.
 CONFIG_KEYS = {
     'net': (str, 'AlexNet or VGG16'),
     'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
@@ -717,8 +716,8 @@ def quantities(cost):
 def sweep(configs, per_frame=False, per_layer=False, ranges=False, form=to_report, load=None):
     """Yield the report on each of some configs, {'error': message} for one that is wrong.
 
-    configs: dicts, or JSON as bytes; what they read is kept from one to the next.
-    form: what makes a report, with the arguments of `to_report`; load: a `keeper`, to go on with.
+    configs: dicts, or JSON as bytes; what they read is kept from one to the next. form: what makes
+    a report, with the arguments of `to_report`; load: a `keeper` that several sweeps share.
     See also `estimate`.
     """
     load = load or keeper()
@@ -751,7 +750,7 @@ def diagnose(per_frame=False):
 
 
 def frames_note(report):
-    """Return a sentence on the frames that a report's costs are for; it has layers, or is not."""
+    """Return a sentence on the frames of a report's costs; it has layers, or is of `diagnose`."""
     if 'layers' not in report:
         return "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
     frames = max((layer['frames'] for layer in report['layers']), default=1)
@@ -936,8 +935,9 @@ def show(form, report, config, notes, encoding):
     if 'accelerator' in config:
         to_show = load_leaf('nets', 'shapes').to_show
         value = config['accelerator']
+        # It may be the first to read a table, and find it damaged.
         machine, more = checked('config', to_show, value, report, keeper(), read_table, read_net)
-        notes += more
+        notes = [*notes, *more]
     return load_leaf('nets', 'show').text(form, report, config, machine, encoding, notes)
 
 
