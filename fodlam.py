@@ -749,11 +749,11 @@ def diagnose(per_frame=False):
     return report
 
 
-def frames_note(report):
+def frames_note(report, per_frame):
     """Return a sentence on the frames of a report's costs; it has layers, or is of `diagnose`."""
-    if 'layers' not in report:
+    if not per_frame and 'layers' not in report:
         return "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
-    frames = max((layer['frames'] for layer in report['layers']), default=1)
+    frames = max((layer['frames'] for layer in report.get('layers', [])), default=1)
     if frames == 1:
         return 'all costs: 1 frame'
     return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
@@ -918,7 +918,7 @@ def run(argv, stdin, stdout, stderr):
         config = checked(where, read_json, stream)
         shown = per_layer or terminal or format_ != 'json'
         report = estimate(config, per_frame, shown, ranges)
-    notes = [frames_note(report)]
+    notes = [frames_note(report, per_frame)]
     if format_ != 'json':
         yield show(format_, report, config, notes, getattr(stdout, 'encoding', None))
         return

@@ -59,10 +59,12 @@ class Frames(unittest.TestCase):
     def test_json_on_a_terminal_has_a_note_beside_it(self):
         for argv, stdin, said in (
             ([], b'{"net": "VGG16"}', "conv: Eyeriss's batch of 3 frames; fc: 1 frame"),
-            (['--per-frame'], b'{"net": "VGG16"}', '1 frame'),
+            (['--per-frame'], b'{"net": "VGG16"}', 'all costs: 1 frame'),
             ([], b'{"netfile": "lenet.json"}', 'batch of 3.02 frames'),
-            ([], b'{"net": "VGG16", "layers": ["FC6"]}', '1 frame'),
+            ([], b'{"net": "VGG16", "layers": ["FC6"]}', 'all costs: 1 frame'),
+            ([], b'{"net": "VGG16", "layers": []}', 'all costs: 1 frame'),
             (['--diagnose'], b'', '--per-frame for one'),
+            (['--diagnose', '--per-frame'], b'', 'all costs: 1 frame'),
         ):
             out, err = Terminal(io.BytesIO(), encoding='utf-8'), io.StringIO()
             stdin_stream = io.TextIOWrapper(io.BytesIO(stdin))
