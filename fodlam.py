@@ -449,7 +449,7 @@ def published_machine(per_frame, rule, net):
     def machine(entry, kind):
         name = canonical(entry['name'])
         expect(name in layers, f'data/{eyeriss_file} and data/{EIE_FILE} have no ', name, 'its row')
-        return {**layers[name], 'entry': entry}
+        return layers[name]
 
     return machine
 
@@ -515,17 +515,17 @@ def rescale(cost, power, time):
 
 
 def load_catalog(netfile, width, make_machine, *arguments):
-    """Return (catalog, costless, left_out, sums) of a net file, as a machine costs its layers.
+    """Return (catalog, entries, left_out, sums) of a net file, as a machine costs its layers.
 
     width: how many numbers a cost has; make_machine(*arguments): the machine.
     catalog: {canonical name: layer} of the layers that have a cost; sums: what these add up to, as
-    of `sum_up`; costless: {canonical name: entry} of all others; left_out: the MACs of those that
-    have some.
+    of `sum_up`; entries: as of `read_net`; left_out: the MACs of those that have some and no cost.
     """
     machine = make_machine(*arguments)
     where = net_place(netfile)
-    catalog, costless, left_out = {}, {}, []
-    for key, entry in read_net(netfile).items():
+    entries = read_net(netfile)
+    catalog, left_out = {}, []
+    for key, entry in entries.items():
         kind = KIND_OF_TYPE.get(entry['type'])
         costed = kind and checked(f'{where}, layer {entry["name"]!r}', machine, entry, kind)
         if costed:
@@ -535,15 +535,14 @@ def load_catalog(netfile, width, make_machine, *arguments):
                 'macs': entry['macs'],
                 'energy': None,  # which reports have in this place
                 'latency': None,
+                'entry': entry,
                 **costed,
                 'cost': (costed['cost'] * 3)[:width],  # what has been measured has no range
             }
-        else:
-            costless[key] = entry
-            if kind:
-                left_out.append(entry['macs'])
-    checked(where, expect, catalog, 'no cost is known of any of ', [*costless], 'conv or fc layers')
-    return catalog, costless, left_out, sum_up(catalog.values(), width)
+        elif kind:
+            left_out.append(entry['macs'])
+    checked(where, expect, catalog, 'no cost is known of any of ', [*entries], 'conv or fc layers')
+    return catalog, entries, left_out, sum_up(catalog.values(), width)
 
 
 # === Configuration ===
@@ -598,18 +597,17 @@ def find_network(name):
     raise ValueError(f'"net" is {quote(name)}; {choices(NETWORKS)}, or as "netfile" {net_files()}')
 
 
-def select(names, catalog, costless):
+def select(names, catalog, entries):
     """Return the list of the layers of a catalog that a config's "layers" names, in its order.
 
     names: the config's list, in which a layer named twice counts twice; the others: as of
     `load_catalog`.
     Raises ValueError if a name is of none of them.
     """
-    find = catalog.get
-    chosen = [find(canonical(name)) if isinstance(name, str) else None for name in names]
+    chosen = [*map(catalog.get, map(canonical, map(str, names)))]
     if None in chosen:
         index = chosen.index(None)
-        entry = costless.get(canonical(str(names[index])))
+        entry = entries.get(canonical(str(names[index])))
         what = 'unknown layer'
         if entry:
             what = f'nothing published says the cost of {quote(entry["type"])} layers, like'
@@ -634,8 +632,7 @@ def keeper():
                 entries = 0
             kept[key] = function(*arguments)
             if function is load_catalog:  # which is what is large
-                catalog, costless, *_ = kept[key]
-                entries += len(catalog) + len(costless)
+                entries += len(kept[key][1])
         return kept[key]
 
     return load
@@ -665,10 +662,8 @@ def to_report(layers, sums, extras, per_layer):
 
 def layer_report(layer):
     """Return a layer as reports have it: with its quantities, and without its entry."""
-    report = {}
-    for key, value in layer.items():
-        report |= quantities(value) if key == 'cost' else {key: value}
-    report.pop('entry', None)
+    report = layer | quantities(layer['cost'])
+    del report['cost'], report['entry']
     return report
 
 
@@ -689,10 +684,10 @@ def costs_of(config, per_frame, ranges, load):
         ours = read_table, read_net, published_layers, average_machine, scale_eie
         machine, finish = load_leaf('nets', 'shapes').plan(config, netfile, load, ranges, *ours)
     width = 6 if ranges else 2
-    catalog, costless, left_out, sums = load(load_catalog, netfile, width, *machine)
+    catalog, entries, left_out, sums = load(load_catalog, netfile, width, *machine)
     layers, extras = catalog.values(), {}
     if 'layers' in config:
-        layers = select(config['layers'], catalog, costless)
+        layers = select(config['layers'], catalog, entries)
         sums = sum_up(layers, width)
     if 'process_nm' in config:
         scale = node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule)
