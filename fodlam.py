@@ -460,7 +460,7 @@ def average_machine(per_frame, rule):
     per_frame, rule: as for `published_machine`. Nothing published says what products of two feature
     maps (MatMul) cost.
     """
-    per_mac = cost_per_mac([x for net in NETWORKS for x in published_layers(net, per_frame, rule)])
+    per_mac = cost_per_mac(sum(published_layers(per_frame, rule).values(), []))
 
     def machine(entry, kind):
         if entry['type'] == 'MatMul':
@@ -472,9 +472,12 @@ def average_machine(per_frame, rule):
     return machine
 
 
-def published_layers(net, per_frame, rule=None):
-    """Return the list of the layers of `net` that the papers report, as of `published_machine`."""
-    return [*load_catalog(NETWORKS[net], 2, published_machine, per_frame, rule, net)[0].values()]
+def published_layers(per_frame, rule=None):
+    """Return {net: list of the layers that the papers report}, as of `published_machine`."""
+    return {
+        net: [*load_catalog(netfile, 2, published_machine, per_frame, rule, net)[0].values()]
+        for net, netfile in NETWORKS.items()
+    }
 
 
 def cost_per_mac(layers):
@@ -732,7 +735,7 @@ def diagnose(per_frame=False):
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
     number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
     """
-    published = {net: published_layers(net, per_frame) for net in NETWORKS}
+    published = published_layers(per_frame)
     per_mac = cost_per_mac(sum(published.values(), []))
     report = {'average': {}, 'per_layer': {}}
     for index, quantity in enumerate(QUANTITIES):

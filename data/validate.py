@@ -135,7 +135,7 @@ def compare_network(net, other, per_layer):
     other: the network that some models are calibrated on alone.
     per_layer: add the Figures of each layer, by the models that are not the other's.
     """
-    published = {name: published_layers(name, per_frame=True) for name in NETWORKS}
+    published = published_layers(per_frame=True)
     averages = cost_per_mac(sum(published.values(), [])), cost_per_mac(published[other])
     calibrations = load_leaf('nets', 'shapes').EYERISS_CALIBRATION, calibrate(other)
     for kind in KINDS:
@@ -256,7 +256,7 @@ def calibrate(net):
             'partial_sum_bytes': shapes.partial_sum_bytes(layer['entry']) * batch_frames,
             **table[layer['name']],
         }
-        for layer in published_layers(net, per_frame=False)
+        for layer in published_layers(per_frame=False)[net]
         if layer['kind'] == 'conv'
     ]
     rates = [row['buffer_bytes'] / row['processing_s'] for row in rows]

@@ -191,9 +191,6 @@ def check_pair(keys, values):
 
 # === The machine of shapes and densities ===
 
-# The networks that both papers measured, as fodlam.py calls them.
-PUBLISHED_NETS = ('AlexNet', 'VGG16')
-
 
 def machine_of_shapes(rule, density, read_table, published_layers, average_machine, scale_eie):
     """Return the machine that costs conv layers by shape, and fc layers with densities by these.
@@ -203,7 +200,7 @@ def machine_of_shapes(rule, density, read_table, published_layers, average_machi
     rule: of scaling EIE's process node; density: of fc layers that do not have their own, (weights,
     activations) or None; the others: fodlam.py's.
     """
-    published = [layer for net in PUBLISHED_NETS for layer in published_layers(net, True, rule)]
+    published = sum(published_layers(True, rule).values(), [])
     conv = [layer for layer in published if layer['kind'] == 'conv']
     ratios = [[a / b for a, b in zip(eyeriss(x['entry'])[0], x['cost'])] for x in conv]
     kernels = {tuple(layer['entry']['kernel']) for layer in conv}

@@ -61,7 +61,7 @@ class Papers(unittest.TestCase):
 
 
 class Invariants(unittest.TestCase):
-    VGG16 = [layer['name'] for layer in fodlam.published_layers('VGG16', False)]
+    VGG16 = [layer['name'] for layer in fodlam.published_layers(False)['VGG16']]
 
     def test_order_does_not_matter(self):
         expected = fodlam.estimate({'net': 'VGG16'})

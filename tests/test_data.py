@@ -204,7 +204,6 @@ class ReadTable(unittest.TestCase):
                     fodlam.InputError,
                     "layer 'conv3': data/eyeriss-alexnet.csv .* no 'conv3'; expected its row",
                     fodlam.published_layers,
-                    'AlexNet',
                     False,
                 )
 

@@ -190,7 +190,7 @@ class Calibrated(unittest.TestCase):
 
         Of that, partial sums are 2.93 to 3.04, and 3.02 together.
         """
-        layers = fodlam.published_layers('VGG16', per_frame=False)
+        layers = fodlam.published_layers(per_frame=False)['VGG16']
         rates, sums, times = [], [], []
         for layer, row in zip(layers, table_of('VGG16')):
             if not row['Layer'].startswith('CONV5'):
@@ -207,7 +207,7 @@ class Calibrated(unittest.TestCase):
 
     def test_megabytes_are_of_2_to_the_20(self):
         """CONV1-2's partial sums alone are 2466 x 10^6 bytes, more than 2402.8 x 10^6."""
-        layer, row = fodlam.published_layers('VGG16', True)[1], table_of('VGG16')[1]
+        layer, row = fodlam.published_layers(True)['VGG16'][1], table_of('VGG16')[1]
         self.assertEqual(layer['name'], 'CONV1-2')
         sums = 3 * shapes.partial_sum_bytes(layer['entry'])
         self.assertEqual(round(sums / 1e6), 2466)
@@ -218,7 +218,7 @@ class Calibrated(unittest.TestCase):
     def test_macs_are_rounded(self):
         """CONV2 of AlexNet is 4 x 223.9488 M = 0.8958 G, printed 0.90."""
         for net, (_, batch_frames) in fodlam.EYERISS_FILES.items():
-            layers = fodlam.published_layers(net, True)
+            layers = fodlam.published_layers(True)[net]
             for layer, row in zip(layers, table_of(net)):
                 macs = layer['macs'] * batch_frames / 1e9
                 printed = float(row['Num. of MACs (G)'])
@@ -232,7 +232,7 @@ class Calibrated(unittest.TestCase):
     def test_bytes_of_the_buffer(self):
         """The rule for summed channels gives the bytes that CONV1 to CONV4 moved."""
         no_buffer, one_byte = shapes.Calibration(1e30, 1e30, 1), shapes.Calibration(1e30, 1, 1)
-        layers = fodlam.published_layers('VGG16', per_frame=True)
+        layers = fodlam.published_layers(per_frame=True)['VGG16']
         for layer, row in zip(layers, table_of('VGG16')):
             (_, link_s), (_, both_s) = (
                 shapes.eyeriss(layer['entry'], calibration)[0]
