@@ -843,15 +843,16 @@ def new_parser(**settings):
     # argparse takes longer to import than all the rest; the main job has no arguments to parse.
     import argparse
 
-    class Parser(argparse.ArgumentParser):
-        def error(self, message):
-            error = InputError(f'arguments: {message}; see {self.prog} --help')
-            error.status = 2  # of the process, as argparse has it; any other error's is 1
-            raise error
+    def refuse(message):
+        error = InputError(f'arguments: {message}; see {parser.prog} --help')
+        error.status = 2  # of the process, as argparse has it; any other error's is 1
+        raise error
 
-    return Parser(
+    parser = argparse.ArgumentParser(
         argument_default=argparse.SUPPRESS, allow_abbrev=False, add_help=False, **settings
     )
+    parser.error = refuse
+    return parser
 
 
 def parse_options(argv):
@@ -916,27 +917,26 @@ def run(argv, stdin, stdout, stderr):
         config = checked(where, read_json, stream)
         shown = per_layer or terminal or format_ != 'json'
         report = estimate(config, per_frame, shown, ranges)
-    notes = [frames_note(report, per_frame)]
-    if format_ != 'json':
-        yield show(format_, report, config, notes, getattr(stdout, 'encoding', None))
-        return
-    if terminal:
-        complain(notes[0], stderr)
-    if not per_layer:
-        report.pop('layers', None)
-    yield to_json(report)
+    note = frames_note(report, per_frame)
+    if format_ == 'json':
+        if terminal:
+            complain(note, stderr)
+        if not per_layer:
+            report.pop('layers', None)
+        yield to_json(report)
+    else:
+        yield show(format_, report, config, note, getattr(stdout, 'encoding', None))
 
 
-def show(form, report, config, notes, encoding):
-    """Return a report as CSV, table or picture; config: {} for `diagnose`; notes: sentences."""
-    machine = None
+def show(form, report, config, note, encoding):
+    """Return a report as CSV, table or picture; config: {} for `diagnose`; note: on its frames."""
+    machine, notes = None, []
     if 'accelerator' in config:
         to_show = load_leaf('nets', 'shapes').to_show
         value = config['accelerator']
         # It may be the first to read a table, and find it damaged.
-        machine, more = checked('config', to_show, value, report, keeper(), read_table, read_net)
-        notes = [*notes, *more]
-    return load_leaf('nets', 'show').text(form, report, config, machine, encoding, notes)
+        machine, notes = checked('config', to_show, value, report, keeper(), read_table, read_net)
+    return load_leaf('nets', 'show').text(form, report, config, machine, encoding, [note, *notes])
 
 
 def complain(message, stderr, program='fodlam'):
