@@ -490,13 +490,15 @@ def cost_per_mac(layers):
     per_mac = {}
     sums = sum_up(layers, 2)
     for kind in KINDS:
-        alike = [x for x in layers if x['kind'] == kind]
-        macs = sum(x['macs'] for x in alike)
+        macs, each, frames_s = 0, [], []
+        for layer in layers:
+            if layer['kind'] == kind:
+                macs += layer['macs']
+                each.append([number / layer['macs'] for number in layer['cost']])
+                frames_s.append(layer['cost'][1] / layer['frames'])
         average = [number / macs for number in sums[kind]]
-        each = [[number / x['macs'] for number in x['cost']] for x in alike]
-        frame_s = math.fsum(x['cost'][1] / x['frames'] for x in alike)
         cost = [*average, *map(min, *each), *map(max, *each)]
-        per_mac[kind] = cost, average[1] / (frame_s / macs)
+        per_mac[kind] = cost, average[1] / (math.fsum(frames_s) / macs)
     return per_mac
 
 
@@ -505,11 +507,11 @@ def sum_up(layers, width):
 
     width: how many numbers a cost has.
     """
-    numbers = {kind: [] for kind in KINDS}
+    costs = {kind: [[0.0] * width] for kind in KINDS}
     for layer in layers:
-        numbers[layer['kind']] += layer['cost']
-    numbers['total'] = sum(numbers.values(), [])
-    return {group: [math.fsum(x[i::width]) for i in range(width)] for group, x in numbers.items()}
+        costs[layer['kind']].append(layer['cost'])
+    costs['total'] = sum(costs.values(), [])
+    return {group: [*map(math.fsum, zip(*alike))] for group, alike in costs.items()}
 
 
 def rescale(cost, power, time):
