@@ -89,12 +89,12 @@ class Net:
 
     where: the file's name; nodes: [Node]; shapes: {value: shape}; batch: frames in the first
     input, None until known; symbol: what the file calls those; left_out: {type} of what takes MACs
-    and is not modelled.
+    and is not modelled; assumed: sentences on what the file does not say.
     """
 
     def __init__(self, where):
         self.where, self.batch, self.symbol = where, None, '?'
-        self.nodes, self.shapes, self.left_out = [], {}, {}
+        self.nodes, self.shapes, self.left_out, self.assumed = [], {}, {}, []
 
     def read(self, steps, results, notes):
         """Return the nodes that `add` makes of steps, each a place for errors and arguments.
@@ -121,6 +121,7 @@ class Net:
             what = f'{len(products)} MatMul of two feature maps'
             notes.append(f'{self.where}: {what} ({sum(products):,} MACs a frame)')
         notes += [f'{self.where}: {left_out}'] * bool(left_out)
+        notes += [f'{self.where}: {assumed}' for assumed in self.assumed]
         rules.fuse(self.nodes, self.shapes, results)
         return self.nodes
 
@@ -639,12 +640,15 @@ class CaffeNet(Net):
             (members, shape), role = caffe_macs(parameters, type_, known[0], self.batch), rules.MACS
             found = [shape]
         elif type_ in INPUT_TYPES or not bottoms:
-            found = self.input(layer, type_, len(tops))
+            found = self.input(layer, name, type_, len(tops))
         elif follow and known[0] != blame:
             found = follow(parameters, known, len(tops))
         has_macs = any(parameters in layer.fields for parameters in MACS_PARAMETERS)
         if type_ in CAFFE_UNMODELLED_TYPES or (has_macs and not members):
             self.left_out[type_] = None
+        if type_ == 'ROIPooling':
+            one = 'MACs are for one region of interest, and not for one frame'
+            self.assumed.append(f'behind {quote(name)} (ROIPooling), {one}')
         found = found or [blame or rules.Unknown(name, type_)] * len(tops)
         for shape in found:
             if not isinstance(shape, rules.Unknown):
@@ -656,7 +660,7 @@ class CaffeNet(Net):
         self.blobs.update(zip(tops, values * len(tops) if split else outputs))
         self.nodes.append(rules.Node(name, type_, role, [] if split else values, outputs, members))
 
-    def input(self, layer, type_, count):
+    def input(self, layer, name, type_, count):
         """Return the shapes of the `count` tops of a layer that reads nothing."""
         found = input_shapes(layer, type_)
         found += found[-1:] * (count - len(found))
@@ -664,6 +668,10 @@ class CaffeNet(Net):
             batch = 1 if isinstance(found[0], rules.Unknown) else found[0][0]
             if self.frame_shape:
                 found[0] = (batch, *self.frame_shape)
+            elif found[0] is DIGIT_SHAPE:
+                size = ','.join(map(str, DIGIT_SHAPE[1:]))
+                say = f'does not say how large a frame is; taken to be {size}, as MNIST has it'
+                self.assumed.append(f'{quote(name)} ({type_}) {say}; --input C,H,W gives another')
             self.batch = None if isinstance(found[0], rules.Unknown) else batch
         return found[:count]
 
@@ -1179,7 +1187,7 @@ def make_parser():
         '--input',
         metavar='C,H,W',
         default=None,
-        help='channels, height and width of the first input, where the model does not say',
+        help='channels, height and width of the first input, whatever the model says',
     )
     parser.add_argument(
         '--output',
@@ -1239,15 +1247,21 @@ def run(argv, notes):
     if options.output is None:
         yield text
     else:
-        write_whole(text, options.output)
+        write_whole(text, options.output, options.model)
 
 
-def write_whole(text, path):
-    """Write text to a file, which is there with all of it or as it was; raise InputError if not."""
+def write_whole(text, path, model):
+    """Write text to a file, which is there with all of it or as it was; raise InputError if not.
+
+    model: the path of a file that it may not be.
+    """
     try:
         target = os.path.realpath(path)  # what a link leads to
-        if os.path.exists(target) and not os.path.isfile(target):
-            raise OSError(None, 'it is no regular file')
+        if os.path.exists(target):
+            if not os.path.isfile(target):
+                raise OSError(None, 'it is no regular file')
+            if os.path.samefile(target, model):
+                raise OSError(None, 'it is the model')
         new = f'{target}.{os.getpid()}.new'
         try:
             with open(new, 'x', encoding='utf-8') as file:

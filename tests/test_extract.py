@@ -16,7 +16,7 @@ from unittest import mock
 from definitions import convolution, layer
 from extracted import REMEDY, is_refused, refusals
 from onnx_encoder import field, fields, model, node, tensor, value, varint
-from support import extract, extractor, path
+from support import call, extract, extractor, path
 
 IMAGE = value('x', [1, 3, 32, 24])
 KERNEL = tensor('w', [8, 3, 3, 3])
@@ -717,6 +717,20 @@ class Output(unittest.TestCase):
             result = extract('m.prototxt', text, '--output', name)
             self.assertEqual((result.status, result.out), (1, ''))
             self.assertRegex(result.err, r'\Aextract.py: [^\n]+; expected a path[^\n]*\n\Z')
+
+    def test_the_model_is_not_overwritten(self):
+        text = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 }\n'
+        text += layer('c', 'Convolution', convolution(8, 3), 'x')
+        model, link = f'{self.out}.prototxt', f'{self.out}.link'
+        with open(model, 'w', encoding='utf-8') as file:
+            file.write(text)
+        os.link(model, link)
+        for name in (model, link):
+            result = call(extractor.main, [model, '--output', name])
+            self.assertEqual((result.status, result.out), (1, ''))
+            self.assertIn('it is the model', result.err)
+            with open(model, encoding='utf-8') as file:
+                self.assertEqual(file.read(), text)
 
     def test_a_link_is_followed_and_nothing_else_touched(self):
         text = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 }\n'
