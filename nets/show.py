@@ -44,8 +44,11 @@ def text(format_, report, config, machine, encoding, notes=()):
     if not config:
         return diagnose_table(diagnose_rows(report)) + paragraphs(notes)
     title = textwrap.fill(title_of(report, config), SCREEN_WIDTH) + '\n\n'
-    remarks = paragraphs([*remarks_on(report), *notes])
-    return title + estimate_table(report, is_plain(encoding)) + remarks
+    remarks = remarks_on(report)
+    batched = any(layer.get('frames', 1) > 1 for layer in report['layers'])
+    if batched and 'energy_range' not in report['total']:  # with ranges, there is no room for MACs
+        remarks.append('MACs: 1 frame')
+    return title + estimate_table(report, is_plain(encoding)) + paragraphs([*remarks, *notes])
 
 
 def is_plain(encoding):
@@ -87,9 +90,11 @@ def title_of(report, config):
     if config.get('accelerator'):
         named = isinstance(config['accelerator'], str)
         machine = config['accelerator'] if named else 'an accelerator'
+    rule = config.get('process_scaling', 'dennard')
     if 'process_nm' in config:
-        rule = config.get('process_scaling', 'dennard')
         machine += f' at {config["process_nm"]:g} nm by {rule}'
+    elif rule != 'dennard':
+        machine += f' at 65 nm by {rule}'  # by which EIE has come there
     return ', '.join([f'{printable(name)} on {machine}', *frames_of(report['layers'])])
 
 
@@ -347,10 +352,11 @@ def table_columns(rows, report):
         of_layers = [row.get('bound', '') * (row['source'] != 'sum') for row in rows]
         columns.append(Column('bound', of_layers))
     if any('utilization' in row for row in rows):
-        used = [f'{row["utilization"]:.0%}' if 'utilization' in row else '' for row in rows]
+        used = [percent(row['utilization']) if 'utilization' in row else '' for row in rows]
         columns.append(Column('>used', used, 3))
     if parts:
-        mostly = [max(of, key=of.get) if (of := row.get('energy_by')) else '' for row in rows]
+        parts_of = [row.get('energy_by', {}) for row in rows]
+        mostly = [max(of, key=of.get) if any(of.values()) else '' for of in parts_of]
         columns.append(Column('mostly', mostly, 4))
     return columns
 
@@ -861,8 +867,16 @@ def roofs_of(machine):
     if gain != 1:
         roofs.append(Roof('with Winograd', peak * gain, bandwidth, 'axis dash'))
     if efficiency != 1:
-        name = f'efficiency {efficiency:.3g}'
-        roofs.append(Roof(name, peak * efficiency, bandwidth * efficiency, 'axis dotted'))
+        by = f'efficiency {efficiency:.3g}'
+        roofs += [
+            Roof(
+                by if roof is roofs[0] else f'{roof.name}, {by}',
+                roof.peak * efficiency,
+                roof.bandwidth * efficiency,
+                'axis dotted',
+            )
+            for roof in roofs
+        ]
     return roofs
 
 
@@ -913,7 +927,7 @@ def svg_layer(dot):
     layer = dot.layer
     title = (
         f'{layer["name"]}: {engineering(layer["latency"], "s")}, {dot.share:.1%} of the time, '
-        f'{layer["bound"]}-bound, {layer["utilization"]:.0%} used'
+        f'{layer["bound"]}-bound, {percent(layer["utilization"])} used'
     )
     return svg_dot(layer['bound'], dot.x, dot.y, dot.radius, title)
 

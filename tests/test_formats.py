@@ -255,6 +255,27 @@ class Table(unittest.TestCase):
             self.assertEqual(table(made(frames=frames))[0], f'X on Eyeriss and EIE, {words}')
         self.assertEqual(table(made(0))[0], 'X on Eyeriss and EIE')
 
+    def test_titles_say_the_process(self):
+        for keys, words in (
+            ({}, 'Eyeriss and EIE,'),
+            ({'process_nm': 16}, 'Eyeriss and EIE at 16 nm by dennard,'),
+            ({'process_scaling': 'dennard'}, 'Eyeriss and EIE,'),
+            ({'process_scaling': 'stillmaker'}, 'Eyeriss and EIE at 65 nm by stillmaker,'),
+        ):
+            self.assertIn(words, table(made(), {'net': 'VGG16', **keys})[0])
+
+    def test_little_is_not_nothing_and_nothing_goes_nowhere(self):
+        report = made(5, bounds=ROOFLINE_BOUNDS, parts=PARTS)
+        report['layers'][0]['utilization'] = 0.004
+        report['fc'] = {**report['fc'], 'energy': 0.0}
+        for layer in report['layers']:
+            if layer['kind'] == 'fc':
+                layer['energy_by'] = dict.fromkeys(PARTS, 0.0)
+        rows = {line.split()[0]: line.split() for line in table(report)[2:] if line}
+        self.assertEqual(rows['layer'][-2:], ['used', 'mostly'])
+        self.assertEqual(rows['layer-1'][-2:], ['<1%', 'mac'])
+        self.assertEqual(rows['fc'][-1][-1], '%')  # a share, and no part
+
     def test_last_lines(self):
         lines = table(made(7, bounds=ROOFLINE_BOUNDS, parts=PARTS, left_out=LEFT_OUT), notes=NOTES)
         end = lines[lines.index('', 2) + 1 :]
@@ -264,6 +285,9 @@ class Table(unittest.TestCase):
         self.assertTrue(' '.join(end).endswith(NOTES[1].strip()))
         self.assertEqual(table(made(), notes=NOTES[:1])[-2:], ['', NOTES[0]])
         self.assertNotEqual(table(made())[-1], '')
+        self.assertEqual(table(made(frames=3), notes=NOTES[:1])[-2:], ['MACs: 1 frame', NOTES[0]])
+        for report in (made(), made(3, True, frames=3)):  # no batch; no column of MACs
+            self.assertNotIn('MACs: 1 frame', table(report, notes=NOTES[:1]))
         diagnosed = show.text('table', fodlam.diagnose(), {}, None, 'utf-8', NOTES[:1])
         self.assertTrue(diagnosed.endswith(f'\n\n{NOTES[0]}\n'))
 

@@ -402,12 +402,13 @@ class Rooflines(unittest.TestCase):
             'peak: 1.000 TMAC/s',
             'with Winograd: 2.250 TMAC/s',
             'efficiency 0.3: 300.0 GMAC/s',
+            'with Winograd, efficiency 0.3: 675.0 GMAC/s',
             'bandwidth: 10.00 GB/s',
             'ridge: 100 MACs per byte',
             'ridge: 225 MACs per byte',
         ):
             self.assertIn(text, texts(root))
-        self.assertEqual(len(of_class(root, 'polyline', 'axis')), 3)
+        self.assertEqual(len(of_class(root, 'polyline', 'axis')), 4)
         for bound, cost in report['bounds'].items():
             share = show.percent(cost['latency'] / report['total']['latency'])
             time_s = show.engineering(cost['latency'], 's')
