@@ -21,7 +21,7 @@ Options:
   --range        the least and the most as well, as far as published layers tell
   --format F     json (default), csv, table (for people), svg (a picture)
   --lines        one config a line in, one JSON result a line out
-  --diagnose     no config; what a frame's MAC costs, of a batch or --per-frame
+  --diagnose     no config; a batch's cost over a frame's MACs; or --per-frame
   --version, -h, --help
 
 Config keys:
@@ -44,7 +44,7 @@ Keys of an accelerator; those without a default must be there:
   power_mw       average power; default: 0
   mac_pj         energy of a MAC in pJ; default: 0
   dram_pj_per_byte  of a DRAM byte; default: 0; without all three, null
-  efficiency     share of the roofline that is attained, up to 1; default: 1
+  efficiency     share of the roofline attained, up to 1; default: 1, as a bound
   buffer_kib     on-chip buffer; default: nothing is ever read twice
   feature_bytes, weight_bytes  bytes of a feature, of a weight; default: 1
   channel_atom, kernel_atom    channels, filters go in multiples; default: 1
@@ -189,7 +189,7 @@ def choices(names):
 
 # What each exception of `checked` is to the user; {0} is the exception.
 ADVICE = {
-    OSError: 'cannot be used ({0.strerror}); expected a file or open pipe, with room for output',
+    OSError: 'cannot be used ({0.strerror}); expected a file or pipe that is there, open, not full',
     ImportError: 'cannot be loaded ({0}); expected it below the folder of fodlam.py',
     UnicodeDecodeError: 'not UTF-8 at byte {0.start}; save it as UTF-8',
     UnicodeEncodeError: 'no file can have this name; expected a path',
@@ -333,7 +333,7 @@ def list_entries(netfile):
     if isinstance(netfile, bytes):
         return decode_json(netfile.decode())
     if netfile.endswith(('.onnx', '.prototxt')):
-        todo = f'python3 nets/extract.py {netfile} --output nets/model.json'
+        todo = f'python3 nets/extract.py {netfile!r} --output nets/model.json'
         raise ValueError(f'a definition; make it a net file first: {todo}')
     path = netfile if dirname(netfile) else join(NETS_DIR, netfile)
     if not isfile(path):  # nor is a pipe or device, which might never end
@@ -649,7 +649,7 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
     config: a dict with the keys of a JSON config, such as {'net': 'VGG16', 'layers': ['FC8']}.
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     per_layer: add 'layers', a list of dicts in the config's order.
-    ranges: add 'energy_range' and 'latency_range', [low, high], wherever there is a cost.
+    ranges: add 'energy_range' and 'latency_range', [low, high], to layers and groups.
     Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}, and what else
     there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
@@ -875,7 +875,7 @@ def parse_options(argv):
         return asked
     others = asked.keys() - {'diagnose', 'per_frame', 'format'}
     if 'diagnose' in asked and (others or format_ == 'svg'):
-        parser.error('--diagnose takes no config, and of the options for one only --per-frame')
+        parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
     if 'lines' in asked and format_ != 'json':
         parser.error(f'--lines prints JSON, but got --format {format_}')
     if asked.get('config', '').lstrip().startswith('{'):

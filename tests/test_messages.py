@@ -47,7 +47,7 @@ class Messages(unittest.TestCase):
         self.check('configs', lambda given: run(stdin=given.encode()))
 
     def test_the_places_of_files(self):
-        wrong = 'cannot be used (No such file or directory); expected a file or open pipe, with room for output'
+        wrong = 'cannot be used (No such file or directory); expected a file or pipe that is there, open, not full'
         self.assertEqual(run('none.json'), (1, '', f"fodlam: config 'none.json': {wrong}\n"))
 
     def test_arguments(self):
