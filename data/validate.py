@@ -5,7 +5,7 @@ Usage:
   python3 data/validate.py [options]         or: python3 -m fodlam.data.validate
 
 Options:
-  --per-layer    single layers as well, by MACs and by shape
+  --per-layer    single layers as well
   --format F     table (default), csv, json
   -h, --help
 
@@ -15,8 +15,9 @@ model's error in percent, and the source. All quantities are for one frame.
 Names of quantities say what the model went by:
   by MACs            the average cost of a MAC, over both networks
   by VGG16's MACs    the average over VGG16 alone, so that AlexNet is a test
-  by shape           what the shapes of conv layers ask of Eyeriss
-  by VGG16's shape   the same, calibrated on VGG16's table alone
+  by shape           what the shapes of conv layers ask of Eyeriss, by constants
+                     that were read off VGG16's table
+  by VGG16's shape   the same, by constants that VGG16's table alone gives
   by density         how dense fc layers are, calibrated on neither network
   conv frame rate    the published table, against the rate that the text reports
   on nvdla-2048      NVDLA's roofline, against the rate that NVDLA estimates
@@ -133,7 +134,7 @@ def compare_network(net, other, per_layer):
     """Yield the Figures of a network of the papers, as though nobody had measured it.
 
     other: the network that some models are calibrated on alone.
-    per_layer: add the Figures of each layer, by the models that are not the other's.
+    per_layer: add the Figures of each layer; of a conv layer, by models that are not the other's.
     """
     published = published_layers(per_frame=True)
     averages = cost_per_mac(sum(published.values(), [])), cost_per_mac(published[other])

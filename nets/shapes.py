@@ -669,8 +669,9 @@ def time_limits(accelerator, attained):
     """Return (least, most) of what an Accelerator may take, relative to what it is said to take.
 
     attained: the result of `shares`. A device goes from the most to the least that its networks
-    attain; another efficiency is off by as much as that of two networks on one device may be; and
-    without an efficiency, the roofline is a bound, of which devices attain some share.
+    attain; another efficiency is off by as much as that of two networks on one device may be, but
+    nothing is faster than its roofline; and without an efficiency, the roofline is a bound, of
+    which devices attain some share.
     """
     own = [*attained.get(accelerator.device, {}).values()]
     if len(own) > 1:
@@ -679,13 +680,28 @@ def time_limits(accelerator, attained):
     if accelerator.efficiency is None:
         return 1, 1 / min(min(of_device) for of_device in devices)
     most = max(max(of_device) / min(of_device) for of_device in devices)
-    return 1 / most, most
+    return max(1 / most, accelerator.efficiency), most
 
 
 def bound_note(attained):
     """Return a sentence on what a roofline is worth; attained: the result of `shares`."""
     every = [share for of_device in attained.values() for share in of_device.values()]
     return f'a roofline is a bound: real devices attain {min(every):.0%} to {max(every):.0%} of it'
+
+
+def share_note(attained):
+    """Return a sentence on what a device's share is worth; attained: the result of `shares`.
+
+    From either of two networks on a device to the other, a share is off by the same factor. The
+    typical one is their geometric mean.
+    """
+    pairs = [of_device.values() for of_device in attained.values() if len(of_device) > 1]
+    errors = [max(pair) / min(pair) for pair in pairs]
+    typical = math.prod(errors) ** (1 / len(errors)) - 1
+    return (
+        'from one network to another, the share of its roofline that a device attains is '
+        f'typically {typical:.0%} off, at worst {max(errors) - 1:.0%}'
+    )
 
 
 # === What a config asks for ===
@@ -764,6 +780,8 @@ def to_show(value, report, load, read_table, read_net):
     value, and the functions: as for `find_accelerator`.
     """
     accelerator = find_accelerator(value, load, read_table, read_net)
-    if accelerator.efficiency is None and 'energy_range' not in report['total']:
-        return accelerator, [bound_note(shares(read_table, read_net))]
-    return accelerator, []
+    attained = shares(read_table, read_net)
+    if accelerator.efficiency is not None:
+        return accelerator, [share_note(attained)]
+    # A range says as much in numbers.
+    return accelerator, [] if 'energy_range' in report['total'] else [bound_note(attained)]

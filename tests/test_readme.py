@@ -191,9 +191,10 @@ class Numbers(unittest.TestCase):
             ', '.join(f'{by_other(net, kind):+.0f}%' for net in ('VGG16', 'AlexNet'))
             for kind in ('conv', 'fc')
         )
+        rows = {row['quantity']: row['error_percent'] for row in validator.validate()}
         shape = ', '.join(
-            f'{percent(total(layers(net, "conv", "shape")), total(layers(net, "conv"))):+.0f}%'
-            for net in ('VGG16', 'AlexNet')
+            f'{rows[f"{net} conv latency by {other}"]:+.0f}%'
+            for net, other in (('VGG16', "AlexNet's shape"), ('AlexNet', "VGG16's shape"))
         )
         batches = ' or '.join(str(frames) for _, frames in fodlam.EYERISS_FILES.values())
         self.says(f'conv {batches}, fc 1', f'| conv {conv}; fc {fc} |', f'| conv {shape} |')
@@ -214,12 +215,10 @@ class Numbers(unittest.TestCase):
         for netfile in ('googlenet', 'resnet50'):
             config = {'netfile': f'{netfile}.json', 'scaling': 'shape'}
             costs = fodlam.estimate(config, ranges=True)['total']
-            said.append([f'{s * 1e3:.0f}' for s in (costs['latency'], *costs['latency_range'])])
-        (here, *ends), (there, *others) = said
-        self.says(
-            f'GoogLeNet takes {here} ms a frame ({" to ".join(ends)}), '
-            f'ResNet-50 {there} ms ({" to ".join(others)})'
-        )
+            low, high = costs['latency_range']
+            ends = f'({math.floor(low * 1e3)} to {math.ceil(high * 1e3)})'
+            said += [f'{costs["latency"] * 1e3:.0f}', ends]
+        self.says('GoogLeNet takes {} ms a frame {}, ResNet-50 {} ms {}'.format(*said))
 
     def test_example_from_research(self):
         whole, late = (
@@ -267,7 +266,7 @@ class Numbers(unittest.TestCase):
             for errors, accelerator in ((plain, chip), (refined, row['Configuration'])):
                 config = {'netfile': 'resnet50.json', 'accelerator': accelerator}
                 errors.append(percent(rate(config), published))
-        most = f'within {max(map(abs, refined)):.1f}%'
+        most = f'within {math.ceil(max(map(abs, refined)) * 10) / 10:.1f}%'
         self.says(f'seven are {most}')
         self.says(
             f'reproduced {most}; a plain roofline is {min(plain):.0f}% to {max(plain):.0f}% too fast',
@@ -323,7 +322,7 @@ class Numbers(unittest.TestCase):
         shapes = fodlam.load_leaf('nets', 'shapes')
         note = shapes.bound_note(shapes.shares(fodlam.read_table, fodlam.read_net))
         self.says(note.replace('real devices', 'devices').partition('a roofline is ')[2])
-        self.says(f'typically {share[0]:.0f}% either way')
+        self.says(f'typically a factor of {1 + share[0] / 100:.2f}')
 
     def test_densities(self):
         errors = [
