@@ -187,7 +187,7 @@ def choices(names):
     return f'choose from {shown}'
 
 
-# What each exception of `checked` is to the user; {0} is the exception.
+# What each exception of `checked` is to the user, or the nearest of its classes; {0} is it.
 ADVICE = {
     OSError: 'cannot be used ({0.strerror}); expected a file or pipe that is there, open, not full',
     ImportError: 'cannot be loaded ({0}); expected it below the folder of fodlam.py',
@@ -206,7 +206,7 @@ def checked(where, function, *arguments):
     try:
         return function(*arguments)
     except tuple(ADVICE) as error:
-        wrong = next(text for kind, text in ADVICE.items() if isinstance(error, kind))
+        wrong = next(filter(None, map(ADVICE.get, type(error).mro())))
         # Of an integer of thousands of digits, Python says what a programmer can do.
         wrong = re.sub('use sys.set_int_max.*', 'expected fewer of them', wrong.format(error))
     raise InputError(f'{where}: {wrong}')
