@@ -32,7 +32,7 @@ class Tables(unittest.TestCase):
 
     def test_networks_are_named_alike(self):
         """A message says the networks of fodlam.py once more, in words."""
-        self.assertEqual(fodlam.CONFIG_KEYS['net'][1], ' or '.join(fodlam.NETWORKS))
+        self.assertEqual(fodlam.CONFIG_TYPES['net'][1], ' or '.join(fodlam.NETWORKS))
 
     def test_table_v(self):
         conv = shaped('alexnet_deploy.json')['conv']
