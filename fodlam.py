@@ -404,11 +404,8 @@ def node_scale(from_nm, to_nm, rule):
     (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
     Raises ValueError if there is no such rule, or no such node.
     """
-    if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
-        raise ValueError(
-            f'"process_nm" is {quote(to_nm)}; '
-            f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
-        )
+    right = is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM)
+    expect(right, '"process_nm" is ', to_nm, 'a number from 0.01 to 100000')
     if rule not in (None, 'dennard'):
         return load_leaf('data', 'process').node_scale(rule, read_table, from_nm, to_nm)
     ratio = to_nm / from_nm
