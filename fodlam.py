@@ -749,7 +749,9 @@ def frames_note(report, per_frame):
     """Return a sentence on the frames of a report's costs; it has layers, or is of `diagnose`."""
     if not per_frame and 'layers' not in report:
         return "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
-    frames = max((layer['frames'] for layer in report.get('layers', [])), default=1)
+    frames = 1
+    for layer in report.get('layers', []):
+        frames = max(frames, layer['frames'])
     if frames == 1:
         return 'all costs: 1 frame'
     return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
