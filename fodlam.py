@@ -279,6 +279,7 @@ def parse_table(path, columns, key, least):
     rows = csv.reader(read_text(path).splitlines())
     headings = next(filter(None, rows), [])
     expected = f'a new "{key}", and a cell for each of {headings}'
+    limits = f'a number from {least:g} to {MAX_NUMBER:g}'
     table = {}
     for cells in filter(None, rows):
         row = dict(zip(headings, cells))
@@ -287,26 +288,18 @@ def parse_table(path, columns, key, least):
         # A heading that is there twice, a cell too many, and one too few.
         whole = len(row) == len(headings) == len(cells)
         expect(new and whole, f'row {rows.line_num}: ', cells, expected)
-        table[name] = {
-            field: parse_cell(row.get(heading), rows.line_num, heading, least) * scale
-            for field, (heading, scale) in columns.items()
-        }
+        table[name] = {}
+        for field, (heading, scale) in columns.items():
+            cell = row.get(heading)
+            try:
+                number = float(cell or 'nan')
+            except ValueError:
+                number = math.nan
+            right = least <= number <= MAX_NUMBER
+            expect(right, f'row {rows.line_num}, column "{heading}": ', cell, limits)
+            table[name][field] = number * scale
     expect(table, 'no rows: ', headings, 'some, below a heading')
     return table
-
-
-def parse_cell(cell, row, heading, least):
-    """Return the number in a cell; raise ValueError if there is none, or it is a slip."""
-    try:
-        number = float(cell or 'nan')
-    except ValueError:
-        number = math.nan
-    if not least <= number <= MAX_NUMBER:
-        raise ValueError(
-            f'row {row}, column "{heading}": {quote(cell)}; '
-            f'expected a number from {least:g} to {MAX_NUMBER:g}'
-        )
-    return number
 
 
 def read_net(netfile):
