@@ -650,14 +650,11 @@ def to_report(layers, sums, extras, per_layer):
     """Return the report of `estimate`; layers, sums, extras: as of `costs_of`."""
     report = {group: quantities(cost) for group, cost in sums.items()} | extras
     if per_layer:
-        report['layers'] = [*map(layer_report, layers)]
-    return report
-
-
-def layer_report(layer):
-    """Return a layer as reports have it: with its quantities, and without its entry."""
-    report = layer | quantities(layer['cost'])
-    del report['cost'], report['entry']
+        report['layers'] = []
+        for layer in layers:
+            shown = layer | quantities(layer['cost'])
+            del shown['cost'], shown['entry']
+            report['layers'].append(shown)
     return report
 
 
