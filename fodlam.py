@@ -576,19 +576,16 @@ def check_config(members):
     if 'net' in members:
         if 'scaling' in members:
             raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
-        return find_network(members['net'])
+        name = canonical(members['net']).replace('_', '')
+        for net, netfile in NETWORKS.items():
+            if name == canonical(net):
+                return net, netfile
+        known = f'{choices(NETWORKS)}, or as "netfile" {net_files()}'
+        raise ValueError(f'"net" is {quote(members["net"])}; {known}')
     given = members['netfile']
     if isinstance(given, list):
         return None, json.dumps(given, default=repr).encode()
     return None, os.fsdecode(given)
-
-
-def find_network(name):
-    """Return (net, netfile) of the network of NETWORKS that has this name, in whatever case."""
-    for net, netfile in NETWORKS.items():
-        if canonical(name).replace('_', '') == canonical(net):
-            return net, netfile
-    raise ValueError(f'"net" is {quote(name)}; {choices(NETWORKS)}, or as "netfile" {net_files()}')
 
 
 def select(names, catalog, entries):
