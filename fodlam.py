@@ -786,12 +786,12 @@ def to_line(layers, sums, extras, per_layer):
     return f'{text},{to_compact_json(extras)[1:]}' if extras else text + '}'
 
 
-def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
+def estimate_lines(stream, where, stderr, *flags):
     """Yield texts of one compact JSON result a line, in the order of the configs in a stream.
 
     where: what error messages call the stream.
     stderr: a stream to tell every second how many are done, if it is a terminal, or None.
-    per_frame, per_layer, ranges: as for `estimate`.
+    flags: per_frame, per_layer and ranges, as for `estimate`.
     A config that is wrong gives {"error": "line 3: ..."}. Raises InputError in the end if any was.
     """
     load = keeper()
@@ -799,7 +799,7 @@ def estimate_lines(stream, where, stderr, per_frame, per_layer, ranges):
     last = time.monotonic()
     for lines in read_lines(stream, where):
         results = []
-        for line, result in zip(lines, sweep(lines, per_frame, per_layer, ranges, to_line, load)):
+        for line, result in zip(lines, sweep(lines, *flags, to_line, load)):
             number += 1
             if isinstance(result, dict):
                 if not line.strip() and len(line) <= MAX_INPUT_BYTES:
@@ -889,7 +889,8 @@ def run(argv, stdin, stdout, stderr):
     if 'version' in asked:
         yield f'fodlam {__version__}\n'
         return
-    per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
+    flags = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
+    per_frame, per_layer, ranges = flags
     format_ = asked.get('format', 'json')
     terminal = stdout is not None and stdout.isatty()
     config = {}
@@ -899,7 +900,7 @@ def run(argv, stdin, stdout, stderr):
         stream, where = open_config(asked.get('config', '-'), stdin, stderr)
         if 'lines' in asked:
             progress = None if terminal else stderr
-            yield from estimate_lines(stream, where, progress, per_frame, per_layer, ranges)
+            yield from estimate_lines(stream, where, progress, *flags)
             return
         config = checked(where, read_json, stream)
         shown = per_layer or terminal or format_ != 'json'
