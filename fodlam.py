@@ -377,8 +377,7 @@ def load_leaf(folder, name):
 
     # This module is the package, as it is once installed.
     sys.modules.setdefault('fodlam', sys.modules[__name__]).__path__ = [HOME]
-    where = f'{folder}/{name}.py'
-    return checked(where, importlib.import_module, f'fodlam.{folder}.{name}')
+    return checked(f'{folder}/{name}.py', importlib.import_module, f'fodlam.{folder}.{name}')
 
 
 # === Costs ===
@@ -456,8 +455,11 @@ def average_machine(per_frame, rule):
         if entry['type'] == 'MatMul':
             return None
         average, frames = per_mac[kind]
-        cost = [number * entry['macs'] for number in average]
-        return {'source': 'scaled', 'cost': cost, 'frames': frames}
+        return {
+            'source': 'scaled',
+            'cost': [number * entry['macs'] for number in average],
+            'frames': frames,
+        }
 
     return machine
 
