@@ -666,9 +666,9 @@ def costs_of(config, per_frame, ranges, load):
     config = read_json(config) if isinstance(config, bytes) else config
     net, netfile = check_config(config)
     per_frame, rule = config.get('per_frame', per_frame), config.get('process_scaling')
-    machine = (
-        (published_machine, per_frame, rule, net) if net else (average_machine, per_frame, rule)
-    )
+    machine = average_machine, per_frame, rule
+    if net:
+        machine = published_machine, per_frame, rule, net
     finish = None
     if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
         ours = read_table, read_net, published_layers, average_machine, scale_eie
