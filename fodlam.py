@@ -914,19 +914,15 @@ def run(argv, stdin, stdout, stderr):
         if not per_layer:
             report.pop('layers', None)
         yield to_json(report)
-    else:
-        yield show(format_, report, config, note, getattr(stdout, 'encoding', None))
-
-
-def show(form, report, config, note, encoding):
-    """Return a report as CSV, table or picture; config: {} for `diagnose`; note: on its frames."""
-    machine, notes = None, []
+        return
+    machine, notes = None, [note]
     if 'accelerator' in config:
-        to_show = load_leaf('nets', 'shapes').to_show
-        value = config['accelerator']
+        to_show, value = load_leaf('nets', 'shapes').to_show, config['accelerator']
         # It may be the first to read a table, and find it damaged.
-        machine, notes = checked('config', to_show, value, report, keeper(), read_table, read_net)
-    return load_leaf('nets', 'show').text(form, report, config, machine, encoding, [note, *notes])
+        machine, more = checked('config', to_show, value, report, keeper(), read_table, read_net)
+        notes += more
+    encoding = getattr(stdout, 'encoding', None)
+    yield load_leaf('nets', 'show').text(format_, report, config, machine, encoding, notes)
 
 
 def complain(message, stderr, program='fodlam'):
