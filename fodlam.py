@@ -326,8 +326,10 @@ def list_entries(netfile):
     if isinstance(netfile, bytes):
         return decode_json(netfile.decode())
     if netfile.endswith(('.onnx', '.prototxt')):
-        todo = f'python3 nets/extract.py {netfile!r} --output nets/model.json'
-        raise ValueError(f'a definition; make it a net file first: {todo}')
+        raise ValueError(
+            'a definition; make it a net file first: '
+            f'python3 nets/extract.py {netfile!r} --output nets/model.json'
+        )
     path = netfile if dirname(netfile) else join(NETS_DIR, netfile)
     if not isfile(path):  # nor is a pipe or device, which might never end
         raise ValueError(
@@ -968,8 +970,8 @@ def main(argv, stdin, stdout, stderr):
 def command(main=main):
     """Run a program on the process's own arguments and streams, and end the process."""
     try:
-        for stream in filter(None, (sys.stdin, sys.stdout)):
-            if os.name == 'posix':
+        for stream in (sys.stdin, sys.stdout):
+            if stream and os.name == 'posix':
                 # Or Python would take "nothing yet" for the end, and lose what it cannot write.
                 os.set_blocking(stream.fileno(), True)
         status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
