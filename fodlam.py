@@ -976,7 +976,11 @@ def command(main=main):
                 os.set_blocking(stream.fileno(), True)
         status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
     except KeyboardInterrupt:
-        status = 130  # what shells report of a process that Ctrl-C ended
+        import signal
+
+        # A shell ends its own loop only if what ran in it has died of Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
     # main has flushed what it wrote. Python's own way out would take every module apart first,
     # which is a tenth of a run, and would flush a closed stdout again, and complain of it again.
     os._exit(status)

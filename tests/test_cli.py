@@ -90,14 +90,6 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(fodlam.main([], None, None, err), 1)
         self.assertIn('standard output: cannot be used (closed)', err.getvalue())
 
-    def test_interrupt(self):
-        with (
-            mock.patch('fodlam.main', side_effect=KeyboardInterrupt) as interrupted,
-            mock.patch('os._exit') as leave,
-        ):
-            fodlam.command(interrupted)
-        leave.assert_called_once_with(130)
-
 
 @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
 class Process(unittest.TestCase):

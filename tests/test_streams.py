@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -109,6 +110,17 @@ class Ends(unittest.TestCase):
                 env={**os.environ, 'PYTHONPATH': folder},
             )  # fmt: skip
         self.assertEqual((process.returncode, process.stdout, process.stderr), (130, b'', b''))
+
+    @unittest.skipUnless(os.name == 'posix', 'needs signals: run it on Linux or macOS')
+    def test_interrupt(self):
+        """Nothing is printed, and the process dies of it, so that a shell's loop ends as well."""
+        with start('--lines', stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdin.write(b'{"net": "VGG16"}\n')
+            process.stdin.flush()
+            self.assertTrue(process.stdout.readline())  # by now it waits for more
+            process.send_signal(signal.SIGINT)
+            out, err = process.stdout.read(), process.stderr.read()
+        self.assertEqual((process.returncode, out, err), (-signal.SIGINT, b'', b''))
 
     def test_out_of_memory_is_one_line(self):
         def texts(*streams):
