@@ -882,7 +882,7 @@ def open_config(path, stdin, stderr):
     if path != '-':
         where = f'config {quote(path)}'
         return checked(where, open, path, 'rb'), where
-    if stdin is None:
+    if not stdin:
         raise InputError('config: standard input is closed; pipe a config in, or name a file')
     if stdin.isatty():
         complain('waiting for a config in JSON on standard input; see fodlam --help', stderr)
@@ -901,7 +901,7 @@ def run(argv, stdin, stdout, stderr):
     flags = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
     per_frame, per_layer, ranges = flags
     format_ = asked.get('format', 'json')
-    terminal = stdout is not None and stdout.isatty()
+    terminal = stdout and stdout.isatty()
     config = {}
     if 'diagnose' in asked:
         report = diagnose(per_frame)
@@ -936,7 +936,7 @@ def complain(message, stderr, program='fodlam'):
     """Print one line about `message` to stderr, if that is open."""
     line = ''.join(c if c.isprintable() else ' ' for c in message[:MAX_MESSAGE_CHARACTERS])
     try:
-        if stderr is not None:
+        if stderr:
             print(f'{program}: {line}', file=stderr, flush=True)
     except OSError:
         pass  # there is nowhere left to say it; the exit status tells
@@ -944,7 +944,7 @@ def complain(message, stderr, program='fodlam'):
 
 def write_all(stream, content):
     """Write bytes to a text stream, until it has taken them all; it may take a part at a time."""
-    if stream is None:  # as Python has standard output if it is closed from the start
+    if not stream:  # as Python has standard output if it is closed from the start
         raise OSError(None, 'closed')
     raw = getattr(stream.buffer, 'raw', stream.buffer)
     while content:
