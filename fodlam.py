@@ -951,25 +951,21 @@ def write_all(stream, content):
         content = content[raw.write(content) :]
 
 
-def deliver(texts, stdout, stderr, program='fodlam'):
-    """Write texts to stdout as they are made; return the exit status.
+def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
+    """Run a program on the arguments `argv` and three text streams; return the exit status.
 
-    texts: an iterator. What goes wrong in it is one line on stderr, and ends the writing.
+    run: a function of all these that yields the texts to print, which are printed as they are made.
+    What goes wrong in it is one line on stderr, and ends the printing.
     """
     encoding = getattr(stdout, 'encoding', None) or 'utf-8'
     encode = codecs.getincrementalencoder(encoding)('backslashreplace').encode
     try:
-        for text in texts:
+        for text in run(argv, stdin, stdout, stderr):
             checked('standard output', write_all, stdout, encode(text))
     except (InputError, MemoryError) as error:
         complain(str(error) or 'out of memory; expected a smaller input', stderr, program)
         return getattr(error, 'status', 1)
     return 0
-
-
-def main(argv, stdin, stdout, stderr):
-    """Run FODLAM on the arguments `argv` and three text streams; return the exit status."""
-    return deliver(run(argv, stdin, stdout, stderr), stdout, stderr)
 
 
 def command(main=main):

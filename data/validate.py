@@ -27,6 +27,7 @@ Names of quantities say what the model went by:
   devices, typically      the geometric mean of these errors, either way
 """
 
+import functools
 import math
 import os
 import sys
@@ -43,7 +44,6 @@ from fodlam import (
     checked,
     command,
     cost_per_mac,
-    deliver,
     estimate,
     load_leaf,
     new_parser,
@@ -53,6 +53,7 @@ from fodlam import (
     read_table,
     to_json,
 )
+from fodlam import main as fodlam_main
 
 # === Constants ===
 
@@ -301,8 +302,11 @@ def to_table(rows):
     return show.to_table(['quantity', '>published', '>modelled', '>error', 'source'], cells)
 
 
-def run(argv):
-    """Yield the text that the command line asks for; raise InputError for what is wrong."""
+def run(argv, stdin, stdout, stderr):
+    """Yield the text that the command line asks for; raise InputError for what is wrong.
+
+    Of the streams, which fodlam.main hands on, none is needed.
+    """
     parser = new_parser(prog='validate.py')
     parser.add_argument('--format', choices=FORMATS)
     parser.add_argument('--per-layer', action='store_true')
@@ -321,10 +325,7 @@ def run(argv):
         yield to_table(rows)
 
 
-def main(argv, stdin, stdout, stderr):
-    """Run the validation on the arguments `argv`; return the exit status. stdin is not read."""
-    return deliver(run(argv), stdout, stderr, program='validate.py')
-
+main = functools.partial(fodlam_main, run=run, program='validate.py')
 
 if __name__ == '__main__':
     command(main)

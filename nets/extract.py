@@ -26,6 +26,7 @@ if __name__ == '__main__':  # before the imports that take time, so that Ctrl-C 
 
 import argparse
 import contextlib
+import functools
 import itertools
 import math
 import mmap
@@ -48,13 +49,13 @@ from fodlam import (
     choices,
     command,
     complain,
-    deliver,
     load_leaf,
     new_parser,
     quote,
     read_text,
     to_json,
 )
+from fodlam import main as fodlam_main
 
 rules = load_leaf('nets', 'layers')
 
@@ -1221,8 +1222,11 @@ def check_file(path):
         raise InputError(f'{quote(path)}: a folder, pipe or device; expected a file')
 
 
-def run(argv, notes):
-    """Yield the text that the command line asks for; add to `notes` what stderr should say."""
+def run(argv, stdin, stdout, stderr):
+    """Yield the text that the command line asks for; say on stderr what it does not.
+
+    stdin and stdout are there as fodlam.main hands them on.
+    """
     parser = make_parser()
     options = parser.parse_args(argv)
     if options.help:
@@ -1234,6 +1238,7 @@ def run(argv, notes):
     extension = os.path.splitext(options.model)[1].lower()
     if extension in ('.prototxt', '.onnx'):
         check_file(options.model)
+    notes = []
     if extension == '.prototxt':
         nodes = read_caffe(options.model, frame_shape, notes)
     elif extension == '.onnx':
@@ -1248,6 +1253,8 @@ def run(argv, notes):
         yield text
     else:
         write_whole(text, options.output, options.model)
+    for note in notes:
+        complain(note, stderr, program='extract.py')
 
 
 def write_whole(text, path, model):
@@ -1280,14 +1287,7 @@ def write_whole(text, path, model):
         raise InputError(f'{quote(path)}: no file can have this name; expected a path') from None
 
 
-def main(argv, stdin, stdout, stderr):
-    """Run the extractor on the arguments `argv`; return the exit status. stdin is not read."""
-    notes = []
-    status = deliver(run(argv, notes), stdout, stderr, program='extract.py')
-    if status == 0:
-        for note in notes:
-            complain(note, stderr, program='extract.py')
-    return status
+main = functools.partial(fodlam_main, run=run, program='extract.py')
 
 
 def extract_command():

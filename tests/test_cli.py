@@ -1,5 +1,6 @@
 """The command line: arguments, streams and exit statuses."""
 
+import functools
 import io
 import os
 import re
@@ -86,8 +87,8 @@ class CommandLine(unittest.TestCase):
 
     def test_closed_stdout_and_text_that_no_encoding_has(self):
         err = io.StringIO()
-        with mock.patch('fodlam.run', lambda *streams: iter(['\ud800'])):
-            self.assertEqual(fodlam.main([], None, None, err), 1)
+        broken = functools.partial(fodlam.main, run=lambda *streams: iter(['\ud800']))
+        self.assertEqual(broken([], None, None, err), 1)
         self.assertIn('standard output: cannot be used (closed)', err.getvalue())
 
 

@@ -1,5 +1,6 @@
 """Nothing lost: streams that are cut, full or slow, memory that runs out, and Ctrl-C."""
 
+import functools
 import io
 import json
 import os
@@ -64,7 +65,7 @@ class Output(unittest.TestCase):
 
     def test_an_encoding_with_a_mark_at_its_beginning_has_it_once(self):
         stdout = io.TextIOWrapper(io.BytesIO(), encoding='utf-16')
-        status = fodlam.deliver(iter(['a', 'b']), stdout, None)
+        status = fodlam.main([], None, stdout, None, run=lambda *streams: iter(['a', 'b']))
         self.assertEqual((status, stdout.buffer.getvalue().decode('utf-16')), (0, 'ab'))
 
 
@@ -127,8 +128,7 @@ class Ends(unittest.TestCase):
             raise MemoryError
             yield
 
-        with mock.patch('fodlam.run', texts):
-            result = call(fodlam.main, [])
+        result = call(functools.partial(fodlam.main, run=texts), [])
         said = 'fodlam: out of memory; expected a smaller input\n'
         self.assertEqual(result, (1, '', said))
 
