@@ -69,24 +69,29 @@ import sys
 from os.path import dirname, isfile, join, realpath
 
 HOME = dirname(realpath(__file__))  # and not where a link to this file is
+
+
+def excepthook(kind, error, trace):
+    """Print what nobody has caught, as Python does, but nothing of Ctrl-C, of which Python dies."""
+    if kind is not KeyboardInterrupt:
+        sys.__excepthook__(kind, error, trace)
+
+
 if __name__ == '__main__':
+    sys.excepthook = excepthook
     # Looking for garbage in cycles is 2% of a start, and a run makes next to none.
     gc.disable()
     if HOME in sys.path:  # or a csv.py that somebody has put beside this file would be Python's
         sys.path.remove(HOME)
-try:
-    import codecs
-    import csv
-    import functools
-    import json
-    import math
-    import re
-    import reprlib
-    import time
-except KeyboardInterrupt:  # Ctrl-C before there is a command to end
-    if __name__ == '__main__':
-        os._exit(130)
-    raise
+
+import codecs
+import csv
+import functools
+import json
+import math
+import re
+import reprlib
+import time
 
 __version__ = '2.0.0'
 
@@ -421,14 +426,14 @@ def published_machine(per_frame, rule, net):
     """
     eyeriss_file, batch_frames = EYERISS_FILES[net]
     layers = {}
-    for filename, columns, frames, power_w, time in (
+    for filename, columns, frames, power_w, time_factor in (
         (eyeriss_file, EYERISS_COLUMNS, batch_frames, None, 1),
         (EIE_FILE, EIE_COLUMNS, 1, *scale_eie(rule)),
     ):
         share = frames if per_frame else 1
         for title, row in read_table(filename, columns).items():
             name = title.removeprefix(f'{net} ')  # of several networks in EIE's table
-            latency_s = row['latency_s'] * time
+            latency_s = row['latency_s'] * time_factor
             energy_j = row.get('power_w', power_w) * latency_s
             layers[canonical(name)] = {
                 'name': name,
@@ -970,18 +975,12 @@ def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
 
 def command(main=main):
     """Run a program on the process's own arguments and streams, and end the process."""
-    try:
-        for stream in (sys.stdin, sys.stdout):
-            if stream and os.name == 'posix':
-                # Or Python would take "nothing yet" for the end, and lose what it cannot write.
-                os.set_blocking(stream.fileno(), True)
-        status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
-    except KeyboardInterrupt:
-        import signal
-
-        # A shell ends its own loop only if what ran in it has died of Ctrl-C.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGINT)
+    sys.excepthook = excepthook
+    for stream in (sys.stdin, sys.stdout):
+        if stream and os.name == 'posix':
+            # Or Python would take "nothing yet" for the end, and lose what it cannot write.
+            os.set_blocking(stream.fileno(), True)
+    status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
     # main has flushed what it wrote. Python's own way out would take every module apart first,
     # which is a tenth of a run, and would flush a closed stdout again, and complain of it again.
     os._exit(status)
