@@ -506,11 +506,12 @@ def sum_up(layers, width):
 
     width: how many numbers a cost has.
     """
-    costs = {kind: [[0.0] * width] for kind in KINDS}
+    numbers = {kind: [] for kind in KINDS}
     for layer in layers:
-        costs[layer['kind']].append(layer['cost'])
-    costs['total'] = sum(costs.values(), [])
-    return {group: [*map(math.fsum, zip(*alike))] for group, alike in costs.items()}
+        numbers[layer['kind']] += layer['cost']
+    numbers['total'] = sum(numbers.values(), [])
+    # A slice is a column of the costs. To zip them takes a tenth longer, of a whole sweep.
+    return {group: [math.fsum(x[i::width]) for i in range(width)] for group, x in numbers.items()}
 
 
 def rescale(cost, power, time):
@@ -579,7 +580,8 @@ def check_config(members):
         choose(key, CONFIG_KEYS, 'unknown key ')
         if key in CONFIG_TYPES:
             valid, expected = CONFIG_TYPES[key]
-            expect(isinstance(value, valid), f'"{key}" is ', value, expected)
+            if not isinstance(value, valid):
+                raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
     one = ('net' in members) != ('netfile' in members)
     expect(one, 'the keys are ', [*members], CONFIG_EXAMPLE)
     if 'net' in members:
@@ -604,7 +606,8 @@ def select(names, catalog, entries):
     `load_catalog`.
     Raises ValueError if a name is of none of them.
     """
-    chosen = [*map(catalog.get, map(canonical, map(str, names)))]
+    find = catalog.get
+    chosen = [find(canonical(name)) if isinstance(name, str) else None for name in names]
     if None in chosen:
         index = chosen.index(None)
         entry = entries.get(canonical(str(names[index])))
@@ -872,8 +875,8 @@ def parse_options(argv):
         parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
     if asked.keys() & {'help', 'version'}:
         return asked
-    others = asked.keys() - {'diagnose', 'per_frame', 'format'}
-    if 'diagnose' in asked and (others or format_ == 'svg'):
+    only = {'diagnose', 'per_frame', 'format'}
+    if 'diagnose' in asked and (format_ == 'svg' or asked.keys() - only):
         parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
     if 'lines' in asked and format_ != 'json':
         parser.error(f'--lines prints JSON, but got --format {format_}')
@@ -907,9 +910,8 @@ def run(argv, stdin, stdout, stderr):
     per_frame, per_layer, ranges = flags
     format_ = asked.get('format', 'json')
     terminal = stdout and stdout.isatty()
-    config = {}
     if 'diagnose' in asked:
-        report = diagnose(per_frame)
+        report, config = diagnose(per_frame), {}
     else:
         stream, where = open_config(asked.get('config', '-'), stdin, stderr)
         if 'lines' in asked:
