@@ -665,8 +665,10 @@ def to_report(layers, sums, extras, per_layer):
     if per_layer:
         report['layers'] = []
         for layer in layers:
-            shown = layer | quantities(layer['cost'])
-            del shown['cost'], shown['entry']
+            shown = {}
+            for key, value in layer.items():
+                shown |= quantities(value) if key == 'cost' else {key: value}
+            del shown['entry']
             report['layers'].append(shown)
     return report
 

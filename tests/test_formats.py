@@ -122,6 +122,8 @@ class Csv(unittest.TestCase):
     def test_ranges_are_columns(self):
         rows = self.rows(FRCNN, '--range')
         report = json.loads(run(FRCNN, '--range').out)
+        order = 'latency source energy_low energy_high latency_low latency_high frames'.split()
+        self.assertEqual([key for key in rows[0] if key in order], order)
         for end, column in enumerate(('energy_low', 'energy_high')):
             self.assertEqual(float(rows[-1][column]), report['total']['energy_range'][end])
 
