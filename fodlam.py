@@ -606,16 +606,17 @@ def select(names, catalog, entries):
     `load_catalog`.
     Raises ValueError if a name is of none of them.
     """
-    find = catalog.get
-    chosen = [find(canonical(name)) if isinstance(name, str) else None for name in names]
-    if None in chosen:
-        index = chosen.index(None)
-        entry = entries.get(canonical(str(names[index])))
-        what = 'unknown layer'
-        if entry:
-            what = f'nothing published says the cost of {quote(entry["type"])} layers, like'
-        known = [layer['name'] for layer in catalog.values()]
-        choose(names[index], known, f'"layers"[{index}]: {what} ')
+    chosen = []
+    for name in names:
+        key = canonical(str(name))
+        if key not in catalog:
+            what = 'unknown layer'
+            if key in entries:
+                kind = quote(entries[key]['type'])
+                what = f'nothing published says the cost of {kind} layers, like'
+            known = [layer['name'] for layer in catalog.values()]
+            choose(name, known, f'"layers"[{len(chosen)}]: {what} ')
+        chosen.append(catalog[key])
     return chosen
 
 
