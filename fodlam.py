@@ -918,12 +918,10 @@ def run(argv, stdin, stdout, stderr):
     else:
         stream, where = open_config(asked.get('config', '-'), stdin, stderr)
         if 'lines' in asked:
-            progress = None if terminal else stderr
-            yield from estimate_lines(stream, where, progress, *flags)
+            yield from estimate_lines(stream, where, None if terminal else stderr, *flags)
             return
         config = checked(where, read_json, stream)
-        shown = per_layer or terminal or format_ != 'json'
-        report = estimate(config, per_frame, shown, ranges)
+        report = estimate(config, per_frame, per_layer or terminal or format_ != 'json', ranges)
     note = frames_note(report, per_frame)
     if format_ == 'json':
         if terminal:
