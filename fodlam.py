@@ -624,7 +624,7 @@ def select(names, catalog, entries):
 
 
 def call(function, *arguments):
-    """Return function(*arguments)."""
+    """Return function(*arguments): how a single config loads, which asks for nothing twice."""
     return function(*arguments)
 
 
@@ -873,11 +873,11 @@ def parse_options(argv):
     for names in FLAGS:
         parser.add_argument(*names.split(','), action='store_true')
     asked = vars(parser.parse_args(argv))
+    if asked.keys() & {'help', 'version'}:
+        return asked
     format_ = asked.get('format', 'json')
     if 'validate' in asked:
         parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
-    if asked.keys() & {'help', 'version'}:
-        return asked
     only = {'diagnose', 'per_frame', 'format'}
     if 'diagnose' in asked and (format_ == 'svg' or asked.keys() - only):
         parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
@@ -922,15 +922,14 @@ def run(argv, stdin, stdout, stderr):
             return
         config = checked(where, read_json, stream)
         report = estimate(config, per_frame, per_layer or terminal or format_ != 'json', ranges)
-    note = frames_note(report, per_frame)
+    machine, notes = None, [frames_note(report, per_frame)]
     if format_ == 'json':
         if terminal:
-            complain(note, stderr)
+            complain(notes[0], stderr)
         if not per_layer:
             report.pop('layers', None)
         yield to_json(report)
         return
-    machine, notes = None, [note]
     if 'accelerator' in config:
         to_show, value = load_leaf('nets', 'shapes').to_show, config['accelerator']
         # It may be the first to read a table, and find it damaged.
