@@ -612,8 +612,8 @@ def select(names, catalog, entries):
         if key not in catalog:
             what = 'unknown layer'
             if key in entries:
-                kind = quote(entries[key]['type'])
-                what = f'nothing published says the cost of {kind} layers, like'
+                type_ = quote(entries[key]['type'])
+                what = f'nothing published says the cost of {type_} layers, like'
             known = [layer['name'] for layer in catalog.values()]
             choose(name, known, f'"layers"[{len(chosen)}]: {what} ')
         chosen.append(catalog[key])
@@ -965,10 +965,10 @@ def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
     What goes wrong in it is one line on stderr, and ends the printing.
     """
     encoding = getattr(stdout, 'encoding', None) or 'utf-8'
-    encode = codecs.getincrementalencoder(encoding)('backslashreplace').encode
+    texts = run(argv, stdin, stdout, stderr)
     try:
-        for text in run(argv, stdin, stdout, stderr):
-            checked('standard output', write_all, stdout, encode(text))
+        for content in codecs.iterencode(texts, encoding, 'backslashreplace'):
+            checked('standard output', write_all, stdout, content)
     except (InputError, MemoryError) as error:
         complain(str(error) or 'out of memory; expected a smaller input', stderr, program)
         return getattr(error, 'status', 1)
