@@ -669,11 +669,13 @@ class CaffeNet(Net):
             batch = 1 if isinstance(found[0], rules.Unknown) else found[0][0]
             if self.frame_shape:
                 found[0] = (batch, *self.frame_shape)
-            elif found[0] is DIGIT_SHAPE:
-                size = ','.join(map(str, DIGIT_SHAPE[1:]))
-                say = f'does not say how large a frame is; taken to be {size}, as MNIST has it'
-                self.assumed.append(f'{quote(name)} ({type_}) {say}; --input C,H,W gives another')
             self.batch = None if isinstance(found[0], rules.Unknown) else batch
+        if found[0] is DIGIT_SHAPE:
+            size = ','.join(map(str, DIGIT_SHAPE[1:]))
+            say = f'does not say how large a frame is; taken to be {size}, as MNIST has it'
+            self.assumed.append(
+                f"{quote(name)} ({type_}) {say}; --input C,H,W gives the first input's"
+            )
         return found[:count]
 
 
@@ -1268,7 +1270,7 @@ def write_whole(text, path, model):
             if not os.path.isfile(target):
                 raise OSError(None, 'it is no regular file')
             if os.path.samefile(target, model):
-                raise OSError(None, 'it is the model')
+                raise InputError(f'{quote(path)}: it is the model; expected another path')
         new = f'{target}.{os.getpid()}.new'
         try:
             with open(new, 'x', encoding='utf-8') as file:

@@ -261,12 +261,16 @@ class Inputs(unittest.TestCase):
         text += layer('c', 'Convolution', convolution(1, 1), 'x')
         said = (
             "extract.py: n.prototxt: 'x' (Data) does not say how large a frame is; taken to be "
-            '1,28,28, as MNIST has it; --input C,H,W gives another\n'
+            "1,28,28, as MNIST has it; --input C,H,W gives the first input's\n"
         )
         self.assertEqual(extract('n.prototxt', text).err, said)
         self.assertEqual(extract('n.prototxt', text, '--input', '3,32,32').err, '')
         cropped = text.replace('data_param {', 'transform_param { crop_size: 9 } data_param {')
         self.assertEqual(extract('n.prototxt', cropped).err, '')
+        second = layer('y', 'HDF5Data', '') + layer('d', 'Convolution', convolution(1, 1), 'y')
+        self.assertEqual(extract('n.prototxt', text + second).err.count('does not say'), 2)
+        given = extract('n.prototxt', text + second, '--input', '3,32,32')
+        self.assertRegex(given.err, r"\Aextract.py: n.prototxt: 'y' [^\n]+\n\Z")
 
     def test_labels_have_no_shape(self):
         for type_ in ('Data', 'HDF5Data', 'MemoryData'):

@@ -728,7 +728,7 @@ class Output(unittest.TestCase):
         for name in (model, link):
             result = call(extractor.main, [model, '--output', name])
             self.assertEqual((result.status, result.out), (1, ''))
-            self.assertIn('it is the model', result.err)
+            self.assertIn('it is the model; expected another path', result.err)
             with open(model, encoding='utf-8') as file:
                 self.assertEqual(file.read(), text)
 
