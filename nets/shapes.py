@@ -697,10 +697,10 @@ def share_note(attained):
     """
     pairs = [of_device.values() for of_device in attained.values() if len(of_device) > 1]
     errors = [max(pair) / min(pair) for pair in pairs]
-    typical = math.prod(errors) ** (1 / len(errors)) - 1
+    typical = math.prod(errors) ** (1 / len(errors))
     return (
-        'from one network to another, the share of its roofline that a device attains is '
-        f'typically {typical:.0%} off, at worst {max(errors) - 1:.0%}'
+        'from one network to another, the share of its roofline that a device attains '
+        f'typically differs by a factor of {typical:.2f}, at worst {max(errors):.2f}'
     )
 
 
@@ -780,8 +780,8 @@ def to_show(value, report, load, read_table, read_net):
     value, and the functions: as for `find_accelerator`.
     """
     accelerator = find_accelerator(value, load, read_table, read_net)
-    attained = shares(read_table, read_net)
-    if accelerator.efficiency is not None:
-        return accelerator, [share_note(attained)]
-    # A range says as much in numbers.
-    return accelerator, [] if 'energy_range' in report['total'] else [bound_note(attained)]
+    # A range says as much in numbers, but for that of a device, which is of its own networks alone.
+    if 'energy_range' in report['total'] and not accelerator.device:
+        return accelerator, []
+    note = bound_note if accelerator.efficiency is None else share_note
+    return accelerator, [note(shares(read_table, read_net))]
