@@ -608,7 +608,7 @@ def select(names, catalog, entries):
     """
     chosen = []
     for name in names:
-        key = canonical(str(name))
+        key = isinstance(name, str) and canonical(name)
         if key not in catalog:
             what = 'unknown layer'
             if key in entries:
@@ -623,25 +623,21 @@ def select(names, catalog, entries):
 # === Reports ===
 
 
-def call(function, *arguments):
-    """Return function(*arguments): how a single config loads, which asks for nothing twice."""
-    return function(*arguments)
-
-
 def keeper():
-    """Return a function that does the same as `call`, and keeps the result for the next time."""
-    entries = 0
+    """Return a function that returns what another returns, and keeps it for the next time."""
+    kept, entries = {}, 0  # functools.cache would be in a cycle with what clears it
 
-    @functools.cache
     def load(function, *arguments):
         nonlocal entries
-        if entries > MAX_KEPT_ENTRIES:
-            load.cache_clear()
-            entries = 0
-        result = function(*arguments)
-        if function is load_catalog:  # which is what is large
-            entries += len(result[1])
-        return result
+        key = function, *arguments
+        if key not in kept:
+            if entries > MAX_KEPT_ENTRIES:
+                kept.clear()
+                entries = 0
+            kept[key] = function(*arguments)
+            if function is load_catalog:  # which is what is large
+                entries += len(kept[key][1])
+        return kept[key]
 
     return load
 
@@ -657,7 +653,7 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
     there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
     """
-    return to_report(*checked('config', costs_of, config, per_frame, ranges, call), per_layer)
+    return to_report(*checked('config', costs_of, config, per_frame, ranges, keeper()), per_layer)
 
 
 def to_report(layers, sums, extras, per_layer):
@@ -677,8 +673,7 @@ def to_report(layers, sums, extras, per_layer):
 def costs_of(config, per_frame, ranges, load):
     """Return (layers, made when asked for, sums, extras) of a config, a dict or JSON as bytes.
 
-    sums: as of `sum_up`; extras: what else a report has; load: `call` or a `keeper`.
-    See also `estimate`.
+    sums: as of `sum_up`; extras: what else a report has; load: a `keeper`; see also `estimate`.
     Raises ValueError if the config is wrong, and InputError if a file that it names is.
     """
     config = read_json(config) if isinstance(config, bytes) else config
@@ -930,10 +925,10 @@ def run(argv, stdin, stdout, stderr):
             report.pop('layers', None)
         yield to_json(report)
         return
-    if 'accelerator' in config:
+    if 'accelerator' in config and format_ != 'csv':
         to_show, value = load_leaf('nets', 'shapes').to_show, config['accelerator']
         # It may be the first to read a table, and find it damaged.
-        machine, more = checked('config', to_show, value, report, call, read_table, read_net)
+        machine, more = checked('config', to_show, value, report, keeper(), read_table, read_net)
         notes += more
     encoding = getattr(stdout, 'encoding', None)
     yield load_leaf('nets', 'show').text(format_, report, config, machine, encoding, notes)

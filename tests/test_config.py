@@ -1,5 +1,6 @@
 """Configs and net files: what is accepted, and the one line that each mistake gets."""
 
+import enum
 import json
 import os
 import tempfile
@@ -40,6 +41,20 @@ class Mistakes(unittest.TestCase):
         self.assert_mistake(
             {'net': 'a\nb\u2028' * 1000}, 'choose from AlexNet, VGG16', 'lenet.json', '...'
         )
+
+    def test_layers_are_named_by_strings(self):
+        """A string is one, whatever it prints as; a number is none, also if a layer is called so."""
+
+        class Layer(str, enum.Enum):
+            FC6 = 'FC6'
+
+        named, plain = ({'net': 'VGG16', 'layers': [name]} for name in (Layer.FC6, 'FC6'))
+        self.assertEqual(fodlam.estimate(named), fodlam.estimate(plain))
+        net = [{'name': name, 'type': 'InnerProduct', 'macs': 9} for name in ('6', 'None', 'True')]
+        for name in (6, None, True, [], {}):
+            self.assert_mistake(
+                {'netfile': net, 'layers': [name]}, f'"layers"[0]: unknown layer {name}'
+            )
 
     def test_net_file_that_cannot_be_read(self):
         with tempfile.TemporaryDirectory() as folder:
