@@ -116,13 +116,16 @@ class Ends(unittest.TestCase):
     @unittest.skipUnless(os.name == 'posix', 'needs signals: run it on Linux or macOS')
     def test_interrupt(self):
         """Nothing is printed, and the process dies of it, so that a shell's loop ends as well."""
-        with start('--lines', stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            process.stdin.write(b'{"net": "VGG16"}\n')
-            process.stdin.flush()
-            self.assertTrue(process.stdout.readline())  # by now it waits for more
-            process.send_signal(signal.SIGINT)
-            out, err = process.stdout.read(), process.stderr.read()
-        self.assertEqual((process.returncode, out, err), (-signal.SIGINT, b'', b''))
+        installed = "import fodlam, sys; sys.argv[1:] = ['--lines']; fodlam.command()"
+        pipes = dict.fromkeys(('stdin', 'stdout', 'stderr'), subprocess.PIPE)
+        for command in (['fodlam.py', '--lines'], ['-m', 'fodlam', '--lines'], ['-c', installed]):
+            with subprocess.Popen([sys.executable, *command], cwd=path(), **pipes) as process:
+                process.stdin.write(b'{"net": "VGG16"}\n')
+                process.stdin.flush()
+                self.assertTrue(process.stdout.readline())  # by now it waits for more
+                process.send_signal(signal.SIGINT)
+                out, err = process.stdout.read(), process.stderr.read()
+            self.assertEqual((process.returncode, out, err), (-signal.SIGINT, b'', b''))
 
     def test_out_of_memory_is_one_line(self):
         def texts(*streams):
