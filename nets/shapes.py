@@ -676,11 +676,19 @@ def time_limits(accelerator, attained):
     own = [*attained.get(accelerator.device, {}).values()]
     if len(own) > 1:
         return accelerator.efficiency / max(own), accelerator.efficiency / min(own)
-    devices = [of_device.values() for of_device in attained.values()]
     if accelerator.efficiency is None:
-        return 1, 1 / min(min(of_device) for of_device in devices)
-    most = max(max(of_device) / min(of_device) for of_device in devices)
+        return 1, 1 / min(min(of_device.values()) for of_device in attained.values())
+    most = max(factors_apart(attained))
     return max(1 / most, accelerator.efficiency), most
+
+
+def factors_apart(attained):
+    """Return by what factor the shares of two networks on one device differ, for each device.
+
+    attained: the result of `shares`; devices with one network do not count.
+    """
+    pairs = [of_device.values() for of_device in attained.values() if len(of_device) > 1]
+    return [max(pair) / min(pair) for pair in pairs]
 
 
 def bound_note(attained):
@@ -692,15 +700,13 @@ def bound_note(attained):
 def share_note(attained):
     """Return a sentence on what a device's share is worth; attained: the result of `shares`.
 
-    From either of two networks on a device to the other, a share is off by the same factor. The
-    typical one is their geometric mean.
+    The typical factor is the geometric mean over the devices.
     """
-    pairs = [of_device.values() for of_device in attained.values() if len(of_device) > 1]
-    errors = [max(pair) / min(pair) for pair in pairs]
-    typical = math.prod(errors) ** (1 / len(errors))
+    factors = factors_apart(attained)
+    typical = math.prod(factors) ** (1 / len(factors))
     return (
         'from one network to another, the share of its roofline that a device attains '
-        f'typically differs by a factor of {typical:.2f}, at worst {max(errors):.2f}'
+        f'typically differs by a factor of {typical:.2f}, at worst {max(factors):.2f}'
     )
 
 

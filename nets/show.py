@@ -45,8 +45,8 @@ def text(format_, report, config, machine, encoding, notes=()):
         return diagnose_table(diagnose_rows(report)) + paragraphs(notes)
     title = textwrap.fill(title_of(report, config), SCREEN_WIDTH) + '\n\n'
     remarks = remarks_on(report)
-    batched = any(layer.get('frames', 1) > 1 for layer in report['layers'])
-    if batched and 'energy_range' not in report['total']:  # with ranges, there is no room for MACs
+    # With ranges, there is no room for MACs.
+    if most_frames(report['layers']) > 1 and 'energy_range' not in report['total']:
         remarks.append('MACs: 1 frame')
     return title + estimate_table(report, is_plain(encoding)) + paragraphs([*remarks, *notes])
 
@@ -104,10 +104,15 @@ def frames_of(layers):
     >>> frames_of([{'frames': 3}, {'frames': 1}])  # VGG-16: fc layers are never for a batch
     ['a batch of 3 frames']
     """
-    frames = max((layer.get('frames', 0) for layer in layers), default=0)
+    frames = most_frames(layers)
     if frames <= 1:
         return ['one frame'] if frames else []
     return [f'{"a batch of " if frames % 1 == 0 else ""}{frames:.4g} frames']
+
+
+def most_frames(layers):
+    """Return the most frames that the cost of a layer is for, 0 if no layer says."""
+    return max((layer.get('frames', 0) for layer in layers), default=0)
 
 
 def remarks_on(report):
