@@ -192,7 +192,7 @@ def choices(names):
     return f'choose from {shown}'
 
 
-# What each exception of `checked` is to the user, or the nearest of its classes; {0} is it.
+# What to tell the user of an exception in `checked`, by its nearest class; {0} is the exception.
 ADVICE = {
     OSError: 'cannot be used ({0.strerror}); expected a file or pipe that is there, open, not full',
     ImportError: 'cannot be loaded ({0}); expected it below the folder of fodlam.py',
@@ -403,8 +403,11 @@ def node_scale(from_nm, to_nm, rule):
     (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
     Raises ValueError if there is no such rule, or no such node.
     """
-    right = is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM)
-    expect(right, '"process_nm" is ', to_nm, 'a number from 0.01 to 100000')
+    if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
+        raise ValueError(
+            f'"process_nm" is {quote(to_nm)}; '
+            f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
+        )
     if rule not in (None, 'dennard'):
         return load_leaf('data', 'process').node_scale(rule, read_table, from_nm, to_nm)
     ratio = to_nm / from_nm
@@ -510,7 +513,7 @@ def sum_up(layers, width):
     for layer in layers:
         numbers[layer['kind']] += layer['cost']
     numbers['total'] = sum(numbers.values(), [])
-    # A slice is a column of the costs. To zip them takes a tenth longer, of a whole sweep.
+    # Columns by slices and not by zip, with which a whole sweep takes a tenth longer.
     return {group: [math.fsum(x[i::width]) for i in range(width)] for group, x in numbers.items()}
 
 

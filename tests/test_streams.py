@@ -102,6 +102,7 @@ class Input(unittest.TestCase):
 
 
 class Ends(unittest.TestCase):
+    @unittest.skipUnless(os.name == 'posix', 'needs signals: run it on Linux or macOS')
     def test_interrupt_while_importing(self):
         with tempfile.TemporaryDirectory() as folder:
             with open(path(folder, 'json.py'), 'w', encoding='utf-8') as file:
