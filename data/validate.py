@@ -305,7 +305,7 @@ def to_table(rows):
 def run(argv, stdin, stdout, stderr):
     """Yield the text that the command line asks for; raise InputError for what is wrong.
 
-    Of the streams, which fodlam.main hands on, none is needed.
+    The streams are not used; fodlam.main hands them on to every program.
     """
     parser = new_parser(prog='validate.py')
     parser.add_argument('--format', choices=FORMATS)

@@ -1225,9 +1225,9 @@ def check_file(path):
 
 
 def run(argv, stdin, stdout, stderr):
-    """Yield the text that the command line asks for; say on stderr what it does not.
+    """Yield the text that the command line asks for; print notes on the model to stderr.
 
-    stdin and stdout are there as fodlam.main hands them on.
+    stdin and stdout are not used; fodlam.main hands them on to every program.
     """
     parser = make_parser()
     options = parser.parse_args(argv)
