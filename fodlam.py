@@ -70,6 +70,13 @@ from os.path import dirname, isfile, join, realpath
 
 HOME = dirname(realpath(__file__))  # and not where a link to this file is
 
+# This file is also the package that data/ and nets/ are in. So a room there writes "from fodlam import
+# read_table", and this file "from fodlam.data.roofline import ..." inside the function that needs it.
+__path__ = [HOME]
+if __name__ == '__main__':
+    sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file once more
+
+
 
 def excepthook(kind, error, trace):
     """Print what nobody has caught, as Python does, but nothing of Ctrl-C, of which Python dies."""
@@ -160,6 +167,8 @@ MAX_MESSAGE_CHARACTERS = 4000
 # How many entries of net files are kept from one line of a sweep to the next: some 50 MB.
 MAX_KEPT_ENTRIES = 20_000
 
+MAX_SIZE = 2**32  # of a size in a net file: above any layer's, and no product overflows a float
+
 # === Errors ===
 
 
@@ -192,29 +201,58 @@ def choices(names):
     return f'choose from {shown}'
 
 
-# What to tell the user of an exception in `checked`, by its nearest class; {0} is the exception.
-ADVICE = {
-    OSError: 'cannot be used ({0.strerror}); expected a file or pipe that is there, open, not full',
-    ImportError: 'cannot be loaded ({0}); expected it below the folder of fodlam.py',
-    UnicodeDecodeError: 'not UTF-8 at byte {0.start}; save it as UTF-8',
-    UnicodeEncodeError: 'no file can have this name; expected a path',
-    json.JSONDecodeError: 'not JSON at line {0.lineno}, column {0.colno} ({0.msg}); '
-    'expected JSON, and nothing after it',
-    RecursionError: 'nested too deep; expected a few levels of JSON',
-    csv.Error: '{0}; expected a table as spreadsheets write it',
-    ValueError: '{0}',  # our own say what would be right
-}
+class place:  # in lower case, as it reads like a statement: with place('config'):
+    """Within it, whatever the user can put right becomes an InputError that says where.
+
+    >>> with place('config "net"'):
+    ...     raise ValueError("unknown network 'VGG19'; choose from AlexNet, VGG16")
+    Traceback (most recent call last):
+    fodlam.InputError: config "net": unknown network 'VGG19'; choose from AlexNet, VGG16
+    """
+
+    def __init__(self, where):
+        self.where = where
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        advice = advice_on(error)
+        if advice is not None:
+            raise InputError(f'{self.where}: {advice}')
+
+
+def advice_on(error):
+    """Return what to tell the user of an exception, or None if it is not the user's to mend.
+
+    The message of a ValueError is our own, and says already what would be right.
+    """
+    if isinstance(error, json.JSONDecodeError):
+        at = f'line {error.lineno}, column {error.colno}'
+        return f'not JSON at {at} ({error.msg}); expected JSON, and nothing after it'
+    if isinstance(error, UnicodeDecodeError):
+        return f'not UTF-8 at byte {error.start}; save it as UTF-8'
+    if isinstance(error, UnicodeEncodeError):
+        return 'no file can have this name; expected a path'
+    if isinstance(error, ValueError):
+        # Python's own, of an integer of thousands of digits, tells what a programmer can do.
+        return re.sub('use sys.set_int_max.*', 'expected fewer of them', str(error))
+    if isinstance(error, csv.Error):
+        return f'{error}; expected a table as spreadsheets write it'
+    if isinstance(error, RecursionError):
+        return 'nested too deep; expected a few levels of JSON'
+    if isinstance(error, ImportError):
+        return f'cannot be loaded ({error}); expected it below the folder of fodlam.py'
+    if isinstance(error, OSError):
+        expected = 'expected a file or pipe that is there, open, not full'
+        return f'cannot be used ({error.strerror}); {expected}'
+    return None
 
 
 def checked(where, function, *arguments):
     """Return function(*arguments); what goes wrong in it becomes an InputError that says where."""
-    try:
+    with place(where):
         return function(*arguments)
-    except tuple(ADVICE) as error:
-        wrong = next(filter(None, map(ADVICE.get, type(error).mro())))
-        # Of an integer of thousands of digits, Python says what a programmer can do.
-        wrong = re.sub('use sys.set_int_max.*', 'expected fewer of them', wrong.format(error))
-    raise InputError(f'{where}: {wrong}')
 
 
 # === Reading ===
@@ -382,8 +420,6 @@ def load_leaf(folder, name):
     """
     import importlib
 
-    # This module is the package, as it is once installed.
-    sys.modules.setdefault('fodlam', sys.modules[__name__]).__path__ = [HOME]
     return checked(f'{folder}/{name}.py', importlib.import_module, f'fodlam.{folder}.{name}')
 
 

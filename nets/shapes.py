@@ -26,7 +26,7 @@ from collections import namedtuple
 # === Shapes ===
 
 # Above the size of any layer, and small enough that no product of sizes is too large for a float.
-MAX_SIZE = 2**32
+from fodlam import MAX_SIZE
 
 Shape = namedtuple('Shape', 'C H W K P Q R S sy sx groups A B')
 

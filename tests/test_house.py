@@ -1,6 +1,5 @@
 """Where things live: fodlam.py by itself, and the leaves that it loads when a run asks for them."""
 
-import ast
 import os
 import shutil
 import subprocess
@@ -10,7 +9,6 @@ import unittest
 
 from support import ROOT, path, read
 
-LEAVES = ('nets/shapes.py', 'nets/show.py')
 ORIGINAL = [  # what the original has, and prints
     'alexnet', 'alexnet-scale', 'vgg16', 'vgg16-scale', 'vgg16-after-pool1', 'vgg16-fconly',
     'vgg-m', 'faster-rcnn-vgg16', 'faster-rcnn-vgg-m',
@@ -24,17 +22,6 @@ def python(*argv, stdin='', cwd=ROOT):
         [sys.executable, *argv], input=stdin, capture_output=True, text=True, cwd=cwd, env=env,
         timeout=60,
     )  # fmt: skip
-
-
-def imported(source):
-    """Return the names of the modules that a source imports, at whatever depth."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.partition('.')[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            names.add((node.module or '.').partition('.')[0])
-    return names
 
 
 class Alone(unittest.TestCase):
@@ -85,18 +72,6 @@ class Alone(unittest.TestCase):
             self.assertRegex(
                 result.stderr, rf'\Afodlam: nets/{leaf}.py[^\n]*: [^\n]+; expected [^\n]+\n\Z'
             )
-
-
-class Sizes(unittest.TestCase):
-    """A start compiles all of fodlam.py: 1,000 nodes of its syntax tree are 6 or 7% of a start."""
-
-    def test_fodlam(self):
-        source = read('fodlam.py')
-        self.assertLessEqual(source.count('\n'), 1000)
-        self.assertLessEqual(sum(1 for _ in ast.walk(ast.parse(source))), 5500)
-
-    def test_extractor(self):
-        self.assertLessEqual(read('nets', 'extract.py').count('\n'), 1350)
 
 
 class Leaves(unittest.TestCase):
@@ -154,15 +129,6 @@ print(sorted(name for name in sys.modules if name.endswith(('shapes', 'show'))))
         self.assertIn('fodlam', loaded)
         for name in ('fodlam.nets.shapes', 'fodlam.nets.show', 'argparse', 'glob'):
             self.assertNotIn(name, loaded)
-
-    def test_who_imports_whom(self):
-        own = {'fodlam', 'shapes', 'show', 'extract', 'validate', 'nets', 'data'}
-        for name in ('fodlam.py', *LEAVES):
-            self.assertEqual(imported(read(name)) - sys.stdlib_module_names, set(), name)
-        for name in ('nets/extract.py', 'data/validate.py'):
-            if os.path.exists(path(name)):
-                others = imported(read(name)) - sys.stdlib_module_names
-                self.assertEqual(others & own, {'fodlam'}, name)
 
 
 if __name__ == '__main__':
