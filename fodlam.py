@@ -98,7 +98,7 @@ import json
 import math
 import re
 import reprlib
-import time
+from collections import defaultdict, namedtuple
 
 __version__ = '2.0.0'
 
@@ -109,41 +109,43 @@ __all__ = ['InputError', 'diagnose', 'estimate', 'sweep']
 DATA_DIR = join(HOME, 'data')
 NETS_DIR = join(HOME, 'nets')
 
+# Columns of tables in data/ are (heading, scale), the scale from the cell's unit to SI.
+
 # Chen et al., JSSC 2017, Table IV: TSMC 65 nm LP. The node of all costs, unless a config says else.
 EYERISS_PROCESS_NM = 65
+
+# Tables V and VI of the same. "Total" latency counts the DRAM traffic that the chip does not
+# overlap with computing.
+EYERISS_COLUMNS = {
+    'power_w': ('Power (mW)', 1e-3),
+    'latency_s': ('Total Latency (ms)', 1e-3),
+}
 
 # Han et al., ISCA 2016, Table V: 64 processing elements in TSMC 45 nm take 0.59 W together. The
 # paper has one power for all layers, and multiplies it by their times to get energy.
 EIE_PROCESS_NM = 45
 EIE_POWER_W = 0.59
 
-# Columns of tables are (heading, scale), the scale from the cell's unit to SI.
-
-# The tables that Eyeriss was measured by, and the frames of their batches: Chen et al., JSSC 2017,
-# captions of Tables V and VI. "Total" latency counts the DRAM traffic that the chip does not
-# overlap with computing.
-EYERISS_FILES = {'AlexNet': ('eyeriss-alexnet.csv', 4), 'VGG16': ('eyeriss-vgg16.csv', 3)}
-EYERISS_COLUMNS = {'power_w': ('Power (mW)', 1e-3), 'latency_s': ('Total Latency (ms)', 1e-3)}
-
-# "Actual" time counts the imbalance of load between processing elements.
+# Tables III and IV of the same. "Actual" time counts the imbalance of load between processing
+# elements.
 EIE_FILE = 'eie-layers.csv'
 EIE_COLUMNS = {'latency_s': ('Actual Time (us)', 1e-6)}
 
-# The networks that both papers measured, by the net files that have their MACs.
-NETWORKS = {'AlexNet': 'alexnet_deploy.json', 'VGG16': 'VGG_ILSVRC_16_layers_deploy.json'}
 
+# A layer's kind says which accelerator it runs on. Layers of all other types cost nothing.
 KIND_OF_TYPE = {
     'Convolution': 'conv',
     'Deconvolution': 'conv',
     'InnerProduct': 'fc',
     'MatMul': 'fc',  # of two feature maps, which neither Eyeriss nor EIE was measured on
 }
-ENTRY_KEYS = (
+QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts of a Cost
+KINDS = ('conv', 'fc')  # those that are in every report, even if no layer is of that kind
+
+ENTRY_KEYS = (  # of a layer in a net file
     'name type macs ifmap ofmap kernel stride groups stored addend '
     'weight_density activation_density'
 ).split()
-KINDS = ('conv', 'fc')
-QUANTITIES = ('energy', 'latency')  # of reports, in J and s
 
 FORMATS = ('json', 'csv', 'table', 'svg')
 FLAGS = (
@@ -157,17 +159,13 @@ READ_BYTES = 2**16  # at once
 
 # Beyond any real ones, and small enough that no result is too large or too small for a float.
 MIN_PROCESS_NM, MAX_PROCESS_NM = 0.01, 1e5
-MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table or net file
+MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
+MAX_SIZE = 2**32  # of a layer, as in its ifmap
 
-# What an error message has at the most: of a value, of a list of choices, and in all.
+# The most characters of a value in an error message, of a list of choices, and of the message.
 MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
-
-# How many entries of net files are kept from one line of a sweep to the next: some 50 MB.
-MAX_KEPT_ENTRIES = 20_000
-
-MAX_SIZE = 2**32  # of a size in a net file: above any layer's, and no product overflows a float
 
 # === Errors ===
 
@@ -181,24 +179,31 @@ _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS
 quote = _QUOTER.repr  # a value as Python writes it, on one line and cut to a length for a message
 
 
-def expect(right, what, value, expected):
-    """Raise ValueError, "WHAT: VALUE; expected EXPECTED", unless something is right."""
-    if not right:
-        raise ValueError(f'{what}{quote(value)}; expected {expected}')
-
-
-def choose(name, names, what):
-    """Raise ValueError, "WHAT: NAME; choose from NAMES", unless a name is one of some names."""
-    if name not in names:
-        raise ValueError(f'{what}{quote(name)}; {choices(names)}')
-
-
 def choices(names):
     """Return "choose from A, B, C", the names in their own order, cut to a length for a message."""
     shown = ', '.join(names)
     if len(shown) > MAX_CHOICES_CHARACTERS:
         shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... and others'
     return f'choose from {shown}'
+
+
+# What to tell the user of an exception, by the first class that it is of; {0} is the exception.
+ADVICE = (
+    (
+        json.JSONDecodeError,
+        'not JSON at line {0.lineno}, column {0.colno} ({0.msg}); expected JSON, and nothing after it',
+    ),
+    (UnicodeDecodeError, 'not UTF-8 at byte {0.start}; save it as UTF-8'),
+    (UnicodeEncodeError, 'no file can have this name; expected a path'),
+    (ValueError, '{0}'),  # our own messages say already what would be right
+    (csv.Error, '{0}; expected a table as spreadsheets write it'),
+    (RecursionError, 'nested too deep; expected a few levels of JSON'),
+    (ImportError, 'cannot be loaded ({0}); expected it below the folder of fodlam.py'),
+    (
+        OSError,
+        'cannot be used ({0.strerror}); expected a file or pipe that is there, open, not full',
+    ),
+)
 
 
 class place:  # in lower case, as it reads like a statement: with place('config'):
@@ -217,42 +222,100 @@ class place:  # in lower case, as it reads like a statement: with place('config'
         return self
 
     def __exit__(self, kind, error, trace):
-        advice = advice_on(error)
-        if advice is not None:
-            raise InputError(f'{self.where}: {advice}')
+        for class_, template in ADVICE:
+            if isinstance(error, class_):
+                advice = template.format(error)
+                # Of an integer of thousands of digits, Python says what a programmer can do.
+                advice = re.sub('use sys.set_int_max.*', 'expected fewer of them', advice)
+                raise InputError(f'{self.where}: {advice}')
 
 
-def advice_on(error):
-    """Return what to tell the user of an exception, or None if it is not the user's to mend.
+# === Value types ===
 
-    The message of a ValueError is our own, and says already what would be right.
+
+class Cost(namedtuple('Cost', 'energy_j latency_s')):
+    """What some work costs: joules and seconds. The energy is None if nobody knows it."""
+
+    __slots__ = ()
+
+    def __mul__(self, factor):
+        return Cost(self.energy_j * factor, self.latency_s * factor)
+
+    def __truediv__(self, divisor):
+        return Cost(self.energy_j / divisor, self.latency_s / divisor)
+
+    def scaled(self, power, time):
+        """Return the Cost at `power` times the power, for `time` times the time."""
+        return Cost(self.energy_j * power * time, self.latency_s * time)
+
+
+class Record:
+    """Something with named attributes, which its subclasses describe.
+
+    A start is 3% faster than with more namedtuples.
     """
-    if isinstance(error, json.JSONDecodeError):
-        at = f'line {error.lineno}, column {error.colno}'
-        return f'not JSON at {at} ({error.msg}); expected JSON, and nothing after it'
-    if isinstance(error, UnicodeDecodeError):
-        return f'not UTF-8 at byte {error.start}; save it as UTF-8'
-    if isinstance(error, UnicodeEncodeError):
-        return 'no file can have this name; expected a path'
-    if isinstance(error, ValueError):
-        # Python's own, of an integer of thousands of digits, tells what a programmer can do.
-        return re.sub('use sys.set_int_max.*', 'expected fewer of them', str(error))
-    if isinstance(error, csv.Error):
-        return f'{error}; expected a table as spreadsheets write it'
-    if isinstance(error, RecursionError):
-        return 'nested too deep; expected a few levels of JSON'
-    if isinstance(error, ImportError):
-        return f'cannot be loaded ({error}); expected it below the folder of fodlam.py'
-    if isinstance(error, OSError):
-        expected = 'expected a file or pipe that is there, open, not full'
-        return f'cannot be used ({error.strerror}); {expected}'
-    return None
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+    def replaced(self, **attributes):
+        """Return a copy in which some attributes are other ones."""
+        return type(self)(**(self.__dict__ | attributes))
 
 
-def checked(where, function, *arguments):
-    """Return function(*arguments); what goes wrong in it becomes an InputError that says where."""
-    with place(where):
-        return function(*arguments)
+class Layer(Record):
+    """A layer and what it costs.
+
+    name: as its table or net file has it. kind: such as "conv" (KIND_OF_TYPE). macs: of one frame.
+    source: where the cost is from: "published", "scaled", "shape", "density" or "roofline".
+    frames: how many frames the cost is for. cost: a Cost.
+    low, high: the least and the most that the cost may be; None if that is the cost itself.
+    entry: the dict that its net file has of it.
+    bound: what the layer waits for, such as "compute"; None if the model does not tell.
+    energy_by: {part: J} of its energy, such as {"mac": 1e-6, "dram": 2e-6}, or None.
+    details: {key: value} of what else reports say of it, or None.
+    """
+
+    low = high = bound = energy_by = details = None
+
+
+class Catalog(Record):
+    """A net file's layers, as a model costs them.
+
+    layers: {canonical name: Layer} of those that have a cost. entries: {canonical name: entry} of
+    all layers. left_out: the MACs of each layer that has MACs, but no known cost.
+    whole: what the model's `add_up` makes of all layers with a cost.
+    """
+
+
+class Config(Record):
+    """A config that has been checked.
+
+    members: the dict of its keys. net: a key of PUBLISHED, or None. netfile: as of `read_net`.
+    per_frame: True or False.
+    """
+
+
+class Estimate(Record):
+    """What a config comes to: all that a report, a table or a picture says of it.
+
+    config: the Config. sums: {kind or 'total': Cost}. left_out: as of a Catalog.
+    make_layers: a function that returns the list of Layers, which only some outputs need.
+    ranges: {kind or 'total': (least Cost, most Cost)}, or None if no ranges were asked for.
+    bounds: {bound: Cost} of the layers that wait for the same. energy_by: {part: J} of all energy.
+    accelerator: a roofline.Accelerator, or None on Eyeriss and EIE.
+    """
+
+    ranges = bounds = energy_by = accelerator = None
+
+
+class PublishedNetwork(Record):
+    """Where the published costs of a network are.
+
+    netfile: the net file in nets/ with its MACs. eyeriss_file: the table in data/ with its conv
+    layers, measured in batches of batch_frames. eie_name: what the rows of its fc layers in EIE_FILE
+    begin with, as in "AlexNet FC6"; None if EIE did not measure it.
+    """
 
 
 # === Reading ===
@@ -269,14 +332,14 @@ def canonical(name):
 
 
 def is_number(value, least, most):
-    """Return whether `value` is a number, no boolean, within limits."""
+    """Return whether `value` is a number from `least` to `most`; a boolean is none."""
     return isinstance(value, (int, float)) and type(value) is not bool and least <= value <= most
 
 
 def read_text(source):
     """Return the text of a file, a binary stream or bytes, without a byte order mark.
 
-    source: a path, a stream, which is closed then, or the bytes.
+    source: a path; a stream, which is closed then; or the bytes.
     Raises OSError or ValueError if it cannot be read, is not UTF-8, or too large.
     """
     if not isinstance(source, bytes):
@@ -289,7 +352,7 @@ def read_text(source):
     return source.decode().removeprefix('\ufeff')
 
 
-def unique(pairs):
+def unique_members(pairs):
     """Return the dict of a JSON object's pairs; raise ValueError if a key is there twice."""
     members = {}
     for key, value in pairs:
@@ -299,73 +362,107 @@ def unique(pairs):
     return members
 
 
-decode_json = json.JSONDecoder(object_pairs_hook=unique).decode
+decode_json = json.JSONDecoder(object_pairs_hook=unique_members).decode
 
 
 def read_json(source):
-    """Return what the JSON says that a file, stream or bytes have; all is as for `read_text`."""
+    """Return the value of the JSON in a file, a binary stream or bytes.
+
+    source: a path; a stream, which is closed then; or the bytes.
+    Raises OSError or ValueError if it cannot be read, or is no JSON.
+    """
     return decode_json(read_text(source))
 
 
 def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
     """Return {row: {field: number}} of a CSV file in data/, scaled, in the file's order.
 
-    columns: {field: (heading, scale)}, the columns wanted; key: the heading of the rows' names;
-    least: that a number may be.
+    columns: {field: (heading, scale)}, those wanted. key: the heading of the column with the rows' names.
+    least: the smallest number allowed.
     Raises InputError, with file, row and column, if the file is damaged.
     """
-    return checked(f'data/{filename}', parse_table, join(DATA_DIR, filename), columns, key, least)
+    with place(f'data/{filename}'):
+        return parse_table(read_text(join(DATA_DIR, filename)), columns, key, least)
 
 
-def parse_table(path, columns, key, least):
-    """Return what `read_table` does; raise ValueError for what is wrong in the file."""
-    rows = csv.reader(read_text(path).splitlines())
-    headings = next(filter(None, rows), [])
-    expected = f'a new "{key}", and a cell for each of {headings}'
-    limits = f'a number from {least:g} to {MAX_NUMBER:g}'
-    table = {}
-    for cells in filter(None, rows):
+def parse_table(text, columns, key, least):
+    """Return {row: {field: number}} of the text of a CSV file, scaled, in the file's order.
+
+    columns: {field: (heading, scale)}, those wanted. key: the heading of the column with the rows' names.
+    least: the smallest number allowed. Raises ValueError if the text is damaged.
+    """
+    rows = csv.reader(text.splitlines())
+    headings = []
+    table, names = {}, set()
+    for cells in rows:
+        if not cells:
+            continue  # a blank line
+        if not headings:
+            headings = cells
+            continue
         row = dict(zip(headings, cells))
         name = row.get(key)
-        new = name and canonical(name) not in map(canonical, table)
-        # A heading that is there twice, a cell too many, and one too few.
-        whole = len(row) == len(headings) == len(cells)
-        expect(new and whole, f'row {rows.line_num}: ', cells, expected)
+        # A heading that is there twice, a cell too many and one too few all make these differ.
+        is_whole = len(row) == len(headings) == len(cells)
+        if not is_whole or not name or canonical(name) in names:
+            expected = f'a new "{key}", and a cell for each of {headings}'
+            raise ValueError(f'row {rows.line_num}: {quote(cells)}; expected {expected}')
+        names.add(canonical(name))
         table[name] = {}
         for field, (heading, scale) in columns.items():
             cell = row.get(heading)
-            try:
-                number = float(cell or 'nan')
-            except ValueError:
-                number = math.nan
-            right = least <= number <= MAX_NUMBER
-            expect(right, f'row {rows.line_num}, column "{heading}": ', cell, limits)
+            number = to_number(cell)
+            if not least <= number <= MAX_NUMBER:
+                expected = f'a number from {least:g} to {MAX_NUMBER:g}'
+                where = f'row {rows.line_num}, column "{heading}"'
+                raise ValueError(f'{where}: {quote(cell)}; expected {expected}')
             table[name][field] = number * scale
-    expect(table, 'no rows: ', headings, 'some, below a heading')
+    if not table:
+        raise ValueError(f'no rows: {quote(headings)}; expected some, below a heading')
     return table
+
+
+def to_number(cell):
+    """Return the number in a table's cell; NaN if there is none."""
+    try:
+        return float(cell or 'nan')
+    except ValueError:
+        return math.nan
 
 
 def read_net(netfile):
     """Return {canonical name: entry} of a net file, in the file's order; MACs are per frame.
 
-    netfile: a file in nets/, or a path of the user's own, which has a separator in it; or a list of
-    entries, in JSON as bytes.
+    netfile: a file in nets/; a path, which has a separator in it; or a list of entries, as the
+    bytes of its JSON.
     Raises InputError if there is no such file, or if what it holds is no list of layers.
     """
     where = net_place(netfile)
-    layers = {}
-    for index, entry in enumerate(checked(where, list_entries, netfile)):
-        layers[checked(f'{where}[{index}]', check_entry, entry, layers)] = entry
-    return layers
+    with place(where):
+        listed = list_entries(netfile)
+    entries = {}
+    for index, entry in enumerate(listed):
+        with place(f'{where}[{index}]'):
+            check_entry(entry)
+            name = canonical(entry['name'])
+            if name in entries:
+                raise ValueError(
+                    f'a second {quote(entry["name"])}; expected names that differ without case, -, _'
+                )
+        entries[name] = entry
+    return entries
 
 
 def net_place(netfile):
-    """Return what error messages call the netfile of `read_net`."""
+    """Return what error messages call a netfile, which is as of `read_net`."""
     return 'config "netfile"' if isinstance(netfile, bytes) else f'net file {quote(netfile)}'
 
 
 def list_entries(netfile):
-    """Return the list that `read_net` reads; raise OSError or ValueError if there is none."""
+    """Return the list in a netfile, which is as of `read_net`, whatever is in the list.
+
+    Raises OSError or ValueError if there is no list.
+    """
     if isinstance(netfile, bytes):
         return decode_json(netfile.decode())
     if netfile.endswith(('.onnx', '.prototxt')):
@@ -379,7 +476,8 @@ def list_entries(netfile):
             f'no file {path!r:.400} from {os.getcwd()!r}; {net_files()}, or give a path with a /'
         )
     entries = read_json(path)
-    expect(isinstance(entries, list), '', entries, 'a list of layers')
+    if not isinstance(entries, list):
+        raise ValueError(f'{quote(entries)}; expected a list of layers')
     return entries
 
 
@@ -390,46 +488,50 @@ def net_files():
     return choices(sorted(glob.glob('*.json', root_dir=NETS_DIR)))
 
 
-def check_entry(entry, layers):
-    """Return the canonical name of a net file's entry; raise ValueError if something is wrong.
-
-    layers: {canonical name: entry} of the entries before it.
-    """
-    named = isinstance(entry, dict) and type(entry.get('name')) is type(entry.get('type')) is str
-    expect(named, '', entry, 'an object with strings for "name" and "type"')
-    name, macs = canonical(entry['name']), entry.get('macs')
-    expect(name not in layers, 'a second ', entry['name'], 'names that differ without case, -, _')
+def check_entry(entry):
+    """Raise ValueError if something is wrong with a net file's entry by itself."""
+    is_object = isinstance(entry, dict)
+    if not is_object or not type(entry.get('name')) is type(entry.get('type')) is str:
+        raise ValueError(f'{quote(entry)}; expected an object with strings for "name" and "type"')
     for key in entry:
-        choose(key, ENTRY_KEYS, 'unknown key ')
+        if key not in ENTRY_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(ENTRY_KEYS)}')
+    macs = entry.get('macs')
     if entry['type'] in KIND_OF_TYPE:
         # A whole number may be a float, 1e9, but from 1 on: 0.0 may be what 1e-400 is read as.
         least = 1 if type(macs) is float else 0
-        whole = is_number(macs, least, MAX_NUMBER) and macs % 1 == 0
-        expect(whole, '"macs" is ', macs, 'a whole number, up to 1e30')
+        if not is_number(macs, least, MAX_NUMBER) or macs % 1 != 0:
+            raise ValueError(f'"macs" is {quote(macs)}; expected a whole number, up to 1e30')
     elif macs is not None:
-        choose(entry['type'], KIND_OF_TYPE, '"macs" of a layer that has none, of type ')
-    return name
-
-
-@functools.cache
-def load_leaf(folder, name):
-    """Return the module FOLDER/NAME.py from beside this file, loaded when it is first asked for.
-
-    Wherever this file was started from and whatever sys.path is, it is the same module, under the
-    name that it has once installed. Raises InputError if the file is not there.
-    """
-    import importlib
-
-    return checked(f'{folder}/{name}.py', importlib.import_module, f'fodlam.{folder}.{name}')
+        raise ValueError(
+            f'"macs" of a layer that has none, of type {quote(entry["type"])}; '
+            f'{choices(KIND_OF_TYPE)}'
+        )
 
 
 # === Costs ===
 
-# A cost is a list [J, s] or, with ranges, [J, s, least J, least s, most J, most s].
-# A machine is a function of an entry of a net file and its kind, which returns None if nothing says
-# what the layer costs, or else a dict: its "cost"; its "source" ("published", "scaled", "shape",
-# "density" or "roofline"); and what else a report says of it, such as for how many "frames".
-# A layer is a dict: "name", "kind", "macs", and what a machine returns of its entry.
+# A model says what layers cost. Here are the two that the card needs: PublishedModel and
+# AverageModel. data/by_shape.py and data/roofline.py have others.
+
+
+# The networks that "net" may be. Batches: Chen et al., JSSC 2017, captions of Tables V and VI.
+PUBLISHED = {
+    'AlexNet': PublishedNetwork(
+        netfile='alexnet_deploy.json',
+        eyeriss_file='eyeriss-alexnet.csv',
+        batch_frames=4,
+        eie_name='AlexNet',
+    ),
+    'VGG16': PublishedNetwork(
+        netfile='VGG_ILSVRC_16_layers_deploy.json',
+        eyeriss_file='eyeriss-vgg16.csv',
+        batch_frames=3,
+        eie_name='VGG16',
+    ),
+}
+# Those over whose layers the average cost of a MAC is. The original has both.
+AVERAGED = ('AlexNet', 'VGG16')
 
 
 def node_scale(from_nm, to_nm, rule):
@@ -438,6 +540,10 @@ def node_scale(from_nm, to_nm, rule):
     rule: "dennard" or None, by which time scales by the ratio of the nodes and power by its square
     (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
     Raises ValueError if there is no such rule, or no such node.
+
+    >>> power, time = node_scale(45, 90, 'dennard')
+    >>> power, time, power * time  # the last is the factor of energies
+    (4.0, 2.0, 8.0)
     """
     if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
         raise ValueError(
@@ -445,158 +551,177 @@ def node_scale(from_nm, to_nm, rule):
             f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
         )
     if rule not in (None, 'dennard'):
-        return load_leaf('data', 'process').node_scale(rule, read_table, from_nm, to_nm)
+        from fodlam.data.process import fitted_scale
+
+        return fitted_scale(rule, from_nm, to_nm)
     ratio = to_nm / from_nm
     return ratio * ratio, ratio
 
 
 def scale_eie(rule):
-    """Return (its power in W, the factor of its times) of EIE at 65 nm; rule: see `node_scale`."""
+    """Return EIE's power in W and the factor of its times, at Eyeriss's 65 nm, by a scaling rule."""
     power, time = node_scale(EIE_PROCESS_NM, EYERISS_PROCESS_NM, rule)
     return EIE_POWER_W * power, time
 
 
-def published_machine(per_frame, rule, net):
-    """Return the machine of what the papers report of `net`, at 65 nm.
+class PublishedModel:
+    """What the papers report of one network, at 65 nm.
 
-    Eyeriss's costs are for the batch that it measured, unless per_frame asks for their share of a
-    frame; EIE's are for a frame.
+    net: a key of PUBLISHED. per_frame: whether Eyeriss's costs, which are for the batch that it
+    measured, are divided by the frames of that. EIE's are for one frame.
     rule: by which EIE comes from 45 to 65 nm (see `node_scale`).
     """
-    eyeriss_file, batch_frames = EYERISS_FILES[net]
-    layers = {}
-    for filename, columns, frames, power_w, time_factor in (
-        (eyeriss_file, EYERISS_COLUMNS, batch_frames, None, 1),
-        (EIE_FILE, EIE_COLUMNS, 1, *scale_eie(rule)),
-    ):
-        share = frames if per_frame else 1
-        for title, row in read_table(filename, columns).items():
-            name = title.removeprefix(f'{net} ')  # of several networks in EIE's table
-            latency_s = row['latency_s'] * time_factor
-            energy_j = row.get('power_w', power_w) * latency_s
-            layers[canonical(name)] = {
-                'name': name,
-                'source': 'published',
-                'cost': [energy_j / share, latency_s / share],
-                'frames': frames // share,
-            }
 
-    def machine(entry, kind):
+    def __init__(self, net, per_frame, rule):
+        self.network = PUBLISHED[net]
+        self.rows = {}  # {canonical name: (name, frames, Cost)}
+        frames = self.network.batch_frames
+        for name, row in read_table(self.network.eyeriss_file, EYERISS_COLUMNS).items():
+            cost = Cost(row['power_w'] * row['latency_s'], row['latency_s'])
+            share = (name, 1, cost / frames) if per_frame else (name, frames, cost)
+            self.rows[canonical(name)] = share
+        power_w, time = scale_eie(rule)
+        for title, row in read_table(EIE_FILE, EIE_COLUMNS).items():
+            net_name, _, name = title.partition(' ')
+            if net_name == self.network.eie_name:
+                latency_s = row['latency_s'] * time
+                self.rows[canonical(name)] = name, 1, Cost(power_w * latency_s, latency_s)
+
+    def layer(self, entry, kind):
+        """Return the Layer of an entry; None for fc layers of a network that EIE did not measure.
+
+        Raises ValueError if the tables should have the layer, and do not.
+        """
         name = canonical(entry['name'])
-        expect(name in layers, f'data/{eyeriss_file} and data/{EIE_FILE} have no ', name, 'its row')
-        return layers[name]
-
-    return machine
-
-
-def average_machine(per_frame, rule):
-    """Return the machine of the average cost per MAC over both networks, with ranges.
-
-    per_frame, rule: as for `published_machine`. Nothing published says what products of two feature
-    maps (MatMul) cost.
-    """
-    per_mac = cost_per_mac(sum(published_layers(per_frame, rule).values(), []))
-
-    def machine(entry, kind):
-        if entry['type'] == 'MatMul':
+        if name in self.rows:
+            name, frames, cost = self.rows[name]
+            return Layer(
+                name=name,
+                kind=kind,
+                macs=entry['macs'],
+                source='published',
+                frames=frames,
+                cost=cost,
+                entry=entry,
+            )
+        if kind == 'fc' and self.network.eie_name is None:
             return None
-        average, frames = per_mac[kind]
-        return {
-            'source': 'scaled',
-            'cost': [number * entry['macs'] for number in average],
-            'frames': frames,
-        }
+        files = f'data/{self.network.eyeriss_file} and data/{EIE_FILE}'
+        raise ValueError(f'{files} have no {quote(name)}; expected its row')
 
-    return machine
+    def add_up(self, layers):
+        """Return {kind or 'total': Cost}."""
+        return add_up(layers)
 
 
-def published_layers(per_frame, rule=None):
-    """Return {net: list of the layers that the papers report}, as of `published_machine`."""
-    return {
-        net: [*load_catalog(netfile, 2, published_machine, per_frame, rule, net)[0].values()]
-        for net, netfile in NETWORKS.items()
-    }
+class AverageModel:
+    """Layers cost their MACs times the average published cost of a MAC of their kind.
+
+    per_frame: whether the average is over Eyeriss's costs of one frame, not of its batches.
+    rule: by which EIE comes from 45 to 65 nm (see `node_scale`).
+    """
+
+    def __init__(self, per_frame, rule):
+        self.per_mac = cost_per_mac(averaged_layers(per_frame, rule))
+
+    def layer(self, entry, kind):
+        """Return the Layer of an entry; None if nobody has published what such layers cost."""
+        if entry['type'] == 'MatMul' or kind not in self.per_mac:
+            return None
+        cost, frames = self.per_mac[kind]
+        macs = entry['macs']
+        return Layer(
+            name=entry['name'],
+            kind=kind,
+            macs=macs,
+            source='scaled',
+            frames=frames,
+            cost=cost * macs,
+            entry=entry,
+        )
+
+    def add_up(self, layers):
+        """Return {kind or 'total': Cost}."""
+        return add_up(layers)
+
+
+def published_layers(net, per_frame, rule=None):
+    """Return the Layers that the papers report of a network; arguments as of `PublishedModel`."""
+    catalog = make_catalog(PUBLISHED[net].netfile, PublishedModel, net, per_frame, rule)
+    return list(catalog.layers.values())
+
+
+def averaged_layers(per_frame, rule=None):
+    """Return the Layers that the average cost of a MAC is over; arguments as of `AverageModel`."""
+    return [layer for net in AVERAGED for layer in published_layers(net, per_frame, rule)]
 
 
 def cost_per_mac(layers):
-    """Return {kind: (cost of one MAC, with ranges, frames)} over the published layers of each kind.
+    """Return {kind: (Cost of one MAC, frames)} on average over layers.
 
-    The cost is the sum of theirs over the sum of their MACs, so that every MAC weighs the same; not
-    a mean of the layers' ratios. The range is from the least to the most of any layer.
-    frames: how many it is for: its latency over that of one frame.
+    It is the sum of the layers' costs over the sum of their MACs, so that every MAC weighs the
+    same; not a mean of the layers' ratios.
+    frames: how many the cost is for. It need not be whole, as batches differ.
     """
     per_mac = {}
-    sums = sum_up(layers, 2)
-    for kind in KINDS:
-        macs, each, frames_s = 0, [], []
-        for layer in layers:
-            if layer['kind'] == kind:
-                macs += layer['macs']
-                each.append([number / layer['macs'] for number in layer['cost']])
-                frames_s.append(layer['cost'][1] / layer['frames'])
-        average = [number / macs for number in sums[kind]]
-        cost = [*average, *map(min, *each), *map(max, *each)]
-        per_mac[kind] = cost, average[1] / (math.fsum(frames_s) / macs)
+    for kind in dict.fromkeys(layer.kind for layer in layers):
+        of_kind = [layer for layer in layers if layer.kind == kind]
+        macs = sum(layer.macs for layer in of_kind)
+        average = add_up(of_kind)[kind] / macs
+        frame_s = math.fsum(layer.cost.latency_s / layer.frames for layer in of_kind)
+        per_mac[kind] = average, average.latency_s / (frame_s / macs)
     return per_mac
 
 
-def sum_up(layers, width):
-    """Return {kind or 'total': cost}, the sums of what some layers cost, whatever their order.
+def add_up(layers, field='cost'):
+    """Return {kind or 'total': Cost}, the sums of what Layers cost, whatever their order.
 
-    width: how many numbers a cost has.
+    field: of a Layer, which holds a Cost.
+    In a sweep, much of the time goes by here, so costs are put into one flat list [J, s, J, s, ...]
+    a kind, and added up by slices of that.
     """
     numbers = {kind: [] for kind in KINDS}
     for layer in layers:
-        numbers[layer['kind']] += layer['cost']
+        numbers.setdefault(layer.kind, []).extend(getattr(layer, field))
     numbers['total'] = sum(numbers.values(), [])
-    # Columns by slices and not by zip, with which a whole sweep takes a tenth longer.
-    return {group: [math.fsum(x[i::width]) for i in range(width)] for group, x in numbers.items()}
+    return {group: Cost(math.fsum(x[::2]), math.fsum(x[1::2])) for group, x in numbers.items()}
 
 
-def rescale(cost, power, time):
-    """Return a cost at another process node; power, time: the factors to there."""
-    return [number * factor * time for number, factor in zip(cost, [power, 1] * 3)]
+def make_catalog(netfile, model, *arguments):
+    """Return the Catalog of a netfile, which is as of `read_net`, by model(*arguments).
 
-
-def load_catalog(netfile, width, make_machine, *arguments):
-    """Return (catalog, entries, left_out, sums) of a net file, as a machine costs its layers.
-
-    width: how many numbers a cost has; make_machine(*arguments): the machine.
-    catalog: {canonical name: layer} of the layers that have a cost; sums: what these add up to, as
-    of `sum_up`; entries: as of `read_net`; left_out: the MACs of those that have some and no cost.
+    Raises InputError if the net file is wrong, or the model has a cost for none of its layers.
     """
-    machine = make_machine(*arguments)
+    model = model(*arguments)
     where = net_place(netfile)
     entries = read_net(netfile)
-    catalog, left_out = {}, []
-    for key, entry in entries.items():
+    layers, left_out = {}, []
+    for name, entry in entries.items():
         kind = KIND_OF_TYPE.get(entry['type'])
-        costed = kind and checked(f'{where}, layer {entry["name"]!r}', machine, entry, kind)
-        if costed:
-            catalog[key] = {
-                'name': entry['name'],
-                'kind': kind,
-                'macs': entry['macs'],
-                'energy': None,  # which reports have in this place
-                'latency': None,
-                'entry': entry,
-                **costed,
-                'cost': (costed['cost'] * 3)[:width],  # what has been measured has no range
-            }
-        elif kind:
+        if kind is None:
+            continue
+        with place(f'{where}, layer {entry["name"]!r}'):
+            layer = model.layer(entry, kind)
+        if layer is None:
             left_out.append(entry['macs'])
-    checked(where, expect, catalog, 'no cost is known of any of ', [*entries], 'conv or fc layers')
-    return catalog, entries, left_out, sum_up(catalog.values(), width)
+        else:
+            layers[name] = layer
+    if not layers:
+        unknown = quote(list(entries))
+        raise InputError(f'{where}: no cost is known of any of {unknown}; expected conv or fc layers')
+    whole = model.add_up(layers.values())
+    return Catalog(layers=layers, entries=entries, left_out=left_out, whole=whole)
 
 
 # === Configuration ===
 
+
 CONFIG_KEYS = (
     'net netfile layers per_frame process_nm process_scaling scaling density accelerator title'
 ).split()
-# What type a key must have, and how a message says it; the others are checked where they are used.
+# What type a key must have, and how a message says it; other keys are checked where they are used.
 CONFIG_TYPES = {
-    'net': (str, 'AlexNet or VGG16'),
+    'net': (str, ' or '.join(PUBLISHED)),
     'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
     'layers': ((list, tuple), 'a list of layer names'),
     'per_frame': (bool, 'true or false'),
@@ -609,76 +734,171 @@ CONFIG_EXAMPLE = (
 )
 
 
-def check_config(members):
-    """Return (net, netfile) of the members of a config: a key of NETWORKS or None, for `read_net`.
+def parse_config(members, per_frame):
+    """Return the Config that a dict of its keys describes.
 
-    Raises ValueError for an unknown key, a wrong type, or a network that is not there.
+    per_frame: what counts unless the dict says it. Raises ValueError for an unknown key, a wrong
+    type, or a network that is not there.
     """
-    expect(isinstance(members, dict), '', members, CONFIG_EXAMPLE)
+    if not isinstance(members, dict):
+        raise ValueError(f'{quote(members)}; expected {CONFIG_EXAMPLE}')
     for key, value in members.items():
-        choose(key, CONFIG_KEYS, 'unknown key ')
+        if key not in CONFIG_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
         if key in CONFIG_TYPES:
-            valid, expected = CONFIG_TYPES[key]
-            if not isinstance(value, valid):
+            types, expected = CONFIG_TYPES[key]
+            if not isinstance(value, types):
                 raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
-    one = ('net' in members) != ('netfile' in members)
-    expect(one, 'the keys are ', [*members], CONFIG_EXAMPLE)
+    if ('net' in members) == ('netfile' in members):
+        raise ValueError(f'the keys are {quote(list(members))}; expected {CONFIG_EXAMPLE}')
+    config = Config(members=members, net=None, per_frame=members.get('per_frame', per_frame))
     if 'net' in members:
         if 'scaling' in members:
             raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
-        name = canonical(members['net']).replace('_', '')
-        for net, netfile in NETWORKS.items():
-            if name == canonical(net):
-                return net, netfile
-        known = f'{choices(NETWORKS)}, or as "netfile" {net_files()}'
-        raise ValueError(f'"net" is {quote(members["net"])}; {known}')
-    given = members['netfile']
-    if isinstance(given, list):
-        return None, json.dumps(given, default=repr).encode()
-    return None, os.fsdecode(given)
+        config.net = find_net(members['net'])
+        config.netfile = PUBLISHED[config.net].netfile
+    elif isinstance(members['netfile'], list):
+        config.netfile = json.dumps(members['netfile'], default=repr).encode()
+    else:
+        config.netfile = os.fsdecode(members['netfile'])
+    return config
 
 
-def select(names, catalog, entries):
-    """Return the list of the layers of a catalog that a config's "layers" names, in its order.
+def find_net(name):
+    """Return the key of PUBLISHED that a name means: "vgg-16" is VGG16. Raises ValueError."""
+    plain = canonical(name).replace('_', '')
+    for net in PUBLISHED:
+        if canonical(net).replace('_', '') == plain:
+            return net
+    raise ValueError(
+        f'"net" is {quote(name)}; {choices(PUBLISHED)}, or as "netfile" {net_files()}'
+    )
 
-    names: the config's list, in which a layer named twice counts twice; the others: as of
-    `load_catalog`.
-    Raises ValueError if a name is of none of them.
+
+def select(names, catalog):
+    """Return the list of a Catalog's layers that a config's "layers" names, in its order.
+
+    A layer that is named twice counts twice.
+    Raises ValueError if no layer has a name, or its cost is not known.
     """
-    chosen = []
+    selected = []
     for name in names:
-        key = isinstance(name, str) and canonical(name)
-        if key not in catalog:
-            what = 'unknown layer'
-            if key in entries:
-                type_ = quote(entries[key]['type'])
-                what = f'nothing published says the cost of {type_} layers, like'
-            known = [layer['name'] for layer in catalog.values()]
-            choose(name, known, f'"layers"[{len(chosen)}]: {what} ')
-        chosen.append(catalog[key])
-    return chosen
+        key = canonical(name) if isinstance(name, str) else None
+        if key not in catalog.layers:
+            problem = 'unknown layer'
+            if key in catalog.entries:
+                type_ = quote(catalog.entries[key]['type'])
+                problem = f'nothing published says the cost of {type_} layers, like'
+            known = choices([layer.name for layer in catalog.layers.values()])
+            raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
+        selected.append(catalog.layers[key])
+    return selected
 
 
-# === Reports ===
+# === Estimates and reports ===
 
 
-def keeper():
-    """Return a function that returns what another returns, and keeps it for the next time."""
-    kept, entries = {}, 0  # functools.cache would be in a cycle with what clears it
+def make_estimate(members, per_frame, ranges, find_catalog=make_catalog):
+    """Return the Estimate of a config.
 
-    def load(function, *arguments):
-        nonlocal entries
-        key = function, *arguments
-        if key not in kept:
-            if entries > MAX_KEPT_ENTRIES:
-                kept.clear()
-                entries = 0
-            kept[key] = function(*arguments)
-            if function is load_catalog:  # which is what is large
-                entries += len(kept[key][1])
-        return kept[key]
+    members: a dict of the config's keys, or its JSON as bytes. per_frame: what counts unless the
+    config says it. ranges: whether it has ranges.
+    find_catalog: in the place of `make_catalog`, a function that keeps Catalogs from one config of
+    a sweep to the next.
+    Raises InputError if anything in the config, or in a file that it names, is wrong.
+    """
+    with place('config'):
+        if isinstance(members, bytes):
+            members = read_json(members)
+        config = parse_config(members, per_frame)
+        if 'accelerator' in members:
+            from fodlam.data.accelerators import estimate_on_accelerator
 
-    return load
+            return estimate_on_accelerator(config, ranges, find_catalog)
+        return estimate_on_eyeriss_and_eie(config, ranges, find_catalog)
+
+
+def estimate_on_eyeriss_and_eie(config, ranges, find_catalog):
+    """Return the Estimate of a Config; ranges, find_catalog: as of `make_estimate`."""
+    members, rule = config.members, config.members.get('process_scaling')
+    if 'density' in members or members.get('scaling', 'mac') != 'mac':
+        from fodlam.data.by_shape import estimate_by_shape
+
+        return estimate_by_shape(config, ranges, find_catalog)
+    if config.net:
+        model = PublishedModel, config.net, config.per_frame, rule
+    elif ranges:
+        from fodlam.data.ranges import RangedAverageModel
+
+        model = RangedAverageModel, config.per_frame, rule
+    else:
+        model = AverageModel, config.per_frame, rule
+    return estimate_by_catalog(find_catalog(config.netfile, *model), config, ranges)
+
+
+def estimate_by_catalog(catalog, config, ranges):
+    """Return the Estimate of a Config, whose network's layers are in a Catalog.
+
+    ranges: whether it has ranges.
+    """
+    members = config.members
+    layers, sums = list(catalog.layers.values()), catalog.whole
+    if 'layers' in members:
+        layers = select(members['layers'], catalog)
+        sums = add_up(layers)
+    power = time = 1
+    if 'process_nm' in members:
+        rule = members.get('process_scaling')
+        power, time = node_scale(EYERISS_PROCESS_NM, members['process_nm'], rule)
+        sums = {group: cost.scaled(power, time) for group, cost in sums.items()}
+
+    def make_layers():
+        return [layer.replaced(cost=layer.cost.scaled(power, time)) for layer in layers]
+
+    estimate = Estimate(
+        config=config, sums=sums, make_layers=make_layers, left_out=catalog.left_out
+    )
+    if ranges:
+        from fodlam.data.ranges import add_ranges
+
+        add_ranges(estimate, layers, power, time)
+    return estimate
+
+
+def to_report(estimate, per_layer):
+    """Return the report on an Estimate, as a dict; per_layer: whether it has "layers"."""
+    report = {group: quantities(cost) for group, cost in estimate.sums.items()}
+    if estimate.bounds:
+        report['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
+    if estimate.energy_by:
+        report['energy_by'] = estimate.energy_by
+    if estimate.left_out:
+        report['left_out'] = {'layers': len(estimate.left_out), 'macs': sum(estimate.left_out)}
+    if per_layer:
+        report['layers'] = [layer_report(layer) for layer in estimate.make_layers()]
+    if estimate.ranges:
+        from fodlam.data.ranges import report_ranges
+
+        report_ranges(report, estimate)
+    return report
+
+
+def layer_report(layer):
+    """Return what a report says of a Layer, as a dict without ranges."""
+    report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
+    report |= quantities(layer.cost)
+    report |= {'source': layer.source, 'frames': layer.frames}
+    if layer.bound:
+        report['bound'] = layer.bound
+    report |= layer.details or {}
+    if layer.energy_by:
+        report['energy_by'] = layer.energy_by
+    return report
+
+
+def quantities(cost):
+    """Return a Cost as reports have it: {'energy': J, 'latency': s}."""
+    return dict(zip(QUANTITY_UNITS, cost))
 
 
 def estimate(config, per_frame=False, per_layer=False, ranges=False):
@@ -691,80 +911,22 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
     Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}, and what else
     there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
+
+    >>> estimate({'net': 'VGG16', 'layers': ['CONV1-1']}, per_frame=True)['total']
+    {'energy': 0.0062738, 'latency': 0.025400000000000002}
     """
-    return to_report(*checked('config', costs_of, config, per_frame, ranges, keeper()), per_layer)
+    return to_report(make_estimate(config, per_frame, ranges), per_layer)
 
 
-def to_report(layers, sums, extras, per_layer):
-    """Return the report of `estimate`; layers, sums, extras: as of `costs_of`."""
-    report = {group: quantities(cost) for group, cost in sums.items()} | extras
-    if per_layer:
-        report['layers'] = []
-        for layer in layers:
-            shown = {}
-            for key, value in layer.items():
-                shown |= quantities(value) if key == 'cost' else {key: value}
-            del shown['entry']
-            report['layers'].append(shown)
-    return report
+def sweep(configs, per_frame=False, per_layer=False, ranges=False):
+    """Return a generator of the report on each config, or {'error': message} if one is wrong.
 
-
-def costs_of(config, per_frame, ranges, load):
-    """Return (layers, made when asked for, sums, extras) of a config, a dict or JSON as bytes.
-
-    sums: as of `sum_up`; extras: what else a report has; load: a `keeper`; see also `estimate`.
-    Raises ValueError if the config is wrong, and InputError if a file that it names is.
+    configs: an iterable of dicts, or of JSON as bytes. What they read is kept from one to the next.
+    per_frame, per_layer, ranges: as for `estimate`.
     """
-    config = read_json(config) if isinstance(config, bytes) else config
-    net, netfile = check_config(config)
-    per_frame, rule = config.get('per_frame', per_frame), config.get('process_scaling')
-    machine = average_machine, per_frame, rule
-    if net:
-        machine = published_machine, per_frame, rule, net
-    finish = None
-    if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
-        ours = read_table, read_net, published_layers, average_machine, scale_eie
-        machine, finish = load_leaf('nets', 'shapes').plan(config, netfile, load, ranges, *ours)
-    width = 6 if ranges else 2
-    catalog, entries, left_out, sums = load(load_catalog, netfile, width, *machine)
-    layers, extras = catalog.values(), {}
-    if 'layers' in config:
-        layers = select(config['layers'], catalog, entries)
-        sums = sum_up(layers, width)
-    if 'process_nm' in config:
-        scale = node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule)
-        layers = ({**layer, 'cost': rescale(layer['cost'], *scale)} for layer in layers)
-        sums = {group: rescale(cost, *scale) for group, cost in sums.items()}
-    if finish:
-        layers, sums, extras = finish(layers, sums)
-    if left_out:
-        extras['left_out'] = {'layers': len(left_out), 'macs': sum(left_out)}
-    return layers, sums, extras
+    from fodlam.data.sweeps import sweep_reports
 
-
-def quantities(cost):
-    """Return a cost as reports have it: {'energy': J, 'latency': s}, and its ranges if any."""
-    report = dict(zip(QUANTITIES, cost))
-    if cost[2:]:
-        report |= {'energy_range': cost[2::2], 'latency_range': cost[3::2]}
-    return report
-
-
-def sweep(configs, per_frame=False, per_layer=False, ranges=False, form=to_report, load=None):
-    """Yield the report on each of some configs, {'error': message} for one that is wrong.
-
-    configs: dicts, or JSON as bytes; what they read is kept from one to the next. form: what makes
-    a report, with the arguments of `to_report`; load: a `keeper` that several sweeps share.
-    See also `estimate`.
-    """
-    load = load or keeper()
-    for config in configs:
-        try:
-            costs = checked('config', costs_of, config, per_frame, ranges, load)
-        except InputError as error:
-            yield {'error': str(error)}
-        else:
-            yield form(*costs, per_layer)
+    return sweep_reports(configs, per_frame, per_layer, ranges)
 
 
 def diagnose(per_frame=False):
@@ -774,102 +936,33 @@ def diagnose(per_frame=False):
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
     number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
     """
-    published = published_layers(per_frame)
-    per_mac = cost_per_mac(sum(published.values(), []))
+    per_mac = cost_per_mac(averaged_layers(per_frame))
+    published = {net: published_layers(net, per_frame) for net in AVERAGED}
     report = {'average': {}, 'per_layer': {}}
-    for index, quantity in enumerate(QUANTITIES):
-        report['average'][quantity] = {kind: per_mac[kind][0][index] for kind in KINDS}
+    for index, quantity in enumerate(QUANTITY_UNITS):
+        report['average'][quantity] = {kind: cost[index] for kind, (cost, _) in per_mac.items()}
         report['per_layer'][quantity] = {
-            net: {x['name']: x['cost'][index] / x['macs'] for x in layers}
+            net: {layer.name: layer.cost[index] / layer.macs for layer in layers}
             for net, layers in published.items()
         }
     return report
 
 
-def frames_note(report, per_frame):
-    """Return a sentence on the frames of a report's costs; it has layers, or is of `diagnose`."""
-    if not per_frame and 'layers' not in report:
-        return "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
-    frames = 1
-    for layer in report.get('layers', []):
-        frames = max(frames, layer['frames'])
-    if frames == 1:
-        return 'all costs: 1 frame'
+def frames_note(estimate):
+    """Return a sentence on how many frames the costs of an Estimate are for."""
+    frames = max((layer.frames for layer in estimate.make_layers()), default=1)
+    if frames <= 1:
+        return ONE_FRAME_NOTE
     return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
+
+
+ONE_FRAME_NOTE = 'all costs: 1 frame'
+DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
 
 
 def to_json(report):
     """Return a report as JSON, as the original prints it."""
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
-
-
-# === Sweeps ===
-
-
-def read_lines(stream, where):
-    """Yield lists of the lines of a binary stream, as they come in.
-
-    Of a line longer than MAX_INPUT_BYTES, only so much is kept that it can be seen to be.
-    """
-    line = bytearray()  # that has not ended
-    with stream:
-        while chunk := checked(where, stream.read1, READ_BYTES):
-            line += chunk
-            if b'\n' in chunk:
-                *lines, rest = bytes(line).split(b'\n')
-                yield lines
-                line = bytearray(rest)
-            del line[MAX_INPUT_BYTES + 1 :]
-    yield [bytes(line)]
-
-
-# How most results of a sweep begin: json takes twice as long to print sums.
-SUMS = (
-    '{"conv":{"energy":%r,"latency":%r},'
-    '"fc":{"energy":%r,"latency":%r},'
-    '"total":{"energy":%r,"latency":%r}'
-)
-to_compact_json = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
-
-
-def to_line(layers, sums, extras, per_layer):
-    """Return the report of `to_report` as JSON on one line."""
-    if per_layer or sums['total'][2:]:
-        return to_compact_json(to_report(layers, sums, extras, per_layer))
-    text = (SUMS % tuple(sum(sums.values(), []))).replace('None', 'null')
-    return f'{text},{to_compact_json(extras)[1:]}' if extras else text + '}'
-
-
-def estimate_lines(stream, where, stderr, *flags):
-    """Yield texts of one compact JSON result a line, in the order of the configs in a stream.
-
-    where: what error messages call the stream.
-    stderr: a stream to tell every second how many are done, if it is a terminal, or None.
-    flags: per_frame, per_layer and ranges, as for `estimate`.
-    A config that is wrong gives {"error": "line 3: ..."}. Raises InputError in the end if any was.
-    """
-    load = keeper()
-    number = wrong = 0
-    last = time.monotonic()
-    for lines in read_lines(stream, where):
-        results = []
-        for line, result in zip(lines, sweep(lines, *flags, to_line, load)):
-            number += 1
-            if isinstance(result, dict):
-                if not line.strip() and len(line) <= MAX_INPUT_BYTES:
-                    continue
-                wrong += 1
-                result = to_compact_json({'error': f'line {number}: {result["error"]}'})
-            results.append(result + '\n')
-        yield ''.join(results)
-        if stderr and stderr.isatty() and time.monotonic() - last >= 1:
-            last = time.monotonic()
-            complain(f'{number:,} lines done', stderr)
-    if wrong:
-        raise InputError(
-            f'{where}: wrong lines: {wrong}, as their results say; '
-            'expected a config on each line, all of it on that line'
-        )
 
 
 # === Command line ===
@@ -907,13 +1000,13 @@ def parse_options(argv):
     for names in FLAGS:
         parser.add_argument(*names.split(','), action='store_true')
     asked = vars(parser.parse_args(argv))
-    if asked.keys() & {'help', 'version'}:
+    if 'help' in asked or 'version' in asked:
         return asked
     format_ = asked.get('format', 'json')
     if 'validate' in asked:
         parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
-    only = {'diagnose', 'per_frame', 'format'}
-    if 'diagnose' in asked and (format_ == 'svg' or asked.keys() - only):
+    others = asked.keys() - {'diagnose', 'per_frame', 'format'}
+    if 'diagnose' in asked and (format_ == 'svg' or others):
         parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
     if 'lines' in asked and format_ != 'json':
         parser.error(f'--lines prints JSON, but got --format {format_}')
@@ -923,10 +1016,11 @@ def parse_options(argv):
 
 
 def open_config(path, stdin, stderr):
-    """Return (binary stream, what to call it) of the config; "-" is standard input."""
+    """Return (binary stream, name for error messages) of the config; "-" is standard input."""
     if path != '-':
         where = f'config {quote(path)}'
-        return checked(where, open, path, 'rb'), where
+        with place(where):
+            return open(path, 'rb'), where
     if not stdin:
         raise InputError('config: standard input is closed; pipe a config in, or name a file')
     if stdin.isatty():
@@ -943,34 +1037,37 @@ def run(argv, stdin, stdout, stderr):
     if 'version' in asked:
         yield f'fodlam {__version__}\n'
         return
-    flags = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
-    per_frame, per_layer, ranges = flags
+    per_frame, per_layer, ranges = ('per_frame' in asked, 'per_layer' in asked, 'range' in asked)
     format_ = asked.get('format', 'json')
-    terminal = stdout and stdout.isatty()
+    is_terminal = stdout is not None and stdout.isatty()
     if 'diagnose' in asked:
-        report, config = diagnose(per_frame), {}
+        estimate, report = None, diagnose(per_frame)
+        note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
     else:
         stream, where = open_config(asked.get('config', '-'), stdin, stderr)
         if 'lines' in asked:
-            yield from estimate_lines(stream, where, None if terminal else stderr, *flags)
+            with place('config'):
+                from fodlam.data.sweeps import estimate_lines
+            progress = None if is_terminal else stderr
+            yield from estimate_lines(stream, where, progress, per_frame, per_layer, ranges)
             return
-        config = checked(where, read_json, stream)
-        report = estimate(config, per_frame, per_layer or terminal or format_ != 'json', ranges)
-    machine, notes = None, [frames_note(report, per_frame)]
+        with place(where):
+            config = read_json(stream)
+        estimate = make_estimate(config, per_frame, ranges)
+        report = to_report(estimate, per_layer)
+        note = frames_note(estimate) if is_terminal or format_ != 'json' else None
     if format_ == 'json':
-        if terminal:
-            complain(notes[0], stderr)
-        if not per_layer:
-            report.pop('layers', None)
+        if is_terminal:
+            complain(note, stderr)
         yield to_json(report)
         return
-    if 'accelerator' in config and format_ != 'csv':
-        to_show, value = load_leaf('nets', 'shapes').to_show, config['accelerator']
-        # It may be the first to read a table, and find it damaged.
-        machine, more = checked('config', to_show, value, report, keeper(), read_table, read_net)
-        notes += more
-    encoding = getattr(stdout, 'encoding', None)
-    yield load_leaf('nets', 'show').text(format_, report, config, machine, encoding, notes)
+    with place('config'):
+        from fodlam.data.formats import render_diagnosis, render_estimate
+
+        if estimate is None:
+            yield render_diagnosis(report, note, format_)
+        else:
+            yield render_estimate(estimate, note, format_, getattr(stdout, 'encoding', None))
 
 
 def complain(message, stderr, program='fodlam'):
@@ -1002,7 +1099,8 @@ def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
     texts = run(argv, stdin, stdout, stderr)
     try:
         for content in codecs.iterencode(texts, encoding, 'backslashreplace'):
-            checked('standard output', write_all, stdout, content)
+            with place('standard output'):
+                write_all(stdout, content)
     except (InputError, MemoryError) as error:
         complain(str(error) or 'out of memory; expected a smaller input', stderr, program)
         return getattr(error, 'status', 1)
