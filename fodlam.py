@@ -98,7 +98,7 @@ import json
 import math
 import re
 import reprlib
-from collections import defaultdict, namedtuple
+from collections import defaultdict
 
 __version__ = '2.0.0'
 
@@ -215,6 +215,8 @@ class place:  # in lower case, as it reads like a statement: with place('config'
     fodlam.InputError: config "net": unknown network 'VGG19'; choose from AlexNet, VGG16
     """
 
+    __slots__ = ('where',)
+
     def __init__(self, where):
         self.where = where
 
@@ -222,6 +224,8 @@ class place:  # in lower case, as it reads like a statement: with place('config'
         return self
 
     def __exit__(self, kind, error, trace):
+        if error is None:
+            return
         for class_, template in ADVICE:
             if isinstance(error, class_):
                 advice = template.format(error)
@@ -233,10 +237,14 @@ class place:  # in lower case, as it reads like a statement: with place('config'
 # === Value types ===
 
 
-class Cost(namedtuple('Cost', 'energy_j latency_s')):
+class Cost:
     """What some work costs: joules and seconds. The energy is None if nobody knows it."""
 
-    __slots__ = ()
+    __slots__ = ('energy_j', 'latency_s')
+
+    def __init__(self, energy_j, latency_s):
+        self.energy_j = energy_j
+        self.latency_s = latency_s
 
     def __mul__(self, factor):
         return Cost(self.energy_j * factor, self.latency_s * factor)
@@ -249,28 +257,14 @@ class Cost(namedtuple('Cost', 'energy_j latency_s')):
         return Cost(self.energy_j * power * time, self.latency_s * time)
 
 
-class Record:
-    """Something with named attributes, which its subclasses describe.
-
-    A start is 3% faster than with more namedtuples.
-    """
-
-    def __init__(self, **attributes):
-        self.__dict__.update(attributes)
-
-    def replaced(self, **attributes):
-        """Return a copy in which some attributes are other ones."""
-        return type(self)(**(self.__dict__ | attributes))
-
-
-class Layer(Record):
+class Layer:
     """A layer and what it costs.
 
-    name: as its table or net file has it. kind: such as "conv" (KIND_OF_TYPE). macs: of one frame.
+    entry: the dict that its net file has of it. kind: such as "conv" (KIND_OF_TYPE).
     source: where the cost is from: "published", "scaled", "shape", "density" or "roofline".
     frames: how many frames the cost is for. cost: a Cost.
+    name, macs: the entry's; but published layers are called as in their table.
     low, high: the least and the most that the cost may be; None if that is the cost itself.
-    entry: the dict that its net file has of it.
     bound: what the layer waits for, such as "compute"; None if the model does not tell.
     energy_by: {part: J} of its energy, such as {"mac": 1e-6, "dram": 2e-6}, or None.
     details: {key: value} of what else reports say of it, or None.
@@ -278,37 +272,28 @@ class Layer(Record):
 
     low = high = bound = energy_by = details = None
 
-    def scaled(self, power, time):
-        """Return the Layer at `power` times the power, for `time` times the time."""
-        costs = {}
-        for name in ('cost', 'low', 'high'):
-            cost = getattr(self, name)
-            costs[name] = cost and cost.scaled(power, time)
-        return self.replaced(**costs)
+    def __init__(self, entry, kind, source, frames, cost):
+        self.entry = entry
+        self.name = entry['name']
+        self.macs = entry['macs']
+        self.kind = kind
+        self.source = source
+        self.frames = frames
+        self.cost = cost
+
+    def replaced(self, **attributes):
+        """Return a copy of the Layer that has some other attributes."""
+        layer = object.__new__(Layer)
+        layer.__dict__.update(self.__dict__, **attributes)
+        return layer
 
 
-class Catalog(Record):
-    """A net file's layers, as a model costs them.
-
-    layers: {canonical name: Layer} of those that have a cost. entries: {canonical name: entry} of
-    all layers. left_out: the MACs of each layer that has MACs, but no known cost.
-    whole: what the model's `add_up` makes of all layers with a cost.
-    """
-
-
-class Config(Record):
-    """A config that has been checked.
-
-    members: the dict of its keys. net: a key of PUBLISHED, or None. netfile: as of `read_net`.
-    per_frame: True or False.
-    """
-
-
-class Estimate(Record):
+class Estimate:
     """What a config comes to: all that a report, a table or a picture says of it.
 
-    config: the Config. sums: {kind or 'total': Cost}. left_out: as of a Catalog.
+    config: the dict of its keys, which have been checked. sums: {kind or 'total': Cost}.
     make_layers: a function that returns the list of Layers, which only some outputs need.
+    left_out: as of a Catalog.
     ranges: {kind or 'total': (least Cost, most Cost)}, or None if no ranges were asked for.
     bounds: {bound: Cost} of the layers that wait for the same. energy_by: {part: J} of all energy.
     accelerator: a roofline.Accelerator, or None on Eyeriss and EIE.
@@ -316,14 +301,11 @@ class Estimate(Record):
 
     ranges = bounds = energy_by = accelerator = None
 
-
-class PublishedNetwork(Record):
-    """Where the published costs of a network are.
-
-    netfile: the net file in nets/ with its MACs. eyeriss_file: the table in data/ with its conv
-    layers, measured in batches of batch_frames. eie_name: what the rows of its fc layers in EIE_FILE
-    begin with, as in "AlexNet FC6"; None if EIE did not measure it.
-    """
+    def __init__(self, config, sums, make_layers, left_out):
+        self.config = config
+        self.sums = sums
+        self.make_layers = make_layers
+        self.left_out = left_out
 
 
 # === Reading ===
@@ -419,7 +401,10 @@ def parse_table(text, columns, key, least):
         table[name] = {}
         for field, (heading, scale) in columns.items():
             cell = row.get(heading)
-            number = to_number(cell)
+            try:
+                number = float(cell or 'nan')
+            except ValueError:
+                number = math.nan
             if not least <= number <= MAX_NUMBER:
                 expected = f'a number from {least:g} to {MAX_NUMBER:g}'
                 where = f'row {rows.line_num}, column "{heading}"'
@@ -430,14 +415,6 @@ def parse_table(text, columns, key, least):
     return table
 
 
-def to_number(cell):
-    """Return the number in a table's cell; NaN if there is none."""
-    try:
-        return float(cell or 'nan')
-    except ValueError:
-        return math.nan
-
-
 def read_net(netfile):
     """Return {canonical name: entry} of a net file, in the file's order; MACs are per frame.
 
@@ -445,19 +422,17 @@ def read_net(netfile):
     bytes of its JSON.
     Raises InputError if there is no such file, or if what it holds is no list of layers.
     """
-    where = net_place(netfile)
-    with place(where):
-        listed = list_entries(netfile)
-    entries = {}
-    for index, entry in enumerate(listed):
-        with place(f'{where}[{index}]'):
+    with place(net_place(netfile)) as spot:
+        where, entries = spot.where, {}
+        for index, entry in enumerate(list_entries(netfile)):
+            spot.where = f'{where}[{index}]'
             check_entry(entry)
             name = canonical(entry['name'])
             if name in entries:
                 raise ValueError(
                     f'a second {quote(entry["name"])}; expected names that differ without case, -, _'
                 )
-        entries[name] = entry
+            entries[name] = entry
     return entries
 
 
@@ -523,20 +498,23 @@ def check_entry(entry):
 # AverageModel. data/by_shape.py and data/roofline.py have others.
 
 
-# The networks that "net" may be. Batches: Chen et al., JSSC 2017, captions of Tables V and VI.
+# The networks that "net" may be, and where their published costs are.
+# netfile: in nets/, with their MACs. eyeriss_file: in data/, with the conv layers, measured in batches
+# of batch_frames (Chen et al., JSSC 2017, captions of Tables V and VI). eie_name: what the rows of
+# the fc layers in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE did not measure them.
 PUBLISHED = {
-    'AlexNet': PublishedNetwork(
-        netfile='alexnet_deploy.json',
-        eyeriss_file='eyeriss-alexnet.csv',
-        batch_frames=4,
-        eie_name='AlexNet',
-    ),
-    'VGG16': PublishedNetwork(
-        netfile='VGG_ILSVRC_16_layers_deploy.json',
-        eyeriss_file='eyeriss-vgg16.csv',
-        batch_frames=3,
-        eie_name='VGG16',
-    ),
+    'AlexNet': {
+        'netfile': 'alexnet_deploy.json',
+        'eyeriss_file': 'eyeriss-alexnet.csv',
+        'batch_frames': 4,
+        'eie_name': 'AlexNet',
+    },
+    'VGG16': {
+        'netfile': 'VGG_ILSVRC_16_layers_deploy.json',
+        'eyeriss_file': 'eyeriss-vgg16.csv',
+        'batch_frames': 3,
+        'eie_name': 'VGG16',
+    },
 }
 # Those over whose layers the average cost of a MAC is. The original has both.
 AVERAGED = ('AlexNet', 'VGG16')
@@ -583,15 +561,15 @@ class PublishedModel:
     def __init__(self, net, per_frame, rule):
         self.network = PUBLISHED[net]
         self.rows = {}  # {canonical name: (name, frames, Cost)}
-        frames = self.network.batch_frames
-        for name, row in read_table(self.network.eyeriss_file, EYERISS_COLUMNS).items():
+        frames = self.network['batch_frames']
+        for name, row in read_table(self.network['eyeriss_file'], EYERISS_COLUMNS).items():
             cost = Cost(row['power_w'] * row['latency_s'], row['latency_s'])
             share = (name, 1, cost / frames) if per_frame else (name, frames, cost)
             self.rows[canonical(name)] = share
         power_w, time = scale_eie(rule)
         for title, row in read_table(EIE_FILE, EIE_COLUMNS).items():
             net_name, _, name = title.partition(' ')
-            if net_name == self.network.eie_name:
+            if net_name == self.network['eie_name']:
                 latency_s = row['latency_s'] * time
                 self.rows[canonical(name)] = name, 1, Cost(power_w * latency_s, latency_s)
 
@@ -603,18 +581,12 @@ class PublishedModel:
         name = canonical(entry['name'])
         if name in self.rows:
             name, frames, cost = self.rows[name]
-            return Layer(
-                name=name,
-                kind=kind,
-                macs=entry['macs'],
-                source='published',
-                frames=frames,
-                cost=cost,
-                entry=entry,
-            )
-        if kind == 'fc' and self.network.eie_name is None:
+            layer = Layer(entry, kind, 'published', frames, cost)
+            layer.name = name
+            return layer
+        if kind == 'fc' and self.network['eie_name'] is None:
             return None
-        files = f'data/{self.network.eyeriss_file} and data/{EIE_FILE}'
+        files = f'data/{self.network["eyeriss_file"]} and data/{EIE_FILE}'
         raise ValueError(f'{files} have no {quote(name)}; expected its row')
 
     def add_up(self, layers):
@@ -630,23 +602,15 @@ class AverageModel:
     """
 
     def __init__(self, per_frame, rule):
-        self.per_mac = cost_per_mac(averaged_layers(per_frame, rule))
+        published = averaged_layers(per_frame, rule)
+        self.per_mac = cost_per_mac(sum(published.values(), []))
 
     def layer(self, entry, kind):
         """Return the Layer of an entry; None if nobody has published what such layers cost."""
         if entry['type'] == 'MatMul' or kind not in self.per_mac:
             return None
         cost, frames = self.per_mac[kind]
-        macs = entry['macs']
-        return Layer(
-            name=entry['name'],
-            kind=kind,
-            macs=macs,
-            source='scaled',
-            frames=frames,
-            cost=cost * macs,
-            entry=entry,
-        )
+        return Layer(entry, kind, 'scaled', frames, cost * entry['macs'])
 
     def add_up(self, layers):
         """Return {kind or 'total': Cost}."""
@@ -655,13 +619,13 @@ class AverageModel:
 
 def published_layers(net, per_frame, rule=None):
     """Return the Layers that the papers report of a network; arguments as of `PublishedModel`."""
-    catalog = make_catalog(PUBLISHED[net].netfile, PublishedModel, net, per_frame, rule)
+    catalog = Catalog(PUBLISHED[net]['netfile'], PublishedModel, net, per_frame, rule)
     return list(catalog.layers.values())
 
 
 def averaged_layers(per_frame, rule=None):
-    """Return the Layers that the average cost of a MAC is over; arguments as of `AverageModel`."""
-    return [layer for net in AVERAGED for layer in published_layers(net, per_frame, rule)]
+    """Return {net: [Layer]}, over which the average cost of a MAC is; see `AverageModel`."""
+    return {net: published_layers(net, per_frame, rule) for net in AVERAGED}
 
 
 def cost_per_mac(layers):
@@ -687,40 +651,45 @@ def add_up(layers):
     In a sweep, much of the time goes by here, so costs are put into one flat list [J, s, J, s, ...]
     a kind, and added up by slices of that.
     """
-    numbers = {kind: [] for kind in KINDS}
+    numbers = defaultdict(list, {kind: [] for kind in KINDS})
     for layer in layers:
-        if layer.kind in numbers:
-            numbers[layer.kind] += layer.cost
-        else:
-            numbers[layer.kind] = [*layer.cost]
+        cost = layer.cost
+        numbers[layer.kind] += (cost.energy_j, cost.latency_s)
     numbers['total'] = sum(numbers.values(), [])
     return {group: Cost(math.fsum(x[::2]), math.fsum(x[1::2])) for group, x in numbers.items()}
 
 
-def make_catalog(netfile, model, *arguments):
-    """Return the Catalog of a netfile, which is as of `read_net`, by model(*arguments).
+class Catalog:
+    """A net file's layers, as a model costs them.
 
+    netfile: as of `read_net`. model: a class of models; arguments: those that it is made with.
+    layers: {canonical name: Layer} of those that have a cost. entries: {canonical name: entry} of
+    all layers. left_out: the MACs of each layer that has MACs, but no known cost.
+    whole: what the model's `add_up` makes of all layers with a cost.
     Raises InputError if the net file is wrong, or the model has a cost for none of its layers.
     """
-    model = model(*arguments)
-    where = net_place(netfile)
-    entries = read_net(netfile)
-    layers, left_out = {}, []
-    for name, entry in entries.items():
-        kind = KIND_OF_TYPE.get(entry['type'])
-        if kind is None:
-            continue
-        with place(f'{where}, layer {entry["name"]!r}'):
-            layer = model.layer(entry, kind)
-        if layer is None:
-            left_out.append(entry['macs'])
-        else:
-            layers[name] = layer
-    if not layers:
-        unknown = quote(list(entries))
-        raise InputError(f'{where}: no cost is known of any of {unknown}; expected conv or fc layers')
-    whole = model.add_up(layers.values())
-    return Catalog(layers=layers, entries=entries, left_out=left_out, whole=whole)
+
+    def __init__(self, netfile, model, *arguments):
+        costed_by = model(*arguments)
+        self.layers, self.left_out = {}, []
+        self.entries = read_net(netfile)
+        with place(net_place(netfile)) as spot:
+            where = spot.where
+            for name, entry in self.entries.items():
+                kind = KIND_OF_TYPE.get(entry['type'])
+                if kind is None:
+                    continue
+                spot.where = f'{where}, layer {entry["name"]!r}'
+                layer = costed_by.layer(entry, kind)
+                if layer is None:
+                    self.left_out.append(entry['macs'])
+                else:
+                    self.layers[name] = layer
+            if not self.layers:
+                spot.where = where
+                unknown = quote(list(self.entries))
+                raise ValueError(f'no cost is known of any of {unknown}; expected conv or fc layers')
+        self.whole = costed_by.add_up(self.layers.values())
 
 
 # === Configuration ===
@@ -744,45 +713,40 @@ CONFIG_EXAMPLE = (
 )
 
 
-def parse_config(members, per_frame):
-    """Return the Config that a dict of its keys describes.
-
-    per_frame: what counts unless the dict says it. Raises ValueError for an unknown key, a wrong
-    type, or a network that is not there.
-    """
-    if not isinstance(members, dict):
-        raise ValueError(f'{quote(members)}; expected {CONFIG_EXAMPLE}')
-    for key, value in members.items():
+def check_config(config):
+    """Raise ValueError for an unknown key of a config or a wrong type, or if it names no network."""
+    if not isinstance(config, dict):
+        raise ValueError(f'{quote(config)}; expected {CONFIG_EXAMPLE}')
+    for key, value in config.items():
         if key not in CONFIG_KEYS:
             raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
         if key in CONFIG_TYPES:
             types, expected = CONFIG_TYPES[key]
             if not isinstance(value, types):
                 raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
-    if ('net' in members) == ('netfile' in members):
-        raise ValueError(f'the keys are {quote(list(members))}; expected {CONFIG_EXAMPLE}')
-    config = Config(members=members, net=None, per_frame=members.get('per_frame', per_frame))
-    if 'net' in members:
-        if 'scaling' in members:
+    if ('net' in config) == ('netfile' in config):
+        raise ValueError(f'the keys are {quote(list(config))}; expected {CONFIG_EXAMPLE}')
+
+
+def find_net(config):
+    """Return (net, netfile) of a config.
+
+    net: a key of PUBLISHED, which "vgg-16" is too; None with "netfile". netfile: as of `read_net`.
+    Raises ValueError if no network is called so.
+    """
+    if 'net' in config:
+        if 'scaling' in config:
             raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
-        config.net = find_net(members['net'])
-        config.netfile = PUBLISHED[config.net].netfile
-    elif isinstance(members['netfile'], list):
-        config.netfile = json.dumps(members['netfile'], default=repr).encode()
-    else:
-        config.netfile = os.fsdecode(members['netfile'])
-    return config
-
-
-def find_net(name):
-    """Return the key of PUBLISHED that a name means: "vgg-16" is VGG16. Raises ValueError."""
-    plain = canonical(name).replace('_', '')
-    for net in PUBLISHED:
-        if canonical(net).replace('_', '') == plain:
-            return net
-    raise ValueError(
-        f'"net" is {quote(name)}; {choices(PUBLISHED)}, or as "netfile" {net_files()}'
-    )
+        name = canonical(config['net']).replace('_', '')
+        for net, network in PUBLISHED.items():
+            if canonical(net).replace('_', '') == name:
+                return net, network['netfile']
+        known = f'{choices(PUBLISHED)}, or as "netfile" {net_files()}'
+        raise ValueError(f'"net" is {quote(config["net"])}; {known}')
+    netfile = config['netfile']
+    if isinstance(netfile, list):
+        return None, json.dumps(netfile, default=repr).encode()
+    return None, os.fsdecode(netfile)
 
 
 def select(names, catalog):
@@ -791,114 +755,106 @@ def select(names, catalog):
     A layer that is named twice counts twice.
     Raises ValueError if no layer has a name, or its cost is not known.
     """
-    selected = []
+    layers, selected = catalog.layers, []
     for name in names:
         key = canonical(name) if isinstance(name, str) else None
-        if key not in catalog.layers:
+        if key not in layers:
             problem = 'unknown layer'
             if key in catalog.entries:
                 type_ = quote(catalog.entries[key]['type'])
                 problem = f'nothing published says the cost of {type_} layers, like'
-            known = choices([layer.name for layer in catalog.layers.values()])
+            known = choices([layer.name for layer in layers.values()])
             raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
-        selected.append(catalog.layers[key])
+        selected.append(layers[key])
     return selected
 
 
 # === Estimates and reports ===
 
 
-def make_estimate(members, per_frame, ranges, find_catalog=make_catalog):
+def make_estimate(config, per_frame, ranges, find_catalog=Catalog):
     """Return the Estimate of a config.
 
-    members: a dict of the config's keys, or its JSON as bytes. per_frame: what counts unless the
-    config says it. ranges: whether it has ranges.
-    find_catalog: in the place of `make_catalog`, a function that keeps Catalogs from one config of
-    a sweep to the next.
+    config: a dict of its keys, or its JSON as bytes. per_frame: what counts unless the config says
+    it. ranges: whether the Estimate has ranges.
+    find_catalog: in the place of Catalog, a function that keeps Catalogs from one config of a sweep
+    to the next.
     Raises InputError if anything in the config, or in a file that it names, is wrong.
     """
     with place('config'):
-        if isinstance(members, bytes):
-            members = read_json(members)
-        config = parse_config(members, per_frame)
-        if 'accelerator' in members:
+        if isinstance(config, bytes):
+            config = read_json(config)
+        check_config(config)
+        if 'accelerator' in config:
             from fodlam.data.accelerators import estimate_on_accelerator
 
             return estimate_on_accelerator(config, ranges, find_catalog)
-        return estimate_on_eyeriss_and_eie(config, ranges, find_catalog)
+        if 'density' in config or config.get('scaling', 'mac') != 'mac':
+            from fodlam.data.by_shape import estimate_by_shape
 
+            return estimate_by_shape(config, ranges, find_catalog)
+        net, netfile = find_net(config)
+        per_frame = config.get('per_frame', per_frame)
+        rule = config.get('process_scaling')
+        if net:
+            catalog = find_catalog(netfile, PublishedModel, net, per_frame, rule)
+        elif ranges:
+            from fodlam.data.ranges import RangedAverageModel
 
-def estimate_on_eyeriss_and_eie(config, ranges, find_catalog):
-    """Return the Estimate of a Config; ranges, find_catalog: as of `make_estimate`."""
-    members, rule = config.members, config.members.get('process_scaling')
-    if 'density' in members or members.get('scaling', 'mac') != 'mac':
-        from fodlam.data.by_shape import estimate_by_shape
-
-        return estimate_by_shape(config, ranges, find_catalog)
-    if config.net:
-        model = PublishedModel, config.net, config.per_frame, rule
-    elif ranges:
-        from fodlam.data.ranges import RangedAverageModel
-
-        model = RangedAverageModel, config.per_frame, rule
-    else:
-        model = AverageModel, config.per_frame, rule
-    return estimate_by_catalog(find_catalog(config.netfile, *model), config, ranges)
+            catalog = find_catalog(netfile, RangedAverageModel, per_frame, rule)
+        else:
+            catalog = find_catalog(netfile, AverageModel, per_frame, rule)
+        return estimate_by_catalog(catalog, config, ranges)
 
 
 def estimate_by_catalog(catalog, config, ranges):
-    """Return the Estimate of a Config, whose network's layers are in a Catalog.
+    """Return the Estimate of a config on Eyeriss and EIE.
 
-    ranges: whether it has ranges.
+    catalog: of the config's network. config: a dict of its keys. ranges: whether the Estimate has
+    ranges.
     """
-    members = config.members
-    layers, sums = list(catalog.layers.values()), catalog.whole
-    if 'layers' in members:
-        layers = select(members['layers'], catalog)
+    layers, sums = catalog.layers.values(), catalog.whole
+    if 'layers' in config:
+        layers = select(config['layers'], catalog)
         sums = add_up(layers)
+    estimate = Estimate(config, sums, lambda: list(layers), catalog.left_out)
     if ranges:
         from fodlam.data.ranges import add_up_ranges
 
-        ranges = add_up_ranges(layers)
-    estimate = Estimate(
-        config=config,
-        sums=sums,
-        ranges=ranges or None,
-        make_layers=lambda: layers,
-        left_out=catalog.left_out,
-    )
-    if 'process_nm' in members:
-        rule = members.get('process_scaling')
-        return scale(estimate, *node_scale(EYERISS_PROCESS_NM, members['process_nm'], rule))
+        estimate.ranges = add_up_ranges(layers)
+    if 'process_nm' in config:
+        rule = config.get('process_scaling')
+        scale(estimate, *node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule))
     return estimate
 
 
 def scale(estimate, power, time):
-    """Return an Estimate whose costs have `power` times the power, for `time` times the time."""
-    sums, ranges = {}, {}
-    for group, cost in estimate.sums.items():
-        sums[group] = cost.scaled(power, time)
-        if estimate.ranges:
-            low, high = estimate.ranges[group]
-            ranges[group] = low.scaled(power, time), high.scaled(power, time)
+    """Multiply the costs of an Estimate: all powers by `power`, and all times by `time`."""
+    make_layers = estimate.make_layers
 
-    def make_layers():
-        return [layer.scaled(power, time) for layer in estimate.make_layers()]
+    def make_scaled_layers():
+        return [layer.replaced(cost=layer.cost.scaled(power, time)) for layer in make_layers()]
 
-    return estimate.replaced(sums=sums, ranges=ranges, make_layers=make_layers)
+    estimate.make_layers = make_scaled_layers
+    estimate.sums = {group: cost.scaled(power, time) for group, cost in estimate.sums.items()}
+    if estimate.ranges:
+        from fodlam.data.ranges import scale_ranges
+
+        scale_ranges(estimate, power, time)
 
 
 def to_report(estimate, per_layer):
     """Return the report on an Estimate, as a dict; per_layer: whether it has "layers"."""
     report = {group: quantities(cost) for group, cost in estimate.sums.items()}
-    report |= report_extras(estimate)
-    layers = estimate.make_layers() if per_layer else []
-    if per_layer:
-        report['layers'] = [layer_report(layer) for layer in layers]
     if estimate.ranges:
-        from fodlam.data.ranges import report_ranges
+        from fodlam.data.ranges import range_quantities
 
-        report_ranges(report, estimate.ranges, layers)
+        for group, ends in estimate.ranges.items():
+            report[group] |= range_quantities(*ends)
+    report |= report_extras(estimate)
+    if per_layer:
+        has_ranges = estimate.ranges is not None
+        report['layers'] = [layer_report(x, has_ranges) for x in estimate.make_layers()]
     return report
 
 
@@ -914,11 +870,16 @@ def report_extras(estimate):
     return extras
 
 
-def layer_report(layer):
-    """Return what a report says of a Layer, as a dict without ranges."""
+def layer_report(layer, has_ranges):
+    """Return what a report says of a Layer, as a dict; has_ranges: whether reports have ranges."""
     report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
     report |= quantities(layer.cost)
-    report |= {'source': layer.source, 'frames': layer.frames}
+    report['source'] = layer.source
+    if has_ranges:
+        from fodlam.data.ranges import range_of, range_quantities
+
+        report |= range_quantities(*range_of(layer))
+    report['frames'] = layer.frames
     if layer.bound:
         report['bound'] = layer.bound
     report |= layer.details or {}
@@ -929,7 +890,7 @@ def layer_report(layer):
 
 def quantities(cost):
     """Return a Cost as reports have it: {'energy': J, 'latency': s}."""
-    return dict(zip(QUANTITY_UNITS, cost))
+    return {'energy': cost.energy_j, 'latency': cost.latency_s}
 
 
 def estimate(config, per_frame=False, per_layer=False, ranges=False):
@@ -967,13 +928,15 @@ def diagnose(per_frame=False):
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
     number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
     """
-    per_mac = cost_per_mac(averaged_layers(per_frame))
-    published = {net: published_layers(net, per_frame) for net in AVERAGED}
+    published = averaged_layers(per_frame)
+    per_mac = cost_per_mac(sum(published.values(), []))
     report = {'average': {}, 'per_layer': {}}
-    for index, quantity in enumerate(QUANTITY_UNITS):
-        report['average'][quantity] = {kind: cost[index] for kind, (cost, _) in per_mac.items()}
+    for quantity in QUANTITY_UNITS:
+        report['average'][quantity] = {
+            kind: quantities(cost)[quantity] for kind, (cost, _) in per_mac.items()
+        }
         report['per_layer'][quantity] = {
-            net: {layer.name: layer.cost[index] / layer.macs for layer in layers}
+            net: {layer.name: quantities(layer.cost)[quantity] / layer.macs for layer in layers}
             for net, layers in published.items()
         }
     return report

@@ -11,6 +11,7 @@ from fodlam import (
     MIN_NUMBER,
     Estimate,
     choices,
+    find_net,
     is_number,
     place,
     quote,
@@ -39,37 +40,33 @@ CONFLICTS = {
 
 
 def estimate_on_accelerator(config, ranges, find_catalog):
-    """Return the Estimate of a Config with "accelerator"; ranges, find_catalog: see make_estimate.
+    """Return the Estimate of a config with "accelerator", which is a dict of its keys.
 
-    Raises ValueError if the accelerator is wrong, or other keys do not go together with it.
+    ranges, find_catalog: as of fodlam.make_estimate. Raises ValueError if the accelerator is wrong, or other keys do not go together with it.
     """
-    members = config.members
     for key, reason in CONFLICTS.items():
-        if key in members:
+        if key in config:
             raise ValueError(f'"{key}" {reason}; leave one out')
     with place('config: "accelerator"'):
-        accelerator = find_accelerator(members['accelerator'])
+        accelerator = find_accelerator(config['accelerator'])
     limits = time_limits(accelerator) if ranges else None
-    catalog = find_catalog(config.netfile, DemandModel, *accelerator.dataflow)
-    layers, workload = list(catalog.layers.values()), catalog.whole
-    if 'layers' in members:
-        layers = select(members['layers'], catalog)
+    _, netfile = find_net(config)
+    catalog = find_catalog(netfile, DemandModel, *accelerator.dataflow)
+    layers, workload = catalog.layers.values(), catalog.whole
+    if 'layers' in config:
+        layers = select(config['layers'], catalog)
         workload = Workload([layer.cost for layer in layers])
     costs = cost_workload(workload, accelerator, limits)
 
     def make_layers():
         return [price_layer(layer, accelerator, limits) for layer in layers]
 
-    return Estimate(
-        config=config,
-        sums=costs.sums,
-        ranges=costs.ranges,
-        bounds=costs.bounds,
-        energy_by=costs.energy_by,
-        make_layers=make_layers,
-        left_out=catalog.left_out,
-        accelerator=accelerator,
-    )
+    estimate = Estimate(config, costs.sums, make_layers, catalog.left_out)
+    estimate.ranges = costs.ranges
+    estimate.bounds = costs.bounds
+    estimate.energy_by = costs.energy_by
+    estimate.accelerator = accelerator
+    return estimate
 
 
 def find_accelerator(value):

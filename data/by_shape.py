@@ -5,13 +5,13 @@ their MACs.
 """
 
 from fodlam import (
-    AVERAGED,
     Cost,
     Layer,
     add_up,
+    averaged_layers,
     choices,
     estimate_by_catalog,
-    published_layers,
+    find_net,
     quote,
     scale_eie,
 )
@@ -30,21 +30,21 @@ SCALINGS = ('mac', 'shape')  # that a config's "scaling" may be
 
 
 def estimate_by_shape(config, ranges, find_catalog):
-    """Return the Estimate of a Config with "scaling": "shape", or with "density".
+    """Return the Estimate of a config with "scaling" or "density", which is a dict of its keys.
 
     ranges, find_catalog: as of fodlam.make_estimate. Raises ValueError if these keys are wrong.
     """
-    members = config.members
-    if config.net and 'density' in members:
-        raise ValueError('"density" is for a netfile, and a net is published; leave one out')
-    scaling = members.get('scaling', 'mac')
+    for key in ('scaling', 'density'):
+        if key in config and 'net' in config:
+            raise ValueError(f'"{key}" is for a netfile, and a net is published; leave one out')
+    scaling = config.get('scaling', 'mac')
     if scaling not in SCALINGS:
         raise ValueError(f'"scaling" is {quote(scaling)}; {choices(SCALINGS)}')
-    density = parse_density(members['density']) if 'density' in members else None
+    density = parse_density(config['density']) if 'density' in config else None
     if scaling != 'shape':
         raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
-    rule = members.get('process_scaling')
-    catalog = find_catalog(config.netfile, ShapeModel, rule, density)
+    _, netfile = find_net(config)
+    catalog = find_catalog(netfile, ShapeModel, config.get('process_scaling'), density)
     estimate = estimate_by_catalog(catalog, config, ranges)
     estimate.bounds = add_up_bounds(estimate.make_layers())
     return estimate
@@ -71,9 +71,7 @@ class ShapeModel:
     def __init__(self, rule, density):
         self.density = density
         self.by_macs = RangedAverageModel(per_frame=True, rule=rule)
-        published = []
-        for net in AVERAGED:
-            published += published_layers(net, per_frame=True, rule=rule)
+        published = sum(averaged_layers(per_frame=True, rule=rule).values(), [])
         conv_layers = [layer for layer in published if layer.kind == 'conv']
         self.known_kernels = {tuple(layer.entry['kernel']) for layer in conv_layers}
         self.conv_ratios = limits_of(ratios_by_shape(conv_layers))
@@ -98,35 +96,21 @@ class ShapeModel:
         one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
         if one_channel_a_group or tuple(entry['kernel']) not in self.known_kernels:
             most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
-        return Layer(
-            name=entry['name'],
-            kind=kind,
-            macs=entry['macs'],
-            source='shape',
-            frames=1,
-            cost=cost,
-            low=divided(cost, most),
-            high=divided(cost, least),
-            bound=bound,
-            entry=entry,
-        )
+        layer = Layer(entry, kind, 'shape', 1, cost)
+        layer.low = divided(cost, most)
+        layer.high = divided(cost, least)
+        layer.bound = bound
+        return layer
 
     def fc_layer(self, entry, kind, density):
         """Return the Layer of an fc layer's entry, by its Density."""
         latency_s = even_time(entry['macs'], density) * self.imbalance * self.eie_time
         cost = Cost(self.eie_power_w * latency_s, latency_s)
         least, most = self.fc_ratios
-        return Layer(
-            name=entry['name'],
-            kind=kind,
-            macs=entry['macs'],
-            source='density',
-            frames=1,
-            cost=cost,
-            low=divided(cost, most),
-            high=divided(cost, least),
-            entry=entry,
-        )
+        layer = Layer(entry, kind, 'density', 1, cost)
+        layer.low = divided(cost, most)
+        layer.high = divided(cost, least)
+        return layer
 
     def add_up(self, layers):
         """Return {kind or 'total': Cost} of all layers of a net file."""

@@ -5,7 +5,7 @@ the kind. A layer that has been measured has no range: its cost is both ends of 
 give ranges to their layers by themselves.
 """
 
-from fodlam import QUANTITY_UNITS, AverageModel, Cost, add_up, averaged_layers
+from fodlam import AverageModel, Cost, add_up, averaged_layers, quantities
 
 
 class RangedAverageModel(AverageModel):
@@ -17,7 +17,7 @@ class RangedAverageModel(AverageModel):
     def __init__(self, per_frame, rule):
         super().__init__(per_frame, rule)
         self.range_per_mac = {}  # {kind: (least Cost of a MAC, most Cost of a MAC)}
-        layers = averaged_layers(per_frame, rule)
+        layers = sum(averaged_layers(per_frame, rule).values(), [])
         for kind in self.per_mac:
             costs = [layer.cost / layer.macs for layer in layers if layer.kind == kind]
             energies = [cost.energy_j for cost in costs]
@@ -51,15 +51,22 @@ def add_up_ranges(layers):
     return {group: (low_sums[group], high_sums[group]) for group in low_sums}
 
 
-def report_ranges(report, ranges, layers):
-    """Add ranges to a report, which is a dict.
+def scale_ranges(estimate, power, time):
+    """Multiply the ranges of an Estimate: all powers by `power`, and all times by `time`."""
+    make_layers = estimate.make_layers
 
-    ranges: {kind or 'total': (low, high)}, of an Estimate. layers: the Layers in the report, if any.
-    """
-    for group, (low, high) in ranges.items():
-        report[group] |= range_quantities(low, high)
-    for index, layer in enumerate(layers):
-        report['layers'][index] |= range_quantities(*range_of(layer))
+    def make_ranged_layers():
+        layers = []
+        for layer in make_layers():
+            if layer.low:
+                low, high = layer.low.scaled(power, time), layer.high.scaled(power, time)
+                layer = layer.replaced(low=low, high=high)
+            layers.append(layer)
+        return layers
+
+    estimate.make_layers = make_ranged_layers
+    for group, (low, high) in estimate.ranges.items():
+        estimate.ranges[group] = low.scaled(power, time), high.scaled(power, time)
 
 
 def range_quantities(low, high):
@@ -68,7 +75,5 @@ def range_quantities(low, high):
     >>> range_quantities(Cost(0.1, 2.0), Cost(0.3, 4.0))
     {'energy_range': [0.1, 0.3], 'latency_range': [2.0, 4.0]}
     """
-    shown = {}
-    for quantity, least, most in zip(QUANTITY_UNITS, low, high):
-        shown[f'{quantity}_range'] = [least, most]
-    return shown
+    most = quantities(high)
+    return {f'{key}_range': [least, most[key]] for key, least in quantities(low).items()}

@@ -14,6 +14,7 @@ Sources:
 
 import bisect
 import math
+import operator
 from collections import namedtuple
 
 from fodlam import KINDS, Cost, Layer
@@ -34,6 +35,10 @@ DATAFLOW_DEFAULTS = {
     'winograd_gain': 1,
     'fc_batch': 1,
 }
+# Of an Accelerator, the values of these keys as a tuple.
+dataflow_fields = operator.attrgetter(*DATAFLOW_DEFAULTS)
+energy_fields = operator.attrgetter(*ENERGY_DEFAULTS)
+NO_ENERGY = tuple(ENERGY_DEFAULTS.values())
 DEFAULTS = {**ENERGY_DEFAULTS, 'efficiency': None, **DATAFLOW_DEFAULTS}
 ACCELERATOR_KEYS = (*REQUIRED_KEYS, *DEFAULTS)
 
@@ -60,12 +65,12 @@ class Accelerator(
     @property
     def dataflow(self):
         """The Dataflow of the Accelerator."""
-        return Dataflow(*(getattr(self, key) for key in Dataflow._fields))
+        return Dataflow(*dataflow_fields(self))
 
     @property
     def has_energy(self):
         """Whether anything is known of the Accelerator's energy."""
-        return any(getattr(self, key) is not None for key in ENERGY_DEFAULTS)
+        return energy_fields(self) != NO_ENERGY
 
 
 # NVDLA's performance estimator (repository nvdla/hw, perf/): Winograd's weights take 4 x 4 for
@@ -187,15 +192,7 @@ class DemandModel:
 
     def layer(self, entry, kind):
         """Return the Layer of a net file's entry, of which the cost is a Demand."""
-        return Layer(
-            name=entry['name'],
-            kind=kind,
-            macs=entry['macs'],
-            source='roofline',
-            frames=1,
-            cost=make_demand(entry, kind, self.flow),
-            entry=entry,
-        )
+        return Layer(entry, kind, 'roofline', 1, make_demand(entry, kind, self.flow))
 
     def add_up(self, layers):
         """Return the Workload of all layers of a net file."""

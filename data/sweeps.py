@@ -11,9 +11,9 @@ import time
 from fodlam import (
     MAX_INPUT_BYTES,
     READ_BYTES,
+    Catalog,
     InputError,
     complain,
-    make_catalog,
     make_estimate,
     place,
     report_extras,
@@ -32,13 +32,13 @@ class KeptCatalogs:
         self.entries = 0  # of all net files together
 
     def find(self, netfile, model, *arguments):
-        """Return the Catalog of fodlam.make_catalog, which is made the first time."""
+        """Return Catalog(netfile, model, *arguments), which is made the first time."""
         key = (netfile, model, *arguments)
         if key not in self.catalogs:
             if self.entries > MAX_KEPT_ENTRIES:
                 self.catalogs.clear()
                 self.entries = 0
-            self.catalogs[key] = make_catalog(netfile, model, *arguments)
+            self.catalogs[key] = Catalog(netfile, model, *arguments)
             self.entries += len(self.catalogs[key].entries)
         return self.catalogs[key]
 
@@ -130,7 +130,7 @@ def to_line(estimate, per_layer):
         return to_compact_json(to_report(estimate, per_layer))
     numbers = []
     for cost in estimate.sums.values():
-        numbers += cost
+        numbers += (cost.energy_j, cost.latency_s)
     sums = sums_template(*estimate.sums) % tuple(numbers)
     extras = report_extras(estimate)
     if not extras:

@@ -33,38 +33,64 @@ import os
 import sys
 from collections import namedtuple
 
+# The folder of fodlam.py, also if this file is run by way of a link to it.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from fodlam import (
     EYERISS_COLUMNS,
-    EYERISS_FILES,
     KINDS,
-    NETWORKS,
     NO_HELP,
-    checked,
+    PUBLISHED,
+    QUANTITY_UNITS,
+    Cost,
+    averaged_layers,
     command,
     cost_per_mac,
     estimate,
-    load_leaf,
+    make_estimate,
     new_parser,
+    place,
     published_layers,
+    quantities,
     quote,
     read_net,
     read_table,
     to_json,
 )
 from fodlam import main as fodlam_main
+from fodlam.data.accelerators import NVDLA_FILE, NVDLA_KEY
+from fodlam.data.devices import DEVICES_NETS, geometric_mean, read_devices, read_shares
+from fodlam.data.eyeriss import (
+    EYERISS_CALIBRATION,
+    EYERISS_CLOCK_HZ,
+    EYERISS_PES,
+    Calibration,
+    eyeriss_cost,
+    partial_sum_bytes,
+)
+from fodlam.data.tables import Column, to_csv, to_table
+from fodlam.data.words import engineering
 
 # === Constants ===
 
-# Chen et al., JSSC 2017: the tables of conv layers, and the frame rates that the text reports.
-Measured = namedtuple('Measured', 'table frames_per_s')
-EYERISS_MEASURED = {
-    'AlexNet': Measured('Eyeriss Table V', 34.7),
-    'VGG16': Measured('Eyeriss Table VI', 0.7),
+class Measured(namedtuple('Measured', 'table frames_per_s other')):
+    """What a published network is held against.
+
+    table: of its conv layers, in the Eyeriss paper. frames_per_s: the frame rate that the text
+    reports for them. other: the network that is left for a model to go by, as though nobody had
+    measured this one.
+    """
+
+    __slots__ = ()
+
+
+# The networks that validate the model. Chen et al., JSSC 2017.
+VALIDATED = {
+    'AlexNet': Measured('Eyeriss Table V', 34.7, other='VGG16'),
+    'VGG16': Measured('Eyeriss Table VI', 0.7, other='AlexNet'),
 }
-# "Processing" latency overlaps all DRAM traffic. Columns are (heading, scale), as in fodlam.py. A
-# megabyte is 2^20 bytes (data/README.md).
+# "Processing" latency overlaps all DRAM traffic. A megabyte is 2^20 bytes
+# (data/README.md).
 EYERISS_BOUND_COLUMNS = {
     'processing_s': ('Processing Latency (ms)', 1e-3),
     'buffer_bytes': ('Global Buffer Accesses (MB)', 2**20),
@@ -114,8 +140,8 @@ def validate(per_layer=False):
     Raises InputError if a file in data/ or nets/ is missing or damaged.
     """
     figures = []
-    for net, other in zip(NETWORKS, reversed(NETWORKS)):
-        figures += compare_network(net, other, per_layer)
+    for net in VALIDATED:
+        figures += compare_network(net, per_layer)
     figures += compare_nvdla()
     figures += compare_devices()
     return [
@@ -131,181 +157,196 @@ def validate(per_layer=False):
     ]
 
 
-def compare_network(net, other, per_layer):
-    """Yield the Figures of a network of the papers, as though nobody had measured it.
+def compare_network(net, per_layer):
+    """Return the Figures of a published network, by models that know it and by some that do not.
 
-    other: the network that some models are calibrated on alone.
-    per_layer: add the Figures of each layer; of a conv layer, by models that are not the other's.
+    per_layer: add the Figures of each layer.
     """
-    published = published_layers(per_frame=True)
-    averages = cost_per_mac(sum(published.values(), [])), cost_per_mac(published[other])
-    calibrations = load_leaf('nets', 'shapes').EYERISS_CALIBRATION, calibrate(other)
+    other = VALIDATED[net].other
+    published = published_layers(net, per_frame=True)
+    averaged = sum(averaged_layers(per_frame=True).values(), [])
+    per_mac = cost_per_mac(averaged)
+    other_per_mac = cost_per_mac(published_layers(other, per_frame=True))
+    other_calibration = calibrate(other)
+    figures = []
     for kind in KINDS:
-        layers = [layer for layer in published[net] if layer['kind'] == kind]
-        source = EYERISS_MEASURED[net].table if kind == 'conv' else EIE_TABLE
-        own, others = (
-            model_layers(net, layers, per_mac[kind][0][:2], calibration)
-            for per_mac, calibration in zip(averages, calibrations)
-        )
-        models = {**own, **{f"{other}'s {how}": costs for how, costs in others.items()}}
-        if kind == 'fc':
-            models['density'] = density_layers(net)
-        measured = sum_costs(layer['cost'][:2] for layer in layers)
-        sums = {how: sum_costs(costs) for how, costs in models.items()}
-        yield from compare(f'{net} {kind}', measured, sums, source)
+        layers = [layer for layer in published if layer.kind == kind]
+        # {what the model goes by: the Cost of each layer}
+        models = {'MACs': costs_by_macs(layers, per_mac[kind])}
+        other_models = {f"{other}'s MACs": costs_by_macs(layers, other_per_mac[kind])}
         if kind == 'conv':
-            rate = EYERISS_MEASURED[net].frames_per_s
-            yield Figure(f'{net} conv frame rate', 'frame/s', rate, 1 / measured[1], source)
-        for index, layer in enumerate(layers if per_layer else ()):
-            of_layer = own if kind == 'conv' else models
-            each = {how: costs[index] for how, costs in of_layer.items()}
-            yield from compare(f'{net} {layer["name"]}', layer['cost'], each, source)
+            source = VALIDATED[net].table
+            models['shape'] = costs_by_shape(net, layers, EYERISS_CALIBRATION)
+            other_models[f"{other}'s shape"] = costs_by_shape(net, layers, other_calibration)
+        else:
+            source = EIE_TABLE
+            other_models['density'] = costs_by_density(net)
+        measured = sum_costs([layer.cost for layer in layers])
+        sums = {how: sum_costs(costs) for how, costs in {**models, **other_models}.items()}
+        figures += compare(f'{net} {kind}', measured, sums, source)
+        if kind == 'conv':
+            rate = VALIDATED[net].frames_per_s
+            name = f'{net} conv frame rate'
+            figures.append(Figure(name, 'frame/s', rate, 1 / measured.latency_s, source))
+        if per_layer:
+            # Of a conv layer, by models that know both networks.
+            shown = models if kind == 'conv' else {**models, **other_models}
+            for index, layer in enumerate(layers):
+                each = {how: costs[index] for how, costs in shown.items()}
+                figures += compare(f'{net} {layer.name}', layer.cost, each, source)
+    return figures
 
 
-def model_layers(net, layers, per_mac, calibration):
-    """Return {'MACs': costs, 'shape': costs}, what models make of a network's Layers.
+def costs_by_macs(layers, per_mac):
+    """Return the list of the Costs of Layers by their MACs; per_mac: a value of cost_per_mac."""
+    average, _ = per_mac
+    return [average * layer.macs for layer in layers]
 
-    layers: all of one kind; only conv layers are costed by shape.
-    per_mac: the cost of one MAC; calibration: a shapes.Calibration.
-    Raises InputError if the net file has no shape, or a wrong one, for a conv layer.
+
+def costs_by_shape(net, layers, calibration):
+    """Return the list of the Costs of a network's conv Layers by their shapes; with a Calibration.
+
+    Raises InputError if the net file has no shape, or a wrong one, for a layer.
     """
-    models = {'MACs': [[x * layer['macs'] for x in per_mac] for layer in layers]}
-    if layers[0]['kind'] == 'conv':
-        models['shape'] = []
-        for layer in layers:
-            where = f'net file {quote(NETWORKS[net])}, layer {layer["name"]!r}'
-            by_shape = load_leaf('nets', 'shapes').eyeriss
-            cost, _ = checked(where, by_shape, layer['entry'], calibration)
-            models['shape'].append(cost)
-    return models
+    costs = []
+    for layer in layers:
+        with place(f'net file {quote(PUBLISHED[net]["netfile"])}, layer {layer.name!r}'):
+            cost, _ = eyeriss_cost(layer.entry, calibration)
+        costs.append(cost)
+    return costs
+
+
+def costs_by_density(net):
+    """Return the list of the Costs of a network's fc layers by their densities."""
+    config = {'netfile': PUBLISHED[net]['netfile'], 'scaling': 'shape'}
+    layers = make_estimate(config, per_frame=True, ranges=False).make_layers()
+    return [layer.cost for layer in layers if layer.source == 'density']
 
 
 def sum_costs(costs):
-    """Return the sum of some costs, which does not depend on their order."""
-    return [*map(math.fsum, zip(*costs))]
+    """Return the sum of some Costs, which does not depend on their order."""
+    return Cost(
+        math.fsum(cost.energy_j for cost in costs), math.fsum(cost.latency_s for cost in costs)
+    )
 
 
-def density_layers(net):
-    """Return the costs of a network's fc layers by their densities."""
-    config = {'netfile': NETWORKS[net], 'scaling': 'shape'}
-    layers = estimate(config, per_layer=True)['layers']
-    return [[x['energy'], x['latency']] for x in layers if x['source'] == 'density']
+def compare(subject, published, models, source):
+    """Return the Figures of the energy and of the latency of a layer or of several together.
 
-
-def compare(what, published, models, source):
-    """Yield the Figures of the energy and of the latency of some work.
-
-    published: its cost; models: {what the model goes by: cost}.
+    subject: what they are called, such as "AlexNet conv". published: their Cost. models: {what a
+    model goes by: their Cost}. source: the table of the published Cost.
     """
-    for index, (quantity, unit) in enumerate(load_leaf('nets', 'show').QUANTITY_UNITS.items()):
+    figures = []
+    for quantity, unit in QUANTITY_UNITS.items():
         for how, cost in models.items():
-            name = f'{what} {quantity} by {how}'
-            yield Figure(name, unit, published[index], cost[index], source)
+            name = f'{subject} {quantity} by {how}'
+            numbers = quantities(published)[quantity], quantities(cost)[quantity]
+            figures.append(Figure(name, unit, *numbers, source))
+    return figures
 
 
 def compare_nvdla():
-    """Yield the Figures of NVDLA's configurations: frames of ResNet-50 per second."""
-    shapes = load_leaf('nets', 'shapes')
-    table = read_table(shapes.NVDLA_FILE, NVDLA_RATE_COLUMNS, shapes.NVDLA_KEY)
-    for name, row in table.items():
+    """Return the Figures of NVDLA's configurations: frames of ResNet-50 per second."""
+    figures = []
+    for name, row in read_table(NVDLA_FILE, NVDLA_RATE_COLUMNS, NVDLA_KEY).items():
         total = estimate({'netfile': NVDLA_NETFILE, 'accelerator': name})['total']
-        rate = 1 / total['latency']
-        yield Figure(f'ResNet-50 on {name}', 'frame/s', row['frames_per_s'], rate, NVDLA_SOURCE)
+        title, rate = f'ResNet-50 on {name}', row['frames_per_s']
+        figures.append(Figure(title, 'frame/s', rate, 1 / total['latency'], NVDLA_SOURCE))
+    return figures
 
 
 def compare_devices():
-    """Yield the Figures of devices: frames per second of networks that they were measured with.
+    """Return the Figures of devices: frames per second of networks that they were measured with.
 
     Each by its roofline, and by what the other network says that the same device was measured with.
     """
-    shapes = load_leaf('nets', 'shapes')
-    attained = shapes.shares(read_table, read_net)
-    macs = {
-        network: sum(entry.get('macs', 0) for entry in read_net(netfile).values())
-        for network, netfile in shapes.DEVICES_NETS.items()
-    }
-    ratios = {'share': [], 'MACs': []}
-    for device, rows in shapes.read_devices(read_table).items():
+    shares = read_shares()
+    macs = {}
+    for network, netfile in DEVICES_NETS.items():
+        macs[network] = sum(entry.get('macs', 0) for entry in read_net(netfile).values())
+    figures, errors = [], {'share': [], 'MACs': []}  # how many times too high or too low
+    for device, rows in read_devices().items():
         for network, row in rows.items():
-            rate, title = row['frames_per_s'], f'{network} on {device} by'
-            roof = rate / attained[device][network]
-            yield Figure(f'{title} roof', 'frame/s', rate, roof, DEVICES_SOURCE)
-            for other in rows.keys() - {network}:
+            rate = row['frames_per_s']
+            roof = rate / shares[device][network]
+            title = f'{network} on {device} by'
+            figures.append(Figure(f'{title} roof', 'frame/s', rate, roof, DEVICES_SOURCE))
+            for other in rows:
+                if other == network:
+                    continue
+                by_share = roof * shares[device][other]
                 by_macs = rows[other]['frames_per_s'] * macs[other] / macs[network]
-                for how, modelled in (('share', roof * attained[device][other]), ('MACs', by_macs)):
-                    ratios[how].append(max(modelled / rate, rate / modelled))
-                    yield Figure(f'{title} {how}', 'frame/s', rate, modelled, DEVICES_SOURCE)
-    for how, errors in ratios.items():
-        typical = math.prod(errors) ** (1 / len(errors))
-        yield Figure(f'devices, typically, by {how}', '', None, typical, DEVICES_SOURCE)
+                for how, modelled in (('share', by_share), ('MACs', by_macs)):
+                    errors[how].append(max(modelled / rate, rate / modelled))
+                    name = f'{title} {how}'
+                    figures.append(Figure(name, 'frame/s', rate, modelled, DEVICES_SOURCE))
+    for how, factors in errors.items():
+        name = f'devices, typically, by {how}'
+        figures.append(Figure(name, '', None, geometric_mean(factors), DEVICES_SOURCE))
+    return figures
 
 
 # === Calibration ===
 
 
 def calibrate(net):
-    """Return the shapes.Calibration that the Eyeriss table of one network gives by itself.
+    """Return the Calibration that the Eyeriss table of one network gives by itself.
 
-    The buffer's rate is that of partial sums, by shape, of the layers that are bound by it. Where
+    The buffer's rate is that of partial sums, by shape, in the layers that are bound by it. Where
     none is, as in AlexNet, it is the highest rate of all bytes that was seen: it may be more.
     """
-    shapes = load_leaf('nets', 'shapes')
-    filename, batch_frames = EYERISS_FILES[net]
-    table = read_table(filename, {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS})
-    rows = [
-        {
-            'macs': layer['macs'] * batch_frames,
-            'partial_sum_bytes': shapes.partial_sum_bytes(layer['entry']) * batch_frames,
-            **table[layer['name']],
-        }
-        for layer in published_layers(per_frame=False)[net]
-        if layer['kind'] == 'conv'
-    ]
-    rates = [row['buffer_bytes'] / row['processing_s'] for row in rows]
-    by_buffer, by_compute = [], []
-    for row, rate in zip(rows, rates):
-        is_bound = rate > NEARLY * EYERISS_BUFFER_BYTES_PER_S
-        (by_buffer if is_bound else by_compute).append(row)
-
-    def total(field, of_rows):
-        return math.fsum(row[field] for row in of_rows)
-
-    rate = max(rates)
-    if by_buffer:
-        rate = total('partial_sum_bytes', by_buffer) / total('processing_s', by_buffer)
-    macs_per_s = total('macs', by_compute) / total('processing_s', by_compute)
-    return shapes.Calibration(
-        macs_per_s / (shapes.EYERISS_PES * shapes.EYERISS_CLOCK_HZ),
-        rate,
-        total('power_w', rows) / len(rows),
+    frames = PUBLISHED[net]['batch_frames']
+    columns = {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS}
+    table = read_table(PUBLISHED[net]['eyeriss_file'], columns)
+    conv_layers = [x for x in published_layers(net, per_frame=False) if x.kind == 'conv']
+    rates, powers = [], []
+    compute_macs, compute_s, sum_bytes, sum_s = [], [], [], []  # of layers by what bounds them
+    for layer in conv_layers:
+        row = table[layer.name]
+        rate = row['buffer_bytes'] / row['processing_s']
+        rates.append(rate)
+        powers.append(row['power_w'])
+        if rate > NEARLY * EYERISS_BUFFER_BYTES_PER_S:
+            sum_bytes.append(partial_sum_bytes(layer.entry) * frames)
+            sum_s.append(row['processing_s'])
+        else:
+            compute_macs.append(layer.macs * frames)
+            compute_s.append(row['processing_s'])
+    macs_per_s = math.fsum(compute_macs) / math.fsum(compute_s)
+    return Calibration(
+        pe_efficiency=macs_per_s / (EYERISS_PES * EYERISS_CLOCK_HZ),
+        buffer_bytes_per_s=math.fsum(sum_bytes) / math.fsum(sum_s) if sum_s else max(rates),
+        power_w=math.fsum(powers) / len(powers),
     )
 
 
 # === Command line ===
 
 
-def to_table(rows):
+def rows_table(rows):
     """Return the rows of `validate` as a table for people."""
-    show = load_leaf('nets', 'show')
-    cells = [
+    published, modelled, errors, sources = [], [], [], []
+    for row in rows:
+        unit = row['unit'].removeprefix('frame')  # "/s" for frame/s
+        published.append(engineering(row['published'], unit))
+        modelled.append(engineering(row['modelled'], unit))
+        errors.append(f'{row["error_percent"]:+.1f}%')
+        sources.append(row['source'].replace(' Table', '').removesuffix(' primer'))
+    return to_table(
         [
-            row['quantity'],
-            *(
-                show.engineering(row[key], row['unit'].removeprefix('frame'))
-                for key in ('published', 'modelled')
-            ),
-            f'{row["error_percent"]:+.1f}%',
-            row['source'].replace(' Table', '').removesuffix(' primer'),
+            Column('quantity', [row['quantity'] for row in rows]),
+            Column('published', published, on_right=True),
+            Column('modelled', modelled, on_right=True),
+            Column('error', errors, on_right=True),
+            Column('source', sources),
         ]
-        for row in rows
-    ]
-    return show.to_table(['quantity', '>published', '>modelled', '>error', 'source'], cells)
+    )
 
 
 def run(argv, stdin, stdout, stderr):
     """Yield the text that the command line asks for; raise InputError for what is wrong.
 
-    The streams are not used; fodlam.main hands them on to every program.
+    stdin, stdout and stderr are not used: fodlam.main hands them to every program.
     """
     parser = new_parser(prog='validate.py')
     parser.add_argument('--format', choices=FORMATS)
@@ -320,9 +361,9 @@ def run(argv, stdin, stdout, stderr):
     if format_ == 'json':
         yield to_json(rows)
     elif format_ == 'csv':
-        yield load_leaf('nets', 'show').to_csv(rows)
+        yield to_csv(rows)
     else:
-        yield to_table(rows)
+        yield rows_table(rows)
 
 
 main = functools.partial(fodlam_main, run=run, program='validate.py')
