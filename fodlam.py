@@ -278,6 +278,14 @@ class Layer(Record):
 
     low = high = bound = energy_by = details = None
 
+    def scaled(self, power, time):
+        """Return the Layer at `power` times the power, for `time` times the time."""
+        costs = {}
+        for name in ('cost', 'low', 'high'):
+            cost = getattr(self, name)
+            costs[name] = cost and cost.scaled(power, time)
+        return self.replaced(**costs)
+
 
 class Catalog(Record):
     """A net file's layers, as a model costs them.
@@ -673,16 +681,18 @@ def cost_per_mac(layers):
     return per_mac
 
 
-def add_up(layers, field='cost'):
+def add_up(layers):
     """Return {kind or 'total': Cost}, the sums of what Layers cost, whatever their order.
 
-    field: of a Layer, which holds a Cost.
     In a sweep, much of the time goes by here, so costs are put into one flat list [J, s, J, s, ...]
     a kind, and added up by slices of that.
     """
     numbers = {kind: [] for kind in KINDS}
     for layer in layers:
-        numbers.setdefault(layer.kind, []).extend(getattr(layer, field))
+        if layer.kind in numbers:
+            numbers[layer.kind] += layer.cost
+        else:
+            numbers[layer.kind] = [*layer.cost]
     numbers['total'] = sum(numbers.values(), [])
     return {group: Cost(math.fsum(x[::2]), math.fsum(x[1::2])) for group, x in numbers.items()}
 
@@ -846,41 +856,62 @@ def estimate_by_catalog(catalog, config, ranges):
     if 'layers' in members:
         layers = select(members['layers'], catalog)
         sums = add_up(layers)
-    power = time = 1
+    if ranges:
+        from fodlam.data.ranges import add_up_ranges
+
+        ranges = add_up_ranges(layers)
+    estimate = Estimate(
+        config=config,
+        sums=sums,
+        ranges=ranges or None,
+        make_layers=lambda: layers,
+        left_out=catalog.left_out,
+    )
     if 'process_nm' in members:
         rule = members.get('process_scaling')
-        power, time = node_scale(EYERISS_PROCESS_NM, members['process_nm'], rule)
-        sums = {group: cost.scaled(power, time) for group, cost in sums.items()}
+        return scale(estimate, *node_scale(EYERISS_PROCESS_NM, members['process_nm'], rule))
+    return estimate
+
+
+def scale(estimate, power, time):
+    """Return an Estimate whose costs have `power` times the power, for `time` times the time."""
+    sums, ranges = {}, {}
+    for group, cost in estimate.sums.items():
+        sums[group] = cost.scaled(power, time)
+        if estimate.ranges:
+            low, high = estimate.ranges[group]
+            ranges[group] = low.scaled(power, time), high.scaled(power, time)
 
     def make_layers():
-        return [layer.replaced(cost=layer.cost.scaled(power, time)) for layer in layers]
+        return [layer.scaled(power, time) for layer in estimate.make_layers()]
 
-    estimate = Estimate(
-        config=config, sums=sums, make_layers=make_layers, left_out=catalog.left_out
-    )
-    if ranges:
-        from fodlam.data.ranges import add_ranges
-
-        add_ranges(estimate, layers, power, time)
-    return estimate
+    return estimate.replaced(sums=sums, ranges=ranges, make_layers=make_layers)
 
 
 def to_report(estimate, per_layer):
     """Return the report on an Estimate, as a dict; per_layer: whether it has "layers"."""
     report = {group: quantities(cost) for group, cost in estimate.sums.items()}
-    if estimate.bounds:
-        report['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
-    if estimate.energy_by:
-        report['energy_by'] = estimate.energy_by
-    if estimate.left_out:
-        report['left_out'] = {'layers': len(estimate.left_out), 'macs': sum(estimate.left_out)}
+    report |= report_extras(estimate)
+    layers = estimate.make_layers() if per_layer else []
     if per_layer:
-        report['layers'] = [layer_report(layer) for layer in estimate.make_layers()]
+        report['layers'] = [layer_report(layer) for layer in layers]
     if estimate.ranges:
         from fodlam.data.ranges import report_ranges
 
-        report_ranges(report, estimate)
+        report_ranges(report, estimate.ranges, layers)
     return report
+
+
+def report_extras(estimate):
+    """Return what a report has beside sums and layers, as a dict: there is none of a CNN by MACs."""
+    extras = {}
+    if estimate.bounds:
+        extras['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
+    if estimate.energy_by:
+        extras['energy_by'] = estimate.energy_by
+    if estimate.left_out:
+        extras['left_out'] = {'layers': len(estimate.left_out), 'macs': sum(estimate.left_out)}
+    return extras
 
 
 def layer_report(layer):

@@ -1,0 +1,135 @@
+"""Accelerators of a config: by name, or as an object of their keys; and estimates on them.
+
+Names are of two families: NVDLA's published configurations, and devices that were measured
+(data/devices.py). NVDLA: its primer (nvdla.org), and the performance estimator in its repository
+nvdla/hw.
+"""
+
+from fodlam import (
+    MAX_NUMBER,
+    MAX_SIZE,
+    MIN_NUMBER,
+    Estimate,
+    choices,
+    is_number,
+    place,
+    quote,
+    read_table,
+    select,
+)
+from fodlam.data.devices import find_device, read_devices, time_limits
+from fodlam.data.roofline import (
+    ACCELERATOR_KEYS,
+    ENERGY_DEFAULTS,
+    REQUIRED_KEYS,
+    Accelerator,
+    DemandModel,
+    Workload,
+    cost_workload,
+    price_layer,
+)
+
+# What keys of a config do not go together with an accelerator, and why.
+CONFLICTS = {
+    'process_nm': 'scales the published tables, which an accelerator does not use',
+    'process_scaling': 'is for published tables, not for an accelerator',
+    'scaling': 'is for Eyeriss and EIE, and an accelerator has its roofline',
+    'density': 'is for EIE, and an accelerator has its roofline',
+}
+
+
+def estimate_on_accelerator(config, ranges, find_catalog):
+    """Return the Estimate of a Config with "accelerator"; ranges, find_catalog: see make_estimate.
+
+    Raises ValueError if the accelerator is wrong, or other keys do not go together with it.
+    """
+    members = config.members
+    for key, reason in CONFLICTS.items():
+        if key in members:
+            raise ValueError(f'"{key}" {reason}; leave one out')
+    with place('config: "accelerator"'):
+        accelerator = find_accelerator(members['accelerator'])
+    limits = time_limits(accelerator) if ranges else None
+    catalog = find_catalog(config.netfile, DemandModel, *accelerator.dataflow)
+    layers, workload = list(catalog.layers.values()), catalog.whole
+    if 'layers' in members:
+        layers = select(members['layers'], catalog)
+        workload = Workload([layer.cost for layer in layers])
+    costs = cost_workload(workload, accelerator, limits)
+
+    def make_layers():
+        return [price_layer(layer, accelerator, limits) for layer in layers]
+
+    return Estimate(
+        config=config,
+        sums=costs.sums,
+        ranges=costs.ranges,
+        bounds=costs.bounds,
+        energy_by=costs.energy_by,
+        make_layers=make_layers,
+        left_out=catalog.left_out,
+        accelerator=accelerator,
+    )
+
+
+def find_accelerator(value):
+    """Return the Accelerator that a config's "accelerator" is.
+
+    value: a name, or a dict of keys. Raises ValueError if the name, a key or a number is wrong.
+    """
+    if isinstance(value, str):
+        return named_accelerator(value)
+    if not isinstance(value, dict):
+        raise ValueError(f'got {quote(value)}; expected a name or an object')
+    return parse_accelerator(value)
+
+
+def parse_accelerator(members):
+    """Return the Accelerator that a dict of its keys describes; raise ValueError if it is wrong."""
+    numbers = {}
+    for key, number in members.items():
+        if key not in ACCELERATOR_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS)}')
+        least = 0 if key in ENERGY_DEFAULTS else MIN_NUMBER
+        most = 1 if key == 'efficiency' else MAX_NUMBER
+        if not is_number(number, least, most):
+            expected = f'a number from {least:g} to {most:g}'
+            raise ValueError(f'"{key}" is {quote(number)}; expected {expected}')
+        # In one form, 64 for 64.0 and 6.4e1: numbers that are equal give the same digits, whichever
+        # of them a sweep came across first.
+        is_whole = number % 1 == 0 and number <= MAX_SIZE
+        numbers[key] = int(number) if is_whole else float(number)
+    for key in REQUIRED_KEYS:
+        if key not in members:
+            required = ', '.join(REQUIRED_KEYS)
+            raise ValueError(f'no "{key}"; expected a number for each of {required}')
+    return Accelerator(**numbers)
+
+
+# === Named accelerators ===
+
+# NVDLA primer: seven configurations.
+NVDLA_FILE = 'nvdla.csv'
+NVDLA_KEY = 'Configuration'
+NVDLA_COLUMNS = {
+    'macs': ('MACs per Cycle', 1),
+    'clock_mhz': ('Clock (MHz)', 1),
+    'dram_gbps': ('DRAM Bandwidth (GB/s)', 1),
+    'buffer_kib': ('Convolution Buffer (KiB)', 1),
+    'power_mw': ('Average Power at 16 nm (mW)', 1),
+}
+# NVDLA's performance estimator (perf/): channels and filters go in groups of these sizes, and 3 x 3
+# kernels with stride 1 by Winograd's algorithm.
+NVDLA_DATAFLOW = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
+
+
+def named_accelerator(name):
+    """Return the Accelerator that is called so in data/; raise ValueError if there is none."""
+    nvdla = read_table(NVDLA_FILE, NVDLA_COLUMNS, NVDLA_KEY)
+    if name in nvdla:
+        return Accelerator(**nvdla[name], **NVDLA_DATAFLOW)
+    devices = read_devices()
+    if name in devices:
+        return find_device(name, devices)
+    known = ', '.join([*nvdla, *devices])
+    raise ValueError(f'unknown name {quote(name)}; choose from {known}, or give an object')
