@@ -10,6 +10,7 @@ from collections import namedtuple
 
 from fodlam import QUANTITY_UNITS, quantities
 from fodlam.data import svg
+from fodlam.data.ranges import range_of
 from fodlam.data.svg import Box, LegendEntry
 from fodlam.data.words import (
     BOUNDS,
@@ -176,7 +177,7 @@ def common_legend(estimate, panel_quantities, every):
                 costs = quantities(cost)
                 texts = [engineering(costs[q], QUANTITY_UNITS[q]) for q in panel_quantities]
                 entries.append(LegendEntry(kind, f'{kind} layers: {", ".join(texts)}'))
-    if estimate.ranges is not None:
+    if estimate.ranges:
         entries.append(LegendEntry('whisker', 'least to most'))
     if every > 1:
         entries.append(LegendEntry('', f'1 layer in {every} named'))
@@ -253,9 +254,7 @@ def make_panel(estimate, layers, plot, slot, quantity):
 
 def limits_of(layer, quantity, estimate):
     """Return (least, most) that a quantity of a Layer may be."""
-    low = high = layer.cost
-    if estimate.ranges is not None and layer.low is not None:
-        low, high = layer.low, layer.high
+    low, high = range_of(layer) if estimate.ranges else (layer.cost, layer.cost)
     return quantities(low)[quantity], quantities(high)[quantity]
 
 

@@ -50,11 +50,12 @@ def total_remark(estimate):
     for quantity, unit in QUANTITY_UNITS.items():
         if costs[quantity] is None:
             continue
-        if estimate.ranges is None:
-            texts.append(engineering(costs[quantity], unit))
+        if estimate.ranges:
+            low, high = estimate.ranges['total']
+            ends = quantities(low)[quantity], quantities(high)[quantity]
+            texts.append(engineering(costs[quantity], unit, *ends))
         else:
-            low, high = (quantities(cost)[quantity] for cost in estimate.ranges['total'])
-            texts.append(engineering(costs[quantity], unit, low, high))
+            texts.append(engineering(costs[quantity], unit))
     return f'total: {", ".join(texts)}'
 
 

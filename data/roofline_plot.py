@@ -120,8 +120,7 @@ def draw_roofline(estimate, layers, box):
 
 def roofs_of(accelerator):
     """Return the Roofs of an Accelerator, first that of all layers without an efficiency."""
-    peak = accelerator.macs * accelerator.clock_mhz * 1e6
-    bandwidth = accelerator.dram_gbps * 1e9
+    peak, bandwidth = accelerator.peak_macs_per_s, accelerator.bytes_per_s
     roofs = [Roof('peak', peak, bandwidth, 'axis')]
     if accelerator.winograd_gain != 1:
         winograd_peak = peak * accelerator.winograd_gain

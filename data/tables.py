@@ -7,6 +7,7 @@ import textwrap
 from collections import namedtuple
 
 from fodlam import QUANTITY_UNITS, Record, quantities
+from fodlam.data.ranges import range_of
 from fodlam.data.words import (
     engineering,
     has_energy_parts,
@@ -76,10 +77,7 @@ def count_sums(estimate):
 
 def layer_row(layer, estimate):
     """Return the Row of a Layer of an Estimate."""
-    low = high = None
-    if estimate.ranges is not None:
-        low = layer.cost if layer.low is None else layer.low
-        high = layer.cost if layer.high is None else layer.high
+    low, high = range_of(layer) if estimate.ranges else (None, None)
     return Row(
         name=layer.name,
         kind=layer.kind,
@@ -101,7 +99,7 @@ def group_row(group, estimate, layers):
     layers: the Estimate's Layers.
     """
     members = [layer for layer in layers if group in (layer.kind, 'total')]
-    low, high = estimate.ranges[group] if estimate.ranges is not None else (None, None)
+    low, high = estimate.ranges[group] if estimate.ranges else (None, None)
     return Row(
         name=group,
         kind=group,
@@ -116,7 +114,7 @@ def group_row(group, estimate, layers):
 
 def add_up_energy_parts(estimate, layers):
     """Return {part: J} of the energy of some Layers; None if the Estimate does not tell parts."""
-    if estimate.energy_by is None:
+    if not estimate.energy_by:
         return None
     parts_of_layers = [layer.energy_by for layer in layers if layer.energy_by is not None]
     sums = {}
@@ -289,7 +287,7 @@ def estimate_table(estimate, notes, encoding):
     table = to_table([Column('layer', names), *columns], count_sums(estimate))
     remarks = remarks_on(estimate)
     # With ranges, there is no column of MACs to remark on.
-    if most_frames(layers) > 1 and estimate.ranges is None:
+    if most_frames(layers) > 1 and not estimate.ranges:
         remarks.append('MACs: 1 frame')
     title = textwrap.fill(title_of(estimate, layers), SCREEN_WIDTH)
     return f'{title}\n\n{table}{paragraphs(remarks + notes)}'
@@ -299,7 +297,7 @@ def estimate_columns(rows, estimate):
     """Return the Columns of an Estimate's table, all but that of names; rows: its Rows."""
     layers_wait = any(row.bound is not None for row in rows)
     columns = [Column('kind', layer_cells(rows, 'kind'), gives_way=2)]
-    if estimate.ranges is None:  # with ranges, there is no room
+    if not estimate.ranges:  # or there is no room
         macs = [engineering(row.macs, '') for row in rows]
         columns.append(Column('MACs', macs, on_right=True, gives_way=1))
     columns.append(cost_column('energy', rows, estimate))
@@ -342,7 +340,7 @@ def cost_column(quantity, rows, estimate):
         else:
             low, high = quantities(row.low)[quantity], quantities(row.high)[quantity]
             cells.append(engineering(value, unit, low, high))
-    if estimate.ranges is not None:
+    if estimate.ranges:
         return Column(f'{quantity} (range)', cells)
     return Column(quantity, cells, on_right=True)
 

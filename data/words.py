@@ -215,7 +215,7 @@ def remarks_on(estimate):
 
 def has_energy_parts(estimate):
     """Return whether the energy of an Estimate is known by several parts."""
-    return estimate.energy_by is not None and len(estimate.energy_by) > 1
+    return bool(estimate.energy_by) and len(estimate.energy_by) > 1
 
 
 def energy_remark(energy_by):
