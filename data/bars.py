@@ -1,8 +1,9 @@
 """Bars of the energy and latency of layers, as elements of a picture.
 
-Terms: a panel has the bars of one quantity, energy or latency, over axes of its own; a slot is what
-a layer has of a panel's width; a whisker is a line on a bar from the least to the most that a cost
-may be; a segment is a part of a bar with a colour of its own. All places and sizes are in px.
+Terms: a panel has the bars of one quantity, energy or latency, over axes of its own; a slot is the
+part of a panel's width that one layer has; a whisker is a line on a bar from the least to the most
+that a cost may be; a segment is a part of a bar with a colour of its own. All places and sizes are
+in px, all values in J or s.
 """
 
 import math
@@ -22,103 +23,94 @@ from fodlam.data.words import (
     shortened,
 )
 
-# Above the panels: the baseline of the legend of them all, and what it takes.
-LEGEND_BASELINE, LEGEND_HEIGHT = 8, 16
-# Above each panel: what its own legend takes, and how far the baseline of that is above the axes.
-PANEL_LEGEND_HEIGHT, PANEL_LEGEND_RISE = 26, 8
+# Above the panels: the baseline of the legend of them all, and what that legend takes.
+LEGEND_BASELINE = 8
+LEGEND_HEIGHT = 16
+# Above the axes of each panel: what its own legend takes, and the height of the baseline of that.
+PANEL_LEGEND_HEIGHT = 26
+PANEL_LEGEND_RISE = 8
 
-BAR_SHARE = 0.8  # of a slot that a bar takes
-MIN_HEIGHT = 1  # of a bar that can be seen
-MAX_WHISKER_CAP, WHISKER_CAP_SHARE = 4, 0.3  # of a whisker: px to either side; at most of a slot
-
-# Names of layers stand under the lowest panel, or hang at an angle if one is too long for its slot.
-NAME_TURN = 60  # degrees
-NAME_MARGIN = 4  # between a name and the next
-MAX_NAME_WIDTH, MAX_NAME_SHARE = 96, 0.34  # of such a name: px; share of the height of all panels
-TURNED_NAMES_MARGIN, LEVEL_NAMES_HEIGHT = 8, 18  # under the axes
-TURNED_NAME_OFFSET, LEVEL_NAME_OFFSET = (4, 10), (0, 14)  # (x, y) from under the middle of the bar
-MAX_NAME_LENGTH = 100  # characters of a name in its slot
-
-# Values stand on top of bars, upright if they are too long for the slots, if there is room.
-VALUE_RISE = 3  # of its baseline above the bar
-VALUE_MARGIN = 2  # between a value and the next
-MIN_UPRIGHT_SLOT, MAX_UPRIGHT_SHARE = 10, 0.25  # px of a slot; of the panel's height
-UPRIGHT_OFFSET = 4  # from the middle of the bar to the baseline
-# Beside a whisker, a value has half of a slot.
-MIN_WHISKER_SLOT = 36  # for upright values
-BESIDE_WHISKER_OFFSET, UPRIGHT_BESIDE_WHISKER_OFFSET = 6, 15  # from the middle of the bar
-BESIDE_WHISKER_MARGIN = 8
-# What the value on the highest bar takes, more than the text itself.
-UPRIGHT_VALUE_MARGIN, LEVEL_VALUE_MARGIN = 6, 4
-VALUE_DIGITS = 3  # of the largest value
-MAX_DECIMALS = 9
-
-MAX_TICKS = 5
+MAX_TICKS = 5  # above 0
 AXIS_NUMBER_OFFSET = (-6, 4)  # (x, y) from the end of a tick to the end of its number
 
-# The layers that are too small to see are named in one line.
-MAX_SMALL_NAMES, MAX_SMALL_NAME_LENGTH = 20, 24
+BAR_SHARE = 0.8  # of a slot
+MIN_HEIGHT = 1  # of a bar that can be seen
+MAX_SMALL_NAMES = 19  # of layers whose bars are too small to see
+MAX_SMALL_NAME_LENGTH = 24  # characters
+
+MAX_WHISKER_CAP = 4  # how far a cap reaches to either side
+MAX_WHISKER_CAP_SHARE = 0.3  # of a slot
+
+# Names of layers stand level under the lowest panel, or turned if one is too long for its slot.
+NAME_TURN = 60  # degrees
+NAME_MARGIN = 4  # between a level name and the next
+MAX_LEVEL_NAME_LENGTH = 100  # characters
+MAX_TURNED_NAME_WIDTH = 96
+MAX_TURNED_NAME_SHARE = 0.34  # of the height of names and panels
+# What names take under the axes; turned ones, more than their own height.
+LEVEL_NAMES_HEIGHT = 18
+TURNED_NAMES_MARGIN = 8
+# (x, y) from the foot of a bar to the middle of a level name, or to the end of a turned one.
+LEVEL_NAME_OFFSET = (0, 14)
+TURNED_NAME_OFFSET = (4, 10)
+
+# Values stand on top of bars, upright if one is too long for its slot.
+VALUE_RISE = 3  # of a baseline above the bar
+VALUE_DIGITS = 3  # of the largest value
+MAX_VALUE_DECIMALS = 9
+VALUE_MARGIN = 2  # between a level value and the next
+MAX_UPRIGHT_SHARE = 0.25  # of a panel's height
+MIN_UPRIGHT_SLOT = 10
+UPRIGHT_OFFSET = 4  # from the middle of a bar to the baseline of an upright value
+# Values stand beside whiskers, where they have half of a slot.
+WHISKER_MARGIN = 8  # what level values leave free of this half
+WHISKER_OFFSET = 6  # from the middle of a bar to the start of a level value
+WHISKER_MIN_UPRIGHT_SLOT = 36
+WHISKER_UPRIGHT_OFFSET = 15
+# What the value takes that stands on the highest bar; upright, more than its own width.
+LEVEL_VALUE_HEIGHT = 14
+UPRIGHT_VALUE_MARGIN = 6
+
+# === Value types ===
 
 
-class Panel(
-    namedtuple('Panel', 'plot slot quantity scale values limits step ticks value_texts value_style')
-):
-    """The bars of one quantity.
+class Segment(namedtuple('Segment', 'css value title')):
+    """A part of a bar: its class, its value, and what it says when it is pointed at."""
 
-    plot: the Box of the axes. slot: the width that a layer has. quantity: "energy" or "latency".
-    scale: the unit of the axis, in J or s. values: of the layers, in J or s.
-    limits: (least, most) of each value. step: from a tick of the axis to the next, in its unit.
-    ticks: how many come after that of 0. value_texts: what stands on top of the bars.
-    value_style: a ValueStyle.
+    __slots__ = ()
+
+
+class Bar(namedtuple('Bar', 'name value low high segments')):
+    """The bar of a layer.
+
+    name: of the layer. value: its energy or latency. low, high: the least and the most that the
+    value may be. segments: the Segments that add up to the value, the lowest first.
+    """
+
+    __slots__ = ()
+
+
+class Panel(namedtuple('Panel', 'plot slot scale step ticks')):
+    """The axes that bars are drawn in.
+
+    plot: the Box of the axes. slot: the width of a layer. scale: the unit of the upright axis.
+    step: from one tick of that axis to the next, in its unit. ticks: how many come after that of 0.
     """
 
     __slots__ = ()
 
     def x(self, index):
-        """Return where the middle of a layer's bar is; index: of the layer."""
+        """Return where the middle of a bar is; index: of the bar, from 0."""
         return self.plot.left + self.slot * (index + 0.5)
 
     def y(self, value):
-        """Return how high a value is, which is in J or s."""
+        """Return where the top of a bar of a value is."""
         top_value = self.scale * self.step * self.ticks
         return self.plot.bottom - self.plot.height * value / top_value
 
-
-class ValueStyle(namedtuple('ValueStyle', 'are_shown turn anchor offset height')):
-    """How values stand on top of bars.
-
-    are_shown: whether there is room for them. turn: degrees. anchor: as of a text.
-    offset: how far they are to the right of the bar's middle. height: what the highest takes.
-    """
-
-    __slots__ = ()
-
-
-def draw_bars(estimate, layers, box, panel_quantities):
-    """Return the elements of panels of bars, one below the other, with a bar for each layer.
-
-    layers: the Estimate's Layers. box: the Box that the panels fill.
-    panel_quantities: a list of the quantities that have a panel, "energy" and "latency".
-    """
-    slot = box.width / max(len(layers), 1)
-    names = names_under_bars(layers, slot, box.height)
-    legend = common_legend(estimate, panel_quantities, names.every)
-    elements = []
-    top = box.top
-    if len(panel_quantities) > 1:
-        elements, _ = svg.legend(box.left, top + LEGEND_BASELINE, legend)
-        top += LEGEND_HEIGHT
-        legend = []  # a single panel has it in its own
-    bottom = box.bottom - names.height
-    height = (bottom - top) / len(panel_quantities)
-    for quantity in panel_quantities:
-        panel_box = Box(box.left, top, box.right, top + height)
-        elements += draw_panel(estimate, layers, panel_box, slot, quantity, legend)
-        top += height
-    return elements + draw_names(names, box.left, bottom, slot)
-
-
-# === Names under bars ===
+    def can_show(self, bar):
+        """Return whether a Bar is high enough to be seen."""
+        return self.y(bar.value) <= self.plot.bottom - MIN_HEIGHT
 
 
 class Names(namedtuple('Names', 'shown turn every height')):
@@ -131,14 +123,55 @@ class Names(namedtuple('Names', 'shown turn every height')):
     __slots__ = ()
 
 
+class ValueStyle(namedtuple('ValueStyle', 'turn anchor offset height')):
+    """How values stand on top of bars.
+
+    turn: degrees. anchor: as of svg.text. offset: from the middle of a bar to the right.
+    height: what the value takes that stands on the highest bar.
+    """
+
+    __slots__ = ()
+
+
+# === All panels ===
+
+
+def draw_bars(estimate, layers, box, panel_quantities):
+    """Return the elements of panels of bars, one below the other, with a bar for each layer.
+
+    layers: the Estimate's Layers. box: the Box that the panels fill.
+    panel_quantities: a list of the quantities that have a panel, "energy" and "latency".
+    """
+    slot = box.width / max(len(layers), 1)
+    names = names_under_bars(layers, slot, box.height)
+    legend = common_legend(estimate, panel_quantities, names)
+    elements = []
+    top = box.top
+    if len(panel_quantities) > 1:
+        elements, _ = svg.legend(box.left, top + LEGEND_BASELINE, legend)
+        top += LEGEND_HEIGHT
+        legend = []
+    bottom = box.bottom - names.height
+    height = (bottom - top) / len(panel_quantities)
+    for quantity in panel_quantities:
+        panel_box = Box(box.left, top, box.right, top + height)
+        bars = [make_bar(layer, quantity, estimate) for layer in layers]
+        # A single panel has the common legend behind its own.
+        elements += draw_panel(
+            bars, quantity, panel_box, slot, panel_legend(estimate, quantity) + legend
+        )
+        top += height
+    return elements + draw_names(names, box.left, bottom, slot)
+
+
 def names_under_bars(layers, slot, height):
     """Return the Names of Layers; slot: the width that each has; height: of names and panels."""
-    names = [shortened(layer.name, MAX_NAME_LENGTH) for layer in layers]
+    names = [shortened(layer.name, MAX_LEVEL_NAME_LENGTH) for layer in layers]
     widths = [svg.text_width(name, svg.SMALL_SIZE) for name in names]
     if all(width < slot - NAME_MARGIN for width in widths):
         return Names(dict(enumerate(names)), turn=0, every=1, height=LEVEL_NAMES_HEIGHT)
     sine = math.sin(math.radians(NAME_TURN))
-    room = min(MAX_NAME_SHARE * height / sine, MAX_NAME_WIDTH)
+    room = min(MAX_TURNED_NAME_SHARE * height / sine, MAX_TURNED_NAME_WIDTH)
     every = math.ceil(svg.LABEL_HEIGHT / (slot * sine))
     shown = {}
     for index in range(0, len(names), every):
@@ -149,29 +182,27 @@ def names_under_bars(layers, slot, height):
 
 def draw_names(names, left, bottom, slot):
     """Return the elements of Names; left, bottom: of the axes; slot: the width of a layer."""
+    if names.turn:
+        x_offset, y_offset = TURNED_NAME_OFFSET
+        anchor = svg.END
+    else:
+        x_offset, y_offset = LEVEL_NAME_OFFSET
+        anchor = svg.MIDDLE
     elements = []
     for index, name in names.shown.items():
-        middle = left + slot * (index + 0.5)
-        if names.turn:
-            x, y = TURNED_NAME_OFFSET
-            anchor = svg.END
-        else:
-            x, y = LEVEL_NAME_OFFSET
-            anchor = svg.MIDDLE
-        elements.append(svg.text(middle + x, bottom + y, name, svg.SMALL, anchor, names.turn))
+        x = left + slot * (index + 0.5) + x_offset
+        y = bottom + y_offset
+        elements.append(svg.text(x, y, name, svg.SMALL, anchor, names.turn))
     return elements
 
 
-# === Legends ===
+def common_legend(estimate, panel_quantities, names):
+    """Return the LegendEntries of what is in all panels.
 
-
-def common_legend(estimate, panel_quantities, every):
-    """Return the LegendEntries of what all panels have.
-
-    panel_quantities: those that have a panel. every: as of Names.
+    panel_quantities: a list of the quantities that have a panel. names: the Names under the panels.
     """
     entries = []
-    if len(panel_quantities) > 1:  # then the bars of energy have the colours of kinds
+    if len(panel_quantities) > 1:
         for kind, cost in estimate.sums.items():
             if kind != 'total':
                 costs = quantities(cost)
@@ -179,83 +210,134 @@ def common_legend(estimate, panel_quantities, every):
                 entries.append(LegendEntry(kind, f'{kind} layers: {", ".join(texts)}'))
     if estimate.ranges:
         entries.append(LegendEntry('whisker', 'least to most'))
-    if every > 1:
-        entries.append(LegendEntry('', f'1 layer in {every} named'))
+    if names.every > 1:
+        entries.append(LegendEntry('', f'1 layer in {names.every} named'))
     return entries
 
 
-def panel_legend(estimate, panel):
-    """Return the LegendEntries of a Panel: its unit, and the shares of the parts of its bars."""
-    quantity = panel.quantity
-    _, prefix = prefix_of(panel.scale)
-    entries = [LegendEntry('', f'{quantity} ({prefix}{QUANTITY_UNITS[quantity]})')]
-    total = quantities(estimate.sums['total'])[quantity]
-    if quantity == 'latency':
-        for bound in BOUNDS:
-            if bound in (estimate.bounds or {}):
-                share = share_of(estimate.bounds[bound].latency_s, total)
-                entries.append(LegendEntry(bound, f'{bound}-bound {percent(share)}'))
+# === Bars ===
+
+
+def make_bar(layer, quantity, estimate):
+    """Return the Bar of the energy or latency of a Layer of an Estimate."""
+    low_cost, high_cost = range_of(layer) if estimate.ranges else (layer.cost, layer.cost)
+    value = quantities(layer.cost)[quantity]
+    low, high = quantities(low_cost)[quantity], quantities(high_cost)[quantity]
+    if quantity == 'energy' and layer.energy_by:
+        segments = energy_segments(layer)
     else:
-        for part, energy_j in (estimate.energy_by or {}).items():
-            name = ENERGY_PART_NAMES.get(part, part)
-            share = share_of(energy_j, total)
-            entries.append(LegendEntry(part, f'{name} {percent(share)}'))
-    return entries
+        waits = quantity == 'latency' and layer.bound is not None
+        css = layer.bound if waits else layer.kind
+        text = engineering(value, QUANTITY_UNITS[quantity], low, high)
+        segments = [Segment(css, value, f'{layer.name}: {text}')]
+    return Bar(layer.name, value, low, high, segments)
 
 
-# === Panels ===
+def energy_segments(layer):
+    """Return the Segments of the parts that a Layer's energy has."""
+    segments = []
+    for part, energy_j in layer.energy_by.items():
+        name = ENERGY_PART_NAMES.get(part, part)
+        text = engineering(energy_j, QUANTITY_UNITS['energy'])
+        segments.append(Segment(part, energy_j, f'{layer.name}: {text} for {name}'))
+    return segments
 
 
-def draw_panel(estimate, layers, box, slot, quantity, legend):
-    """Return the elements of a panel of bars in a Box: its legend, axes, bars and values.
+def draw_bar(bar, panel, index):
+    """Return the elements of a Bar: its segments, and a whisker if it has a range.
 
-    layers: the Estimate's Layers. slot: the width of each. quantity: "energy" or "latency".
-    legend: LegendEntries to put behind the panel's own.
+    index: of the bar in the Panel, from 0.
+    """
+    elements = []
+    x = panel.x(index)
+    width = BAR_SHARE * panel.slot
+    below = 0
+    for segment in bar.segments:
+        top = panel.y(below + segment.value)
+        height = panel.y(below) - top
+        elements.append(
+            svg.rectangle(segment.css, x - width / 2, top, width, height, segment.title)
+        )
+        below += segment.value
+    if bar.low != bar.high:
+        cap = min(MAX_WHISKER_CAP, MAX_WHISKER_CAP_SHARE * panel.slot)
+        elements.append(svg.whisker(x, panel.y(bar.high), panel.y(bar.low), cap))
+    return elements
+
+
+# === A panel ===
+
+
+def draw_panel(bars, quantity, box, slot, legend):
+    """Return the elements of a panel of Bars in a Box: legend, axes, bars, and values.
+
+    quantity: "energy" or "latency". slot: the width of a layer. legend: LegendEntries to put behind
+    the name of the quantity.
     """
     plot = box._replace(top=box.top + PANEL_LEGEND_HEIGHT)
-    panel = make_panel(estimate, layers, plot, slot, quantity)
+    scale = axis_scale(bars)
+    texts = texts_of_values(bars, scale)
+    style = style_of_values(bars, texts, plot, slot)
+    panel = make_panel(bars, scale, style, plot, slot)
+    _, prefix = prefix_of(scale)
+    title = LegendEntry('', f'{quantity} ({prefix}{QUANTITY_UNITS[quantity]})')
     legend_y = plot.top - PANEL_LEGEND_RISE
-    entries = panel_legend(estimate, panel) + legend
-    elements, legend_end = svg.legend(plot.left, legend_y, entries)
-    small = too_small_to_see(panel)
-    if small and legend_end > (box.left + box.right) / 2:
-        # The legend leaves little room, so that the names of small layers have a line of their own.
+    elements, legend_end = svg.legend(plot.left, legend_y, [title, *legend])
+    if legend_end > (box.left + box.right) / 2 and not all(panel.can_show(bar) for bar in bars):
+        # The legend leaves too little room: the names of small layers have a line of their own.
         legend_end = box.left
         plot = plot._replace(top=plot.top + svg.LINE_HEIGHT)
-        panel = make_panel(estimate, layers, plot, slot, quantity)
-        small = too_small_to_see(panel)
-    elements.append(draw_small_names(layers, panel, small, legend_end))
+        style = style_of_values(bars, texts, plot, slot)
+        panel = make_panel(bars, scale, style, plot, slot)
+    elements.append(draw_small_names(bars, panel, quantity, legend_end))
     elements += draw_grid(panel)
-    for index, layer in enumerate(layers):
-        elements += draw_bar(layer, panel, index)
+    for index, bar in enumerate(bars):
+        elements += draw_bar(bar, panel, index)
     elements.append(
         svg.line('axis', (plot.left, plot.top), (plot.left, plot.bottom), (plot.right, plot.bottom))
     )
-    return elements + draw_values(panel)
+    if style is not None:
+        elements += draw_values(bars, texts, style, panel)
+    return elements
 
 
-def make_panel(estimate, layers, plot, slot, quantity):
-    """Return the Panel of a quantity; layers: the Estimate's Layers; plot: the Box of its axes.
+def panel_legend(estimate, quantity):
+    """Return the LegendEntries of the shares that parts of an Estimate's energy or latency have."""
+    entries = []
+    total = quantities(estimate.sums['total'])[quantity]
+    if quantity == 'latency' and estimate.bounds:
+        for bound in BOUNDS:
+            if bound in estimate.bounds:
+                share = share_of(estimate.bounds[bound].latency_s, total)
+                entries.append(LegendEntry(bound, f'{bound}-bound {percent(share)}'))
+    if quantity == 'energy' and estimate.energy_by:
+        for part, energy_j in estimate.energy_by.items():
+            name = ENERGY_PART_NAMES.get(part, part)
+            entries.append(LegendEntry(part, f'{name} {percent(share_of(energy_j, total))}'))
+    return entries
 
-    slot: the width of a layer. quantity: "energy" or "latency".
+
+def axis_scale(bars):
+    """Return the unit of an axis that Bars suit: 1e-3 for mJ or ms."""
+    exponent, _ = prefix_of(highest(bars))
+    return 1000.0**exponent
+
+
+def highest(bars):
+    """Return the most that the value of any Bar may be; 1 if all are 0, as no axis ends at 0."""
+    return max((bar.high for bar in bars), default=0) or 1
+
+
+def make_panel(bars, scale, style, plot, slot):
+    """Return the Panel for Bars.
+
+    scale: the unit of the axis. style: the ValueStyle, or None if there are no values. plot: the
+    Box of the axes. slot: the width of a layer.
     """
-    values = [quantities(layer.cost)[quantity] for layer in layers]
-    limits = [limits_of(layer, quantity, estimate) for layer in layers]
-    most = max((high for _, high in limits), default=0) or 1
-    exponent, _ = prefix_of(most)
-    scale = 1000.0**exponent
-    texts = texts_of_values(values, scale)
-    style = style_of_values(texts, limits, plot, slot)
-    # The highest bar and the value on it must fit below the last tick.
-    share_below_value = 1 - style.height / plot.height
-    step, ticks = ticks_above(most / scale / share_below_value)
-    return Panel(plot, slot, quantity, scale, values, limits, step, ticks, texts, style)
-
-
-def limits_of(layer, quantity, estimate):
-    """Return (least, most) that a quantity of a Layer may be."""
-    low, high = range_of(layer) if estimate.ranges else (layer.cost, layer.cost)
-    return quantities(low)[quantity], quantities(high)[quantity]
+    value_height = LEVEL_VALUE_HEIGHT if style is None else style.height
+    share_below_value = 1 - value_height / plot.height
+    step, ticks = ticks_above(highest(bars) / scale / share_below_value)
+    return Panel(plot, slot, scale, step, ticks)
 
 
 def ticks_above(most):
@@ -269,6 +351,7 @@ def ticks_above(most):
         step = decade * factor
         if step * MAX_TICKS >= most:
             break
+    # A little more, or rounding might put the last tick on `most` itself.
     return step, math.floor(most / step + 1e-9) + 1
 
 
@@ -287,136 +370,91 @@ def draw_grid(panel):
     return elements
 
 
-# === Bars ===
+def draw_small_names(bars, panel, quantity, left):
+    """Return a text on the Bars that are too small to see; an empty line if there are none.
 
-
-class Segment(namedtuple('Segment', 'css value title')):
-    """A part of a bar: its class, its value in J or s, and what it says when it is pointed at."""
-
-    __slots__ = ()
-
-
-def draw_bar(layer, panel, index):
-    """Return the elements of a Layer's bar: its segments, and a whisker if its cost has a range."""
-    elements = []
-    x = panel.x(index)
-    width = BAR_SHARE * panel.slot
-    below = 0
-    for segment in segments_of(layer, panel, index):
-        top = panel.y(below + segment.value)
-        height = panel.y(below) - top
-        elements.append(
-            svg.rectangle(segment.css, x - width / 2, top, width, height, segment.title)
-        )
-        below += segment.value
-    low, high = panel.limits[index]
-    if low != high:
-        cap = min(MAX_WHISKER_CAP, WHISKER_CAP_SHARE * panel.slot)
-        elements.append(svg.whisker(x, panel.y(high), panel.y(low), cap))
-    return elements
-
-
-def segments_of(layer, panel, index):
-    """Return the Segments of a Layer's bar, the lowest first; index: of the layer."""
-    unit = QUANTITY_UNITS[panel.quantity]
-    if panel.quantity == 'energy' and layer.energy_by is not None:
-        segments = []
-        for part, energy_j in layer.energy_by.items():
-            name = ENERGY_PART_NAMES.get(part, part)
-            title = f'{layer.name}: {engineering(energy_j, unit)} for {name}'
-            segments.append(Segment(part, energy_j, title))
-        return segments
-    css = layer.kind
-    if panel.quantity == 'latency' and layer.bound is not None:
-        css = layer.bound
-    value = panel.values[index]
-    low, high = panel.limits[index]
-    title = f'{layer.name}: {engineering(value, unit, low, high)}'
-    return [Segment(css, value, title)]
-
-
-def too_small_to_see(panel):
-    """Return the indices of the layers whose bars are too small to see."""
-    lowest = panel.plot.bottom - MIN_HEIGHT
-    return [index for index, value in enumerate(panel.values) if panel.y(value) > lowest]
-
-
-def draw_small_names(layers, panel, small, left):
-    """Return a text on layers that are too small to see: their names, and their cost together.
-
-    small: the indices of these Layers; if there are none, the text is no element, but empty.
-    left: where it may start. Names that do not fit are counted.
+    quantity: "energy" or "latency". left: where the text may start.
     """
+    small = [bar for bar in bars if not panel.can_show(bar)]
     if not small:
         return ''
-    total = math.fsum(panel.values[index] for index in small)
-    total_text = engineering(total, QUANTITY_UNITS[panel.quantity])
-    names = [shortened(layers[i].name, MAX_SMALL_NAME_LENGTH) for i in small[:MAX_SMALL_NAMES]]
-    content = f'too small to see: {", ".join(names)}; in all {total_text}'
-    room = panel.plot.right - left
-    while names and (
-        svg.text_width(content, svg.SMALL_SIZE) > room or len(names) == MAX_SMALL_NAMES
-    ):
-        names.pop()
-        listed = ', '.join([*names, f'{len(small) - len(names)} more'])
-        content = f'too small to see: {listed}; in all {total_text}'
+    total = math.fsum(bar.value for bar in small)
+    content = fitted_list(
+        [shortened(bar.name, MAX_SMALL_NAME_LENGTH) for bar in small],
+        before='too small to see: ',
+        after=f'; in all {engineering(total, QUANTITY_UNITS[quantity])}',
+        width=panel.plot.right - left,
+    )
     y = panel.plot.top - PANEL_LEGEND_RISE
     return svg.text(panel.plot.right, y, content, svg.SMALL, svg.END)
+
+
+def fitted_list(names, before, after, width):
+    """Return as many names as fit and the number of the rest, as a text between two texts.
+
+    width: what all of this may take in small text.
+
+    >>> fitted_list(['conv_1', 'conv_2', 'conv_3'], before='small: ', after='.', width=120)
+    'small: conv_1, 2 more.'
+    """
+    for count in range(min(len(names), MAX_SMALL_NAMES), -1, -1):
+        listed = names[:count]
+        if count < len(names):
+            listed.append(f'{len(names) - count} more')
+        content = f'{before}{", ".join(listed)}{after}'
+        if svg.text_width(content, svg.SMALL_SIZE) <= width:
+            break
+    return content
 
 
 # === Values on top of bars ===
 
 
-def texts_of_values(values, scale):
-    """Return values as texts, with so many decimals that the largest has three digits.
+def texts_of_values(bars, scale):
+    """Return the values of Bars as texts, with so many decimals that the largest has three digits.
 
-    scale: the unit of the texts, in J or s.
-
-    >>> texts_of_values([0.01, 0.002], 1e-3)
-    ['10.0', '2.0']
+    scale: the unit of the texts.
     """
-    most = max(values, default=0) / scale
+    most = max((bar.value for bar in bars), default=0) / scale
     decimals = 0
     if most:
-        digits = math.floor(math.log10(most)) + 1  # before the point
-        decimals = min(max(0, VALUE_DIGITS - digits), MAX_DECIMALS)
-    return [f'{value / scale:.{decimals}f}' for value in values]
+        digits_before_point = math.floor(math.log10(most)) + 1
+        decimals = min(max(0, VALUE_DIGITS - digits_before_point), MAX_VALUE_DECIMALS)
+    return [f'{bar.value / scale:.{decimals}f}' for bar in bars]
 
 
-def style_of_values(texts, limits, plot, slot):
-    """Return the ValueStyle of values with some texts.
+def style_of_values(bars, texts, plot, slot):
+    """Return the ValueStyle of Bars; None if there is no room for values.
 
-    limits: (least, most) of each. plot: the Box of the axes. slot: the width of a layer.
+    texts: of the values. plot: the Box of the axes. slot: the width of a layer.
     """
     width = max((svg.text_width(content, svg.SMALL_SIZE) for content in texts), default=0)
-    level_height = svg.SMALL_SIZE + LEVEL_VALUE_MARGIN
-    fits_upright = width < MAX_UPRIGHT_SHARE * plot.height
-    if any(low != high for low, high in limits):
-        room, min_upright_slot = slot / 2 - BESIDE_WHISKER_MARGIN, MIN_WHISKER_SLOT
-        level_offset, upright_offset = BESIDE_WHISKER_OFFSET, UPRIGHT_BESIDE_WHISKER_OFFSET
-        level_anchor = svg.START
+    if any(bar.low != bar.high for bar in bars):
+        level_room = slot / 2 - WHISKER_MARGIN
+        level = ValueStyle(0, svg.START, WHISKER_OFFSET, LEVEL_VALUE_HEIGHT)
+        min_upright_slot = WHISKER_MIN_UPRIGHT_SLOT
+        upright_offset = WHISKER_UPRIGHT_OFFSET
     else:
-        room, min_upright_slot = slot - VALUE_MARGIN, MIN_UPRIGHT_SLOT
-        level_offset, upright_offset = 0, UPRIGHT_OFFSET
-        level_anchor = svg.MIDDLE
-    if width < room:
-        return ValueStyle(True, 0, level_anchor, level_offset, level_height)
-    if slot >= min_upright_slot and fits_upright:
-        height = width + UPRIGHT_VALUE_MARGIN
-        return ValueStyle(True, 90, svg.START, upright_offset, height)
-    return ValueStyle(False, 0, level_anchor, level_offset, level_height)
+        level_room = slot - VALUE_MARGIN
+        level = ValueStyle(0, svg.MIDDLE, 0, LEVEL_VALUE_HEIGHT)
+        min_upright_slot = MIN_UPRIGHT_SLOT
+        upright_offset = UPRIGHT_OFFSET
+    if width < level_room:
+        return level
+    if slot >= min_upright_slot and width < MAX_UPRIGHT_SHARE * plot.height:
+        return ValueStyle(90, svg.START, upright_offset, width + UPRIGHT_VALUE_MARGIN)
+    return None
 
 
-def draw_values(panel):
-    """Return the elements of the values on top of the bars that can be seen, if there is room."""
-    style = panel.value_style
-    if not style.are_shown:
-        return []
+def draw_values(bars, texts, style, panel):
+    """Return the elements of the values of those Bars that can be seen.
+
+    texts: of the values. style: their ValueStyle. panel: the Panel of the Bars.
+    """
     elements = []
-    small = set(too_small_to_see(panel))
-    for index, content in enumerate(panel.value_texts):
-        if index not in small:
+    for index, (bar, content) in enumerate(zip(bars, texts)):
+        if panel.can_show(bar):
             x = panel.x(index) + style.offset
-            y = panel.y(panel.values[index]) - VALUE_RISE
+            y = panel.y(bar.value) - VALUE_RISE
             elements.append(svg.text(x, y, content, svg.LABEL, style.anchor, style.turn))
     return elements

@@ -10,44 +10,46 @@ import math
 from collections import namedtuple
 
 from fodlam.data import svg
-from fodlam.data.svg import LABEL_HEIGHT, SMALL_SIZE, Box, LegendEntry
-from fodlam.data.words import BOUNDS, engineering, percent, prefix_of, share_of, shortened
+from fodlam.data.roofline_labels import draw_labels
+from fodlam.data.svg import Box, LegendEntry
+from fodlam.data.words import BOUNDS, engineering, percent, prefix_of, share_of
 
-# What the legend above the axes takes, and what the numbers and the title under them take.
-HEAD_HEIGHT, FOOT_HEIGHT = 26, 34
+# Above the axes there is a legend; under them are numbers and a title.
+HEAD_HEIGHT = 26
+FOOT_HEIGHT = 34
 
-LEGEND_BASELINE = 12  # below the upper end of the box
+LEGEND_BASELINE = 12  # from the upper end of the legend
 LEGEND_SHARES = (0.01, 0.05, 0.1)  # of the time, of the dots that the legend shows
 LEGEND_DOT_RISE = 4  # of the middle of such a dot above the baseline
-LEGEND_DOT_GAP, LEGEND_DOT_ADVANCE = 4, 36  # from a dot to its text; from a dot to the next
+LEGEND_DOT_GAP = 4  # from such a dot to its text
+LEGEND_DOT_ADVANCE = 36  # from the right end of such a dot to the next
+
+MAX_DECADES = 10  # of an axis, that have a number
+MAJOR_TICK = 7  # length
+MINOR_TICK = 4
+MAX_PREFIXED_RATE = 1e18  # larger numbers have no prefix
+LARGE_DOT_ROOM = 1.5  # by what factor the axis of intensities goes on after the highest
+# From the lower end of the axes to baselines.
+INTENSITY_NUMBER_DROP = 14
+INTENSITY_TITLE_DROP = 29
+RATE_NUMBER_OFFSET = (-6, 4)  # (x, y) from the axis to the end of the number
+RATE_TITLE_X = 24
 
 FULL_RADIUS = 30  # of the dot of a layer that takes all of the time
 MIN_RADIUS = 2
 
-MAX_LABELS = 100  # of dots; no more fit, and each is held against all others
-FIRST_SPOTS = 3  # that are labelled before roofs are
-SAME_SPOT = 3  # between dots that are labelled together
-MAX_NAMES_OF_SPOT, MAX_NAME_LENGTH, MAX_SPOT_NAME_LENGTH = 4, 20, 24  # names; characters
-
-MAX_DECADES = 10  # of an axis, that have a number
-MAJOR_TICK, MINOR_TICK = 7, 4  # lengths
-MAX_PREFIXED_RATE = 1e18  # larger numbers have no prefix
-INTENSITY_NUMBER_DROP, INTENSITY_TITLE_DROP = 14, 29  # below the axis, to the baseline
-RATE_NUMBER_OFFSET = (-6, 4)  # (x, y) from the axis to the end of the number
-RATE_TITLE_X = 24
-
 # === Value types ===
 
 
-class Roof(namedtuple('Roof', 'name peak bandwidth css')):
-    """A roof: its name, peak in MACs per second, bandwidth in bytes per second, and class."""
+class Roof(namedtuple('Roof', 'name peak_macs_per_s bytes_per_s css')):
+    """A roof: its name, its peak, the bandwidth with which it rises, and the class of its line."""
 
     __slots__ = ()
 
     @property
     def ridge_intensity(self):
         """The intensity from which on the roof is flat, in MACs per byte."""
-        return self.peak / self.bandwidth
+        return self.peak_macs_per_s / self.bytes_per_s
 
 
 class Dot(namedtuple('Dot', 'layer x y radius share')):
@@ -69,33 +71,45 @@ class Axes(namedtuple('Axes', 'box min_intensity max_intensity min_rate max_rate
 
     def x(self, intensity):
         """Return where an intensity is."""
-        decades = math.log(self.max_intensity / self.min_intensity)
-        share = math.log(intensity / self.min_intensity) / decades
+        share = log_share(intensity, self.min_intensity, self.max_intensity)
         return self.box.left + self.box.width * share
 
     def y(self, rate):
         """Return where a rate is."""
-        decades = math.log(self.max_rate / self.min_rate)
-        share = math.log(rate / self.min_rate) / decades
+        share = log_share(rate, self.min_rate, self.max_rate)
         return self.box.bottom - self.box.height * share
 
     def ridge(self, roof):
         """Return the (x, y) of a Roof's ridge."""
-        return self.x(roof.ridge_intensity), self.y(roof.peak)
+        return self.x(roof.ridge_intensity), self.y(roof.peak_macs_per_s)
 
     def foot(self, roof):
         """Return the (x, y) where a Roof starts, at the left or at the bottom."""
-        intensity = max(self.min_intensity, self.min_rate / roof.bandwidth)
-        return self.x(intensity), self.y(intensity * roof.bandwidth)
+        intensity = max(self.min_intensity, self.min_rate / roof.bytes_per_s)
+        return self.x(intensity), self.y(intensity * roof.bytes_per_s)
 
     def is_crossed(self, box, roof):
         """Return whether a Roof crosses a Box."""
+        # y grows downwards, so that the roof is lower at the left of the Box than at its right.
+        return box.top <= self.height_of(roof, box.left) and (
+            self.height_of(roof, box.right) <= box.bottom
+        )
+
+    def height_of(self, roof, x):
+        """Return the y of a Roof at an x. It rises in a straight line, and is flat from its ridge."""
         ridge_x, ridge_y = self.ridge(roof)
         foot_x, foot_y = self.foot(roof)
         slope = (foot_y - ridge_y) / (ridge_x - foot_x)
-        y_at_left = ridge_y + slope * max(0, ridge_x - box.left)
-        y_at_right = ridge_y + slope * max(0, ridge_x - box.right)
-        return box.top <= y_at_left and y_at_right <= box.bottom
+        return ridge_y + slope * max(0, ridge_x - x)
+
+
+def log_share(number, first, last):
+    """Return how far a number is along a logarithmic axis, 0 at its first number and 1 at its last.
+
+    >>> log_share(1000, 1, 1e6)
+    0.5
+    """
+    return math.log(number / first) / math.log(last / first)
 
 
 # === The plot ===
@@ -121,22 +135,19 @@ def draw_roofline(estimate, layers, box):
 def roofs_of(accelerator):
     """Return the Roofs of an Accelerator, first that of all layers without an efficiency."""
     peak, bandwidth = accelerator.peak_macs_per_s, accelerator.bytes_per_s
+    gain, efficiency = accelerator.winograd_gain, accelerator.efficiency
     roofs = [Roof('peak', peak, bandwidth, 'axis')]
-    if accelerator.winograd_gain != 1:
-        winograd_peak = peak * accelerator.winograd_gain
-        roofs.append(Roof('with Winograd', winograd_peak, bandwidth, 'axis dash'))
-    efficiency = accelerator.efficiency
+    if gain != 1:
+        roofs.append(Roof('with Winograd', peak * gain, bandwidth, 'axis dash'))
     if efficiency is None or efficiency == 1:
         return roofs
-    attained = []
-    for roof in roofs:
-        name = f'efficiency {efficiency:.3g}'
-        if roof.name != 'peak':
-            name = f'{roof.name}, {name}'
-        attained.append(
-            Roof(name, roof.peak * efficiency, roof.bandwidth * efficiency, 'axis dotted')
-        )
-    return roofs + attained
+    lower_peak, lower_bandwidth = peak * efficiency, bandwidth * efficiency
+    name = f'efficiency {efficiency:.3g}'
+    roofs.append(Roof(name, lower_peak, lower_bandwidth, 'axis dotted'))
+    if gain != 1:
+        lower_peak = peak * gain * efficiency
+        roofs.append(Roof(f'with Winograd, {name}', lower_peak, lower_bandwidth, 'axis dotted'))
+    return roofs
 
 
 def draw_roof(roof, axes):
@@ -216,15 +227,15 @@ def draw_dot(dot):
 
 
 def make_axes(layers, roofs, plot):
-    """Return Axes that fill a Box, and have in them all Layers and a decade around each ridge."""
+    """Return Axes that fill a Box, with room for all Layers and around the ridges of all Roofs."""
     intensities, rates = [], []
     for layer in layers:
         if layer.macs:
-            intensities += [intensity_of(layer), intensity_of(layer) * 1.5]  # room for large dots
+            intensities += [intensity_of(layer), intensity_of(layer) * LARGE_DOT_ROOM]
             rates.append(rate_of(layer))
     for roof in roofs:
         intensities += [roof.ridge_intensity / 10, roof.ridge_intensity * 10]
-        rates += [roof.peak / 10, roof.peak * 2]
+        rates += [roof.peak_macs_per_s / 10, roof.peak_macs_per_s * 2]
     return Axes(
         plot,
         min_intensity=round_number(min(intensities), up=False),
@@ -249,9 +260,10 @@ def round_number(number, up):
 
 
 def ticks_between(first, last):
-    """Return the Ticks of an axis from one number to another.
+    """Return the Ticks of an axis from one number to another, which go in decades.
 
-    Each digit has one, if the axis is short enough for every power of ten to have its number shown.
+    On a long axis only some powers of ten have their number shown; only on an axis where all have,
+    there are ticks between them.
 
     >>> [tick.number for tick in ticks_between(5, 20)]
     [5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 20.0]
@@ -275,8 +287,20 @@ def ticks_between(first, last):
 
 
 def draw_axes(axes):
-    """Return the elements of Axes: lines, ticks with numbers and a grid, and titles."""
+    """Return the elements of Axes: ticks with numbers and a grid, lines, and titles."""
     left, top, right, bottom = axes.box
+    elements = draw_intensity_ticks(axes) + draw_rate_ticks(axes)
+    elements.append(svg.line('tick', (left, top), (left, bottom), (right, bottom)))
+    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
+    title_y = bottom + INTENSITY_TITLE_DROP
+    elements.append(svg.text(middle_x, title_y, 'MACs per DRAM byte', anchor=svg.MIDDLE))
+    elements.append(svg.text(RATE_TITLE_X, middle_y, 'MACs per second', anchor=svg.MIDDLE, turn=90))
+    return elements
+
+
+def draw_intensity_ticks(axes):
+    """Return the elements of the ticks at the bottom of Axes, with numbers and grid lines."""
+    _, top, _, bottom = axes.box
     elements = []
     for tick in ticks_between(axes.min_intensity, axes.max_intensity):
         x = axes.x(tick.number)
@@ -285,21 +309,21 @@ def draw_axes(axes):
             y = bottom + INTENSITY_NUMBER_DROP
             elements.append(svg.line('grid', (x, top), (x, bottom)))
             elements.append(svg.text(x, y, f'{tick.number:g}', svg.SMALL, svg.MIDDLE))
+    return elements
+
+
+def draw_rate_ticks(axes):
+    """Return the elements of the ticks at the left of Axes, with numbers and grid lines."""
+    left, _, right, _ = axes.box
+    x_offset, y_offset = RATE_NUMBER_OFFSET
+    elements = []
     for tick in ticks_between(axes.min_rate, axes.max_rate):
         y = axes.y(tick.number)
         elements.append(svg.line('tick', (left, y), (left + tick.length, y)))
         if tick.has_number:
-            x_offset, y_offset = RATE_NUMBER_OFFSET
+            x, number = left + x_offset, rate_text(tick.number)
             elements.append(svg.line('grid', (left, y), (right, y)))
-            elements.append(
-                svg.text(left + x_offset, y + y_offset, rate_text(tick.number), svg.SMALL, svg.END)
-            )
-    elements.append(svg.line('tick', (left, top), (left, bottom), (right, bottom)))
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
-    elements += [
-        svg.text(middle_x, bottom + INTENSITY_TITLE_DROP, 'MACs per DRAM byte', anchor=svg.MIDDLE),
-        svg.text(RATE_TITLE_X, middle_y, 'MACs per second', anchor=svg.MIDDLE, turn=90),
-    ]
+            elements.append(svg.text(x, y + y_offset, number, svg.SMALL, svg.END))
     return elements
 
 
@@ -313,228 +337,3 @@ def rate_text(rate):
         return f'{rate:g} '
     exponent, prefix = prefix_of(rate)
     return f'{rate / 1000**exponent:g} {prefix}'
-
-
-# === Labels ===
-
-# Where the labels of roofs and dots may be; see the functions that use them.
-LABEL_MARGIN = 3  # from the baseline of a label to the lower end of its Box
-LABEL_SIDE = 4  # between a label and what is on its left or right
-ROOF_LABEL_DISTANCES = (-2, 16, -16, 30)  # from a peak down to a label's lower end
-ROOF_LABEL_STEPS = 8  # places along the flat part of a roof
-RIDGE_LABEL_RISE = 5  # above the lower end of the axes
-RIDGE_LABEL_ROWS = 4
-BANDWIDTH_RISE = 5  # of a baseline above the roof that it goes along
-BANDWIDTH_MIDDLE_RISE, BANDWIDTH_HALF_HEIGHT = 9, 7  # of the squares that cover that label
-BANDWIDTH_STEP = 8  # from one such square to the next
-DOT_SIDE = 3  # between a dot and a label that is level with it, above or below
-DOT_CORNER_SHARE, DOT_CORNER_SIDE = 0.7, 2  # of the radius, and more, to a label at a corner
-
-
-class Labels:
-    """The labels of a roofline, none of which runs into another, crosses a Roof or leaves the Axes.
-
-    taken: the Boxes that labels are in. elements: those labels.
-    """
-
-    def __init__(self, axes, roofs):
-        self.axes = axes
-        self.roofs = roofs
-        self.taken = []
-        self.elements = []
-
-    def put(self, name, x, places, avoided=()):
-        """Draw a name in the first of some Boxes that is free; return whether there is any.
-
-        x: where the thing is that it names. places: the Boxes, the best first. avoided: Boxes that
-        are not free either.
-        """
-        for place in places:
-            if self.is_free(place, avoided):
-                self.taken.append(place)
-                self.elements.append(draw_label(place, name, x))
-                return True
-        return False
-
-    def is_free(self, place, avoided):
-        """Return whether a Box is inside the Axes, and overlaps no label, Roof or avoided Box."""
-        left, top, right, bottom = self.axes.box
-        if place.left <= left or place.right >= right:
-            return False
-        if place.top <= top or place.bottom >= bottom:
-            return False
-        if any(self.axes.is_crossed(place, roof) for roof in self.roofs):
-            return False
-        if any(overlap(place, other) for other in self.taken):
-            return False
-        return not any(overlap(place, other) for other in avoided)
-
-
-def draw_labels(axes, roofs, dots):
-    """Return the elements of the labels of Roofs and Dots; the first ones have the most room."""
-    labels = Labels(axes, roofs)
-    spots = spots_of(dots)
-    label_bandwidth(labels, roofs[0])
-    for spot in spots[:FIRST_SPOTS]:
-        label_spot(labels, spot)
-    for roof in roofs:
-        label_peak(labels, roof, dots)
-    for roof in roofs:
-        if roof.bandwidth == roofs[0].bandwidth:
-            label_ridge(labels, roof)
-    for spot in spots[FIRST_SPOTS:]:
-        label_spot(labels, spot)
-    return labels.elements
-
-
-def draw_label(place, name, x):
-    """Return the element of a name in a Box, at the end of it that is nearest to x."""
-    y = place.bottom - LABEL_MARGIN
-    if place.left >= x:
-        return svg.text(place.left, y, name, svg.LABEL)
-    if place.right <= x:
-        return svg.text(place.right, y, name, svg.LABEL, svg.END)
-    return svg.text((place.left + place.right) / 2, y, name, svg.LABEL, svg.MIDDLE)
-
-
-def label_boxes(name, places):
-    """Return the Boxes of a name at some places, which are (left, bottom)."""
-    width = svg.text_width(name, SMALL_SIZE)
-    return [Box(left, bottom - LABEL_HEIGHT, left + width, bottom) for left, bottom in places]
-
-
-def overlap(box, other):
-    """Return whether two Boxes overlap."""
-    across = box.left < other.right and other.left < box.right
-    return across and box.top < other.bottom and other.top < box.bottom
-
-
-# --- Labels of roofs ---
-
-
-def label_bandwidth(labels, roof):
-    """Put a Roof's bandwidth along the part of it that rises, if that is long enough."""
-    foot_x, foot_y = labels.axes.foot(roof)
-    ridge_x, ridge_y = labels.axes.ridge(roof)
-    name = f'bandwidth: {engineering(roof.bandwidth, "B")}/s'
-    width = svg.text_width(name, SMALL_SIZE)
-    length = math.hypot(ridge_x - foot_x, foot_y - ridge_y)
-    if width > length:
-        return
-    cosine, sine = (ridge_x - foot_x) / length, (foot_y - ridge_y) / length
-
-    def point(along, above):
-        """Return the (x, y) so far along the Roof from its foot, and so far above it."""
-        x = foot_x + along * cosine - above * sine
-        y = foot_y - along * sine - above * cosine
-        return x, y
-
-    start = (length - width) / 3
-    half = BANDWIDTH_HALF_HEIGHT
-    for along in range(0, int(width) + BANDWIDTH_STEP, BANDWIDTH_STEP):
-        x, y = point(start + along, BANDWIDTH_MIDDLE_RISE)
-        labels.taken.append(Box(x - half, y - half, x + half, y + half))
-    x, y = point(start, BANDWIDTH_RISE)
-    turn = math.degrees(math.atan2(sine, cosine))
-    labels.elements.append(svg.text(x, y, name, svg.LABEL, turn=turn))
-
-
-def label_peak(labels, roof, dots):
-    """Put the peak of a Roof above or below its flat part, where no Dots are if there is room."""
-    x, y = labels.axes.ridge(roof)
-    right = labels.axes.box.right
-    name = f'{roof.name}: {engineering(roof.peak, "MAC")}/s'
-    last = right - LABEL_SIDE - svg.text_width(name, SMALL_SIZE)
-    places = []
-    for distance in ROOF_LABEL_DISTANCES:
-        for step in range(ROOF_LABEL_STEPS):
-            places.append((last - (right - x) * step / ROOF_LABEL_STEPS, y + distance))
-    boxes = label_boxes(name, places)
-    if not labels.put(name, right, boxes, avoided=dot_boxes(dots)):
-        labels.put(name, right, boxes)
-
-
-def dot_boxes(dots):
-    """Return the Boxes that Dots are in, of no more Dots than can have labels."""
-    boxes = []
-    for dot in dots[:MAX_LABELS]:
-        boxes.append(
-            Box(dot.x - dot.radius, dot.y - dot.radius, dot.x + dot.radius, dot.y + dot.radius)
-        )
-    return boxes
-
-
-def label_ridge(labels, roof):
-    """Put the intensity of a Roof's ridge at the bottom, to the right or left of the line there."""
-    x, _ = labels.axes.ridge(roof)
-    bottom = labels.axes.box.bottom - RIDGE_LABEL_RISE
-    name = f'ridge: {roof.ridge_intensity:.4g} MACs per byte'
-    places = []
-    for left in (x + LABEL_SIDE, x - LABEL_SIDE - svg.text_width(name, SMALL_SIZE)):
-        for row in range(RIDGE_LABEL_ROWS):
-            places.append((left, bottom - LABEL_HEIGHT * row))
-    labels.put(name, x, label_boxes(name, places))
-
-
-# --- Labels of dots ---
-
-
-def spots_of(dots):
-    """Return lists of the Dots that are on one spot, in the order of their first."""
-    spots = []
-    for dot in dots:
-        spot = find_spot(dot, spots)
-        if spot is not None:
-            spot.append(dot)
-        elif len(spots) < MAX_LABELS:
-            spots.append([dot])
-    return spots
-
-
-def find_spot(dot, spots):
-    """Return the first of some lists of Dots whose first Dot is where a Dot is; None if none is."""
-    for spot in spots:
-        first = spot[0]
-        if abs(first.x - dot.x) <= SAME_SPOT and abs(first.y - dot.y) <= SAME_SPOT:
-            return spot
-    return None
-
-
-def label_spot(labels, spot):
-    """Put the name of the Dots on one spot beside the first; it has none if there is no room."""
-    x, y, radius = spot[0].x, spot[0].y, spot[0].radius
-    name = spot_name([dot.layer.name for dot in spot])
-    width = svg.text_width(name, SMALL_SIZE)
-    aside = radius + DOT_SIDE
-    corner = DOT_CORNER_SHARE * radius + DOT_CORNER_SIDE
-    level_bottom = y + LABEL_HEIGHT / 2
-    upper_bottom = y - corner
-    lower_bottom = y + corner + LABEL_HEIGHT
-    places = [
-        (x + aside, level_bottom),
-        (x - aside - width, level_bottom),
-        (x + corner, lower_bottom),
-        (x - corner - width, upper_bottom),
-        (x + corner, upper_bottom),
-        (x - corner - width, lower_bottom),
-        (x - width / 2, y + aside + LABEL_HEIGHT),
-        (x - width / 2, y - aside),
-    ]
-    labels.put(name, x, label_boxes(name, places))
-
-
-def spot_name(names):
-    """Return what the dots of layers on one spot are called; names: of the layers.
-
-    >>> spot_name(['fc6', 'fc7', 'fc8'])
-    'fc6, fc7, fc8'
-    >>> spot_name([f'inception_3a/{i}' for i in range(5)])
-    'inception_3a/0 and 4 more'
-    """
-    shown = [shortened(name, MAX_NAME_LENGTH) for name in names[:MAX_NAMES_OF_SPOT]]
-    together = ', '.join(shown)
-    if len(names) <= MAX_NAMES_OF_SPOT and len(together) <= MAX_SPOT_NAME_LENGTH:
-        return together
-    if len(names) == 1:
-        return shown[0]
-    return f'{shown[0]} and {len(names) - 1} more'

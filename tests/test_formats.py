@@ -13,7 +13,7 @@ import unittest
 from support import GROUPS, fodlam, path, run
 
 from fodlam import Config, Cost, Estimate, Layer, quantities
-from fodlam.data import bars, formats, roofline_plot, svg, tables, words
+from fodlam.data import bars, formats, roofline_labels, roofline_plot, svg, tables, words
 from fodlam.data.roofline import Accelerator
 
 VGG16 = path('config', 'vgg16.json')
@@ -414,7 +414,7 @@ class Table(unittest.TestCase):
 
 class Examples(unittest.TestCase):
     def test_in_docstrings(self):
-        for room in (words, tables, svg, bars, roofline_plot):
+        for room in (words, tables, svg, bars, roofline_plot, roofline_labels):
             results = doctest.testmod(room)
             self.assertEqual(results.failed, 0, room)
             self.assertGreaterEqual(results.attempted, 2, room)
