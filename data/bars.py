@@ -394,7 +394,7 @@ def fitted_list(names, before, after, width):
 
     width: what all of this may take in small text.
 
-    >>> fitted_list(['conv_1', 'conv_2', 'conv_3'], before='small: ', after='.', width=120)
+    >>> fitted_list(['conv_1', 'conv_2', 'conv_3'], before='small: ', after='.', width=140)
     'small: conv_1, 2 more.'
     """
     for count in range(min(len(names), MAX_SMALL_NAMES), -1, -1):

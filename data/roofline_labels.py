@@ -23,7 +23,7 @@ DOT_GAP = 3  # from a dot to a label that is level with it, above it or below it
 # radius, and some px more.
 DOT_CORNER_SHARE = 0.7
 DOT_CORNER_GAP = 2
-# From a peak down to the lower end of its label, in the order in which these are tried.
+# From a peak down to the lower end of its label, the best first.
 PEAK_LABEL_DROPS = (-2, 16, -16, 30)
 PEAK_LABEL_STEPS = 8  # places for the label along the flat part of a roof
 PEAK_LABEL_GAP = 4  # between the label and the right end of the axes
@@ -33,7 +33,7 @@ RIDGE_LABEL_ROWS = 4  # places for the label, one above the other
 BANDWIDTH_RISE = 5  # of the baseline of the label that goes along a roof
 # As this label is turned, a row of squares stands for the place that it takes.
 BANDWIDTH_SQUARE_RISE = 9  # of their middles above the roof
-BANDWIDTH_SQUARE_HALF = 7  # of their width and height
+BANDWIDTH_SQUARE_HALF = 7  # half of their width and height
 BANDWIDTH_SQUARE_STEP = 8  # from one to the next
 
 
@@ -89,7 +89,7 @@ class Labels:
             return False
         if box.top <= top or box.bottom >= bottom:
             return False
-        if any(self.axes.is_crossed(box, roof) for roof in self.roofs):
+        if any(self.axes.crosses(roof, box) for roof in self.roofs):
             return False
         if any(overlap(box, other) for other in self.taken):
             return False

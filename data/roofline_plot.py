@@ -88,15 +88,14 @@ class Axes(namedtuple('Axes', 'box min_intensity max_intensity min_rate max_rate
         intensity = max(self.min_intensity, self.min_rate / roof.bytes_per_s)
         return self.x(intensity), self.y(intensity * roof.bytes_per_s)
 
-    def is_crossed(self, box, roof):
+    def crosses(self, roof, box):
         """Return whether a Roof crosses a Box."""
-        # y grows downwards, so that the roof is lower at the left of the Box than at its right.
-        return box.top <= self.height_of(roof, box.left) and (
-            self.height_of(roof, box.right) <= box.bottom
-        )
+        y_at_left, y_at_right = self.roof_y(roof, box.left), self.roof_y(roof, box.right)
+        # A roof never falls: over the Box, it is lowest at the left. And y grows downwards.
+        return box.top <= y_at_left and y_at_right <= box.bottom
 
-    def height_of(self, roof, x):
-        """Return the y of a Roof at an x. It rises in a straight line, and is flat from its ridge."""
+    def roof_y(self, roof, x):
+        """Return the y of a Roof at an x: up to the ridge it is a straight line, then flat."""
         ridge_x, ridge_y = self.ridge(roof)
         foot_x, foot_y = self.foot(roof)
         slope = (foot_y - ridge_y) / (ridge_x - foot_x)

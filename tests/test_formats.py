@@ -7,13 +7,24 @@ import itertools
 import json
 import math
 import random
+import subprocess
+import sys
 import tempfile
 import unittest
 
-from support import GROUPS, fodlam, path, run
+from support import GROUPS, ROOT, fodlam, path, run
 
 from fodlam import Config, Cost, Estimate, Layer, quantities
-from fodlam.data import bars, formats, roofline_labels, roofline_plot, svg, tables, words
+from fodlam.data import (
+    bars,
+    formats,
+    pictures,
+    roofline_labels,
+    roofline_plot,
+    svg,
+    tables,
+    words,
+)
 from fodlam.data.roofline import Accelerator
 
 VGG16 = path('config', 'vgg16.json')
@@ -65,9 +76,10 @@ def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name
 
 def estimate_of(layers, left_out=(), **members):
     """Return the Estimate that adds up Layers; members: of its config, beside "net"."""
-    conv = [layer for layer in layers if layer.kind == 'conv']
-    fc = [layer for layer in layers if layer.kind == 'fc']
-    groups = {'conv': conv, 'fc': fc, 'total': layers}
+    groups = {kind: [] for kind in fodlam.KINDS}
+    for layer in layers:
+        groups.setdefault(layer.kind, []).append(layer)
+    groups['total'] = layers
     estimate = Estimate(
         config=Config(members={'net': 'X', **members}),
         sums={group: total(of_group, 'cost') for group, of_group in groups.items()},
@@ -410,6 +422,43 @@ class Table(unittest.TestCase):
         ):
             self.assertEqual(tables.bar(share, 10, blocks=True), bar)
             self.assertEqual(tables.bar(share, 10, blocks=False), plain)
+
+
+class Rooms(unittest.TestCase):
+    """What a format loads, and what it shows of kinds and parts that nobody knows yet."""
+
+    def test_a_table_loads_no_picture(self):
+        script = 'import sys, fodlam; fodlam.main({}, sys.stdin, sys.stdout, sys.stderr)'
+        loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
+        for format_, rooms in (
+            ('csv', 'formats ranges tables words'),
+            ('table', 'formats ranges tables words'),
+            ('svg', 'bars formats pictures ranges svg words'),
+        ):
+            argv = ['--format', format_, VGG16]
+            command = [sys.executable, '-c', script.format(argv) + loaded]
+            out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+            names = [f'fodlam.data.{room}' for room in rooms.split()]
+            self.assertEqual(out.splitlines()[-1].split(), names)
+
+    def test_a_third_kind(self):
+        layers = made(3).make_layers()
+        layers[0].kind = 'norm'
+        estimate = estimate_of(layers)
+        sums = [row['layer'] for row in csv.DictReader(io.StringIO(tables.estimate_csv(estimate)))]
+        self.assertEqual(sums[-4:], ['conv', 'fc', 'norm', 'total'])
+        self.assertRegex('\n'.join(table(estimate)), r'\nnorm +1.000 M +123.4 uJ +17% ')
+        picture = pictures.draw_picture(estimate, [])
+        self.assertIn('>norm layers: 123.4 uJ, 12.34 us<', picture)
+        self.assertIn('<rect class="norm"', picture)
+
+    def test_one_more_part_of_energy(self):
+        estimate = made(3, bounds=ROOFLINE_BOUNDS, parts=('mac', 'dram', 'sram'))
+        self.assertIn('energy: 50% mac, 33% dram, 17% sram', table(estimate))
+        self.assertIn('energy_sram', tables.estimate_csv(estimate).splitlines()[0])
+        picture = pictures.draw_picture(estimate, [])
+        self.assertIn('>sram 17%<', picture)
+        self.assertRegex(picture, r'<rect class="sram" [^<]*><title>layer-1: \S+ uJ for sram<')
 
 
 class Examples(unittest.TestCase):
