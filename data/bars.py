@@ -16,6 +16,7 @@ from fodlam.data.svg import Box, LegendEntry
 from fodlam.data.words import (
     BOUNDS,
     ENERGY_PART_NAMES,
+    cost_text,
     engineering,
     percent,
     prefix_of,
@@ -205,8 +206,7 @@ def common_legend(estimate, panel_quantities, names):
     if len(panel_quantities) > 1:
         for kind, cost in estimate.sums.items():
             if kind != 'total':
-                costs = quantities(cost)
-                texts = [engineering(costs[q], QUANTITY_UNITS[q]) for q in panel_quantities]
+                texts = [cost_text(cost, quantity) for quantity in panel_quantities]
                 entries.append(LegendEntry(kind, f'{kind} layers: {", ".join(texts)}'))
     if estimate.ranges:
         entries.append(LegendEntry('whisker', 'least to most'))
@@ -228,7 +228,7 @@ def make_bar(layer, quantity, estimate):
     else:
         waits = quantity == 'latency' and layer.bound is not None
         css = layer.bound if waits else layer.kind
-        text = engineering(value, QUANTITY_UNITS[quantity], low, high)
+        text = cost_text(layer.cost, quantity, low_cost, high_cost)
         segments = [Segment(css, value, f'{layer.name}: {text}')]
     return Bar(layer.name, value, low, high, segments)
 

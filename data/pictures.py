@@ -1,18 +1,24 @@
 """Reports as pictures: a heading, and under it bars, a roofline, or both."""
 
-from fodlam import QUANTITY_UNITS, quantities
 from fodlam.data import svg
+from fodlam.data.bars import draw_bars
+from fodlam.data.roofline_plot import draw_roofline
 from fodlam.data.svg import Box
-from fodlam.data.words import engineering, has_energy_parts, remarks_on, title_of
+from fodlam.data.words import cost_text, has_energy_parts, remarks_on, title_of
 
-MARGIN = 16  # of the heading
-LEFT, RIGHT, LOWEST = 72, 776, 492  # of plots; left of them are the numbers of axes
-
-HEADING_TOP, HEADING_BOTTOM = 8, 8  # what is left free above the heading and below it
+# All in px.
+HEADING_LEFT = 16
+HEADING_GAP = 8  # above the heading, and below it
 TITLE_LINE_HEIGHT = 19
-MAX_TITLE_LINES, MAX_REMARK_LINES = 2, 5
+MAX_TITLE_LINES = 2
+MAX_REMARK_LINES = 5
 
-ROOFLINE_SHARE = 0.5  # of the height, if bars are under it
+# The ends of plots. To the left of them are the numbers of axes.
+LEFT = 72
+RIGHT = 776
+LOWEST = 492
+
+ROOFLINE_SHARE = 0.5  # of the height that is left by the heading, if bars are under the roofline
 
 
 def draw_picture(estimate, notes):
@@ -23,54 +29,43 @@ def draw_picture(estimate, notes):
     """
     layers = estimate.make_layers()
     title = title_of(estimate, layers)
-    elements, top = draw_heading(title, [total_remark(estimate), *remarks_on(estimate), *notes])
+    remarks = [total_remark(estimate), *remarks_on(estimate), *notes]
+    elements, top = draw_heading(title, remarks)
+    whole = Box(LEFT, top, RIGHT, LOWEST)
     if estimate.accelerator is None:
-        from fodlam.data.bars import draw_bars
-
-        box = Box(LEFT, top, RIGHT, LOWEST)
-        elements += draw_bars(estimate, layers, box, list(QUANTITY_UNITS))
+        elements += draw_bars(estimate, layers, whole, ['energy', 'latency'])
     elif has_energy_parts(estimate):
-        from fodlam.data.bars import draw_bars
-        from fodlam.data.roofline_plot import draw_roofline
-
-        middle = top + (LOWEST - top) * ROOFLINE_SHARE
-        elements += draw_roofline(estimate, layers, Box(LEFT, top, RIGHT, middle))
-        elements += draw_bars(estimate, layers, Box(LEFT, middle, RIGHT, LOWEST), ['energy'])
+        middle = top + whole.height * ROOFLINE_SHARE
+        elements += draw_roofline(estimate, layers, whole._replace(bottom=middle))
+        elements += draw_bars(estimate, layers, whole._replace(top=middle), ['energy'])
     else:
-        from fodlam.data.roofline_plot import draw_roofline
-
-        elements += draw_roofline(estimate, layers, Box(LEFT, top, RIGHT, LOWEST))
+        elements += draw_roofline(estimate, layers, whole)
     return svg.page(title, elements)
 
 
 def total_remark(estimate):
     """Return what the total of an Estimate is, in words: "total: 1.016 J, 4.310 s"."""
-    costs = quantities(estimate.sums['total'])
+    total = estimate.sums['total']
+    low, high = estimate.ranges['total'] if estimate.ranges else (None, None)
     texts = []
-    for quantity, unit in QUANTITY_UNITS.items():
-        if costs[quantity] is None:
-            continue
-        if estimate.ranges:
-            low, high = estimate.ranges['total']
-            ends = quantities(low)[quantity], quantities(high)[quantity]
-            texts.append(engineering(costs[quantity], unit, *ends))
-        else:
-            texts.append(engineering(costs[quantity], unit))
+    if total.energy_j is not None:
+        texts.append(cost_text(total, 'energy', low, high))
+    texts.append(cost_text(total, 'latency', low, high))
     return f'total: {", ".join(texts)}'
 
 
 def draw_heading(title, remarks):
     """Return (elements, y of the lower end) of a title, with remarks in small text under it."""
     elements = []
-    width = RIGHT - MARGIN
-    y = HEADING_TOP
+    width = RIGHT - HEADING_LEFT
+    y = HEADING_GAP
     for line in svg.wrapped(title, width / svg.BOLD, svg.HEADING_SIZE)[:MAX_TITLE_LINES]:
         y += TITLE_LINE_HEIGHT
-        elements.append(svg.text(MARGIN, y, line, svg.HEADING))
+        elements.append(svg.text(HEADING_LEFT, y, line, svg.HEADING))
     lines = []
     for remark in remarks:
         lines += svg.wrapped(remark, width, svg.SMALL_SIZE)
     for line in lines[:MAX_REMARK_LINES]:
         y += svg.LINE_HEIGHT
-        elements.append(svg.text(MARGIN, y, line, svg.SMALL))
-    return elements, y + HEADING_BOTTOM
+        elements.append(svg.text(HEADING_LEFT, y, line, svg.SMALL))
+    return elements, y + HEADING_GAP

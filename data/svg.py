@@ -11,11 +11,12 @@ from fodlam.data.words import printable, shortened
 
 # === The page ===
 
-WIDTH, HEIGHT = 800, 500
+WIDTH = 800
+HEIGHT = 500
 
-# Light or dark, as the viewer is. A third kind of layer, or a further part of energy, needs a
-# colour in both. What is alike has the same colour: conv layers, computing and the energy of MACs;
-# fc layers, memory and the energy of DRAM.
+# Light or dark, as the program that shows the picture has it. Each kind of layer, each bound and
+# each part of energy is a class with a colour in both. Classes that belong together share one: conv
+# layers, computing and the energy of MACs; fc layers, memory and the energy of DRAM.
 STYLE = """\
 text { font: 11px Helvetica, Arial, sans-serif; fill: #222 }
 .h { font-size: 15px; font-weight: bold } .s, .label { font-size: 10px }
@@ -35,17 +36,24 @@ text { fill: #eee } .label, circle { stroke: #16191f } .bg { fill: #16191f }
 }
 """
 
-# Styles of text: what the class is called in STYLE.
-NORMAL, HEADING, SMALL, LABEL = '', 'h', 's', 'label'  # a label is small, with a halo
-# What x of a text is: the place of its start, middle or end.
-START, MIDDLE, END = '', 'm', 'e'
+# Classes of texts by how they look.
+NORMAL = ''
+HEADING = 'h'
+SMALL = 's'
+LABEL = 'label'  # small, with a halo
+# Classes of texts by where x is: at their start, middle or end.
+START = ''
+MIDDLE = 'm'
+END = 'e'
 
-# The sizes that these styles have in STYLE, and how much wider bold text is.
-HEADING_SIZE, NORMAL_SIZE, SMALL_SIZE = 15, 11, 10
-BOLD = 1.15
+# The sizes that STYLE gives to texts.
+HEADING_SIZE = 15
+NORMAL_SIZE = 11
+SMALL_SIZE = 10
+BOLD = 1.15  # by what factor bold text, as of headings, is wider
 
-# From one line of normal text to the next; and what a label takes.
-LINE_HEIGHT, LABEL_HEIGHT = 14, 12
+LINE_HEIGHT = 14  # from one line of small text to the next
+LABEL_HEIGHT = 12
 
 
 class Box(namedtuple('Box', 'left top right bottom')):
@@ -192,9 +200,9 @@ def whisker(x, top, bottom, cap):
 # === Legends ===
 
 SWATCH = 10  # width and height of a square of colour
+SWATCH_ADVANCE = 14  # from the start of a square to that of the text behind it
 WHISKER_CAP = 3
-# From the start of an entry to its text, and from there to the next entry.
-SWATCH_ADVANCE, ENTRY_GAP = 14, 8
+ENTRY_GAP = 8
 
 
 class LegendEntry(namedtuple('LegendEntry', 'css text')):

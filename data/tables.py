@@ -9,6 +9,7 @@ from collections import namedtuple
 from fodlam import QUANTITY_UNITS, Record, quantities
 from fodlam.data.ranges import range_of
 from fodlam.data.words import (
+    cost_text,
     engineering,
     has_energy_parts,
     most_frames,
@@ -98,7 +99,9 @@ def group_row(group, estimate, layers):
 
     layers: the Estimate's Layers.
     """
-    members = [layer for layer in layers if group in (layer.kind, 'total')]
+    members = layers
+    if group != 'total':
+        members = [layer for layer in layers if layer.kind == group]
     low, high = estimate.ranges[group] if estimate.ranges else (None, None)
     return Row(
         name=group,
@@ -164,6 +167,7 @@ def csv_cells(row, total):
     cells['macs'] = row.macs
     cells |= quantities(row.cost)
     if row.is_sum:
+        # Where there are no layers, columns stand in this order.
         cells |= range_cells(row)
         cells['source'] = row.source
     else:
@@ -331,15 +335,7 @@ def cost_column(quantity, rows, estimate):
 
     quantity: "energy" or "latency".
     """
-    unit = QUANTITY_UNITS[quantity]
-    cells = []
-    for row in rows:
-        value = quantities(row.cost)[quantity]
-        if row.low is None:
-            cells.append(engineering(value, unit))
-        else:
-            low, high = quantities(row.low)[quantity], quantities(row.high)[quantity]
-            cells.append(engineering(value, unit, low, high))
+    cells = [cost_text(row.cost, quantity, row.low, row.high) for row in rows]
     if estimate.ranges:
         return Column(f'{quantity} (range)', cells)
     return Column(quantity, cells, on_right=True)

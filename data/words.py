@@ -6,7 +6,7 @@ Terms: a share is a part of a total, as a number from 0 to 1.
 import math
 import os
 
-from fodlam import EYERISS_PROCESS_NM
+from fodlam import EYERISS_PROCESS_NM, QUANTITY_UNITS, quantities
 
 # The order in which legends have the bounds of layers.
 BOUNDS = ('compute', 'memory', 'buffer', 'link')
@@ -79,6 +79,21 @@ def engineering(value, unit, low=None, high=None):
     if low != high:
         text += f' ({two_digits(low / scale, up=False)}..{two_digits(high / scale, up=True)})'
     return text.rstrip()
+
+
+def cost_text(cost, quantity, low=None, high=None):
+    """Return the energy or latency of a Cost with its unit, and its range if that is given.
+
+    quantity: "energy" or "latency". low, high: the least and the most Cost that it may be.
+
+    >>> from fodlam import Cost
+    >>> cost_text(Cost(0.5, 0.0762), 'latency')
+    '76.20 ms'
+    """
+    value, unit = quantities(cost)[quantity], QUANTITY_UNITS[quantity]
+    if low is None:
+        return engineering(value, unit)
+    return engineering(value, unit, quantities(low)[quantity], quantities(high)[quantity])
 
 
 def prefix_of(value):

@@ -433,7 +433,7 @@ class Rooms(unittest.TestCase):
         for format_, rooms in (
             ('csv', 'formats ranges tables words'),
             ('table', 'formats ranges tables words'),
-            ('svg', 'bars formats pictures ranges svg words'),
+            ('svg', 'bars formats pictures ranges roofline_labels roofline_plot svg words'),
         ):
             argv = ['--format', format_, VGG16]
             command = [sys.executable, '-c', script.format(argv) + loaded]
