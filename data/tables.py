@@ -24,13 +24,12 @@ from fodlam.data.words import (
 SCREEN_WIDTH = 80  # in characters
 GAP = '  '  # between columns
 
-# Of the first column, which has names and is cut where a table does not fit the screen.
-MIN_NAME_WIDTH = 8
-# Other columns give way until names have as much room as they need, or this.
-WANTED_NAME_WIDTH = 16
-
-# Bars get shorter as long as a table does not fit the screen.
+# Where a table does not fit the screen, bars get shorter, then columns are left out, until names have
+# the room that they need, or at least so much. If that is not enough, names are cut.
 BAR_WIDTHS = (10, 8, 6, 4, 0)
+WANTED_NAME_WIDTH = 16
+MIN_NAME_WIDTH = 8
+
 FULL_BLOCK = '█'
 # The end of a bar by how many eighths of a block it is long.
 PARTIAL_BLOCKS = ('', '▏', '▎', '▍', '▌', '▋', '▊', '▉')
@@ -127,7 +126,7 @@ def add_up_energy_parts(estimate, layers):
 
 
 def bound_row(bound, estimate, layers):
-    """Return the Row of the sum of all layers that wait for the same.
+    """Return the Row of the sum of all layers that have a bound, such as "memory".
 
     layers: the Estimate's Layers.
     """
@@ -248,7 +247,7 @@ def to_csv(lines):
 
 
 def harmless(text):
-    """Return a text on one line, and such that a spreadsheet does not take it for a formula.
+    """Return a text on one line, which a spreadsheet does not take for a formula.
 
     >>> harmless('=1+1')
     "'=1+1"
@@ -322,7 +321,7 @@ def estimate_columns(rows, estimate):
 
 
 def layer_cells(rows, attribute):
-    """Return the cells of what an attribute of Rows says of layers; those of sums are empty."""
+    """Return a cell for each Row: an attribute of a layer, and nothing for a sum."""
     cells = []
     for row in rows:
         value = None if row.is_sum else getattr(row, attribute)
@@ -360,7 +359,7 @@ def utilization_cell(row):
 
 
 def largest_part(row):
-    """Return the part of energy that most of a Row's energy is; nothing if there is no energy."""
+    """Return the name of the largest part of a Row's energy; nothing if there is no energy."""
     parts = row.energy_by
     if parts is None or not any(parts.values()):
         return ''
@@ -383,7 +382,7 @@ def has_blocks(encoding):
 def draw_bars(column, width, blocks):
     """Return a Column with bars behind its cells, if it has shares.
 
-    width: characters of the bar of a share of 1. blocks: whether bars are of blocks, not of "#".
+    width, blocks: as of `bar`.
     """
     if column.shares is None:
         return column
@@ -396,7 +395,8 @@ def draw_bars(column, width, blocks):
 def bar(share, width, blocks):
     """Return the bar of a share.
 
-    width: characters of the bar of a share of 1. blocks: whether it is of blocks, not of "#".
+    width: how many characters the bar of a share of 1 has. blocks: whether they are blocks, drawn
+    to an eighth of one, and not "#".
 
     >>> bar(0.5125, 10, blocks=True), bar(0.5125, 10, blocks=False)
     ('█████▏', '#####')
@@ -413,8 +413,7 @@ def bar(share, width, blocks):
 def fit_to_screen(columns, name_width):
     """Return (those Columns that fit the screen beside names, the width of their bars).
 
-    First bars get shorter, then columns give way. Columns that never give way may still be too
-    wide. name_width: what the names take.
+    Columns that never give way are among them, even if they do not fit. name_width: of the names.
     """
     for bar_width in BAR_WIDTHS:
         if table_width(columns, bar_width, name_width) <= SCREEN_WIDTH:
@@ -434,7 +433,7 @@ def table_width(columns, bar_width, name_width):
     for column in columns:
         longest = max(len(text) for text in [column.heading, *column.cells])
         if column.shares is not None:
-            longest = max(longest, len(f'100% {"#" * bar_width}'))
+            longest = max(longest, len('100% ') + bar_width)
         width += len(GAP) + longest
     return width
 
@@ -474,7 +473,7 @@ def to_table(columns, sums=0):
 
 
 def to_line(texts, columns, widths):
-    """Return the line of a table that has some texts, one for each of some Columns with widths."""
+    """Return texts as a line of a table; columns, widths: of the texts, one by one."""
     aligned = []
     for text, column, width in zip(texts, columns, widths):
         aligned.append(text.rjust(width) if column.on_right else text.ljust(width))
