@@ -24,6 +24,7 @@ def render_estimate(estimate, note, format_, encoding):
         from fodlam.data.pictures import draw_picture
 
         return draw_picture(estimate, notes)
+    assert format_ == 'table', f'{format_} has no branch here'
     from fodlam.data.tables import estimate_table
 
     return estimate_table(estimate, notes, encoding)
@@ -38,6 +39,7 @@ def render_diagnosis(report, note, format_):
         from fodlam.data.tables import diagnosis_csv
 
         return diagnosis_csv(report)
+    assert format_ == 'table', f'{format_} has no branch here'
     from fodlam.data.tables import diagnosis_table
 
     return diagnosis_table(report, [note])

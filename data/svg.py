@@ -74,16 +74,14 @@ class Box(namedtuple('Box', 'left top right bottom')):
 
 def page(title, elements):
     """Return a whole picture; title: what a program that shows it calls it."""
-    lines = [
+    head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'width="{WIDTH}" height="{HEIGHT}" role="img">',
         f'<title>{safe(title)}</title>',
         f'<style>\n{STYLE}</style>',
         f'<rect class="bg" width="{WIDTH}" height="{HEIGHT}"/>',
     ]
-    lines += elements
-    lines.append('</svg>')
-    return ''.join(f'{line}\n' for line in lines)
+    return ''.join(f'{element}\n' for element in [*head, *elements, '</svg>'])
 
 
 # === The width of text ===
@@ -103,7 +101,7 @@ OTHER_WIDTH = 102
 
 
 def text_width(content, size):
-    """Return the most that a text of a size takes.
+    """Return the greatest width that a text may have; size: of its characters.
 
     >>> text_width('illicit', 10) < text_width('massive', 10)
     True
@@ -119,7 +117,7 @@ MAX_FITTED_LENGTH = 200  # characters: more never fit, and each is tried
 
 
 def fitted(name, width, size):
-    """Return a name, with its beginning cut off if it would be wider than `width`.
+    """Return a name, with its beginning cut off if it would be wider than `width` in a size.
 
     >>> fitted('inception_3a/3x3_reduce', 60, 10)
     '..3_reduce'
@@ -135,19 +133,19 @@ def fitted(name, width, size):
 
 
 def wrapped(content, width, size):
-    """Return the lines of a text, none of which is wider than `width`."""
+    """Return the lines of a text, none of which is wider than `width` in a size."""
     lines = []
-    line = ''
+    last = ''
     for word in printable(content).split():
-        longer = f'{line} {word}' if line else word
+        longer = f'{last} {word}' if last else word
         if text_width(longer, size) <= width:
-            line = longer
+            last = longer
             continue
-        if line:
-            lines.append(line)
-        line = fitted(word, width, size)
-    if line:
-        lines.append(line)
+        if last:
+            lines.append(last)
+        last = fitted(word, width, size)
+    if last:
+        lines.append(last)
     return lines
 
 
@@ -190,11 +188,16 @@ def title_element(title):
 
 
 def whisker(x, top, bottom, cap):
-    """Return an upright line with a cap at either end; cap: how far it reaches to both sides."""
-    upper_cap = (x - cap, top), (x + cap, top)
-    stem = (x, top), (x, bottom)
-    lower_cap = (x - cap, bottom), (x + cap, bottom)
-    return line('whisker', *upper_cap, *stem, *lower_cap)
+    """Return an upright line with a cap at either end; cap: how far caps reach to either side."""
+    return line(
+        'whisker',
+        (x - cap, top),
+        (x + cap, top),
+        (x, top),
+        (x, bottom),
+        (x - cap, bottom),
+        (x + cap, bottom),
+    )
 
 
 # === Legends ===

@@ -24,8 +24,8 @@ from fodlam.data.words import (
 SCREEN_WIDTH = 80  # in characters
 GAP = '  '  # between columns
 
-# Where a table does not fit the screen, bars get shorter, then columns are left out, until names have
-# the room that they need, or at least so much. If that is not enough, names are cut.
+# Where a table does not fit the screen, bars get shorter, then columns are left out, until names
+# have the room that they need, or at least so much. If that is not enough, names are cut.
 BAR_WIDTHS = (10, 8, 6, 4, 0)
 WANTED_NAME_WIDTH = 16
 MIN_NAME_WIDTH = 8
