@@ -91,11 +91,13 @@ class Bar(namedtuple('Bar', 'name value low high segments')):
     __slots__ = ()
 
 
-class Panel(namedtuple('Panel', 'plot slot scale step ticks')):
-    """The axes that bars are drawn in.
+class Panel(namedtuple('Panel', 'plot slot scale step ticks value_texts value_style')):
+    """The axes that bars are drawn in, and how values stand on the bars.
 
     plot: the Box of the axes. slot: the width of a layer. scale: the unit of the upright axis.
     step: from one tick of that axis to the next, in its unit. ticks: how many come after that of 0.
+    value_texts: the value of each bar as a text. value_style: a ValueStyle; None if there is no
+    room for values.
     """
 
     __slots__ = ()
@@ -149,18 +151,17 @@ def draw_bars(estimate, layers, box, panel_quantities):
     elements = []
     top = box.top
     if len(panel_quantities) > 1:
+        # Otherwise the only panel has this behind its own legend.
         elements, _ = svg.legend(box.left, top + LEGEND_BASELINE, legend)
         top += LEGEND_HEIGHT
         legend = []
     bottom = box.bottom - names.height
     height = (bottom - top) / len(panel_quantities)
     for quantity in panel_quantities:
-        panel_box = Box(box.left, top, box.right, top + height)
         bars = [make_bar(layer, quantity, estimate) for layer in layers]
-        # A single panel has the common legend behind its own.
-        elements += draw_panel(
-            bars, quantity, panel_box, slot, panel_legend(estimate, quantity) + legend
-        )
+        panel_box = Box(box.left, top, box.right, top + height)
+        entries = panel_legend(estimate, quantity) + legend
+        elements += draw_panel(bars, quantity, panel_box, slot, entries)
         top += height
     return elements + draw_names(names, box.left, bottom, slot)
 
@@ -275,11 +276,8 @@ def draw_panel(bars, quantity, box, slot, legend):
     the name of the quantity.
     """
     plot = box._replace(top=box.top + PANEL_LEGEND_HEIGHT)
-    scale = axis_scale(bars)
-    texts = texts_of_values(bars, scale)
-    style = style_of_values(bars, texts, plot, slot)
-    panel = make_panel(bars, scale, style, plot, slot)
-    _, prefix = prefix_of(scale)
+    panel = make_panel(bars, plot, slot)
+    _, prefix = prefix_of(panel.scale)
     title = LegendEntry('', f'{quantity} ({prefix}{QUANTITY_UNITS[quantity]})')
     legend_y = plot.top - PANEL_LEGEND_RISE
     elements, legend_end = svg.legend(plot.left, legend_y, [title, *legend])
@@ -287,8 +285,7 @@ def draw_panel(bars, quantity, box, slot, legend):
         # The legend leaves too little room: the names of small layers have a line of their own.
         legend_end = box.left
         plot = plot._replace(top=plot.top + svg.LINE_HEIGHT)
-        style = style_of_values(bars, texts, plot, slot)
-        panel = make_panel(bars, scale, style, plot, slot)
+        panel = make_panel(bars, plot, slot)
     elements.append(draw_small_names(bars, panel, quantity, legend_end))
     elements += draw_grid(panel)
     for index, bar in enumerate(bars):
@@ -296,9 +293,7 @@ def draw_panel(bars, quantity, box, slot, legend):
     elements.append(
         svg.line('axis', (plot.left, plot.top), (plot.left, plot.bottom), (plot.right, plot.bottom))
     )
-    if style is not None:
-        elements += draw_values(bars, texts, style, panel)
-    return elements
+    return elements + draw_values(bars, panel)
 
 
 def panel_legend(estimate, quantity):
@@ -317,27 +312,19 @@ def panel_legend(estimate, quantity):
     return entries
 
 
-def axis_scale(bars):
-    """Return the unit of an axis that Bars suit: 1e-3 for mJ or ms."""
-    exponent, _ = prefix_of(highest(bars))
-    return 1000.0**exponent
-
-
-def highest(bars):
-    """Return the most that the value of any Bar may be; 1 if all are 0, as no axis ends at 0."""
-    return max((bar.high for bar in bars), default=0) or 1
-
-
-def make_panel(bars, scale, style, plot, slot):
-    """Return the Panel for Bars.
-
-    scale: the unit of the axis. style: the ValueStyle, or None if there are no values. plot: the
-    Box of the axes. slot: the width of a layer.
-    """
+def make_panel(bars, plot, slot):
+    """Return the Panel for Bars; plot: the Box of the axes; slot: the width of a layer."""
+    most = max((bar.high for bar in bars), default=0)
+    if most == 0:
+        most = 1  # as an axis does not end at 0
+    exponent, _ = prefix_of(most)
+    scale = 1000.0**exponent
+    texts = texts_of_values(bars, scale)
+    style = style_of_values(bars, texts, plot, slot)
     value_height = LEVEL_VALUE_HEIGHT if style is None else style.height
     share_below_value = 1 - value_height / plot.height
-    step, ticks = ticks_above(highest(bars) / scale / share_below_value)
-    return Panel(plot, slot, scale, step, ticks)
+    step, ticks = ticks_above(most / scale / share_below_value)
+    return Panel(plot, slot, scale, step, ticks, texts, style)
 
 
 def ticks_above(most):
@@ -446,15 +433,16 @@ def style_of_values(bars, texts, plot, slot):
     return None
 
 
-def draw_values(bars, texts, style, panel):
-    """Return the elements of the values of those Bars that can be seen.
-
-    texts: of the values. style: their ValueStyle. panel: the Panel of the Bars.
-    """
+def draw_values(bars, panel):
+    """Return the elements of the values of those Bars of a Panel that can be seen."""
+    style = panel.value_style
+    if style is None:
+        return []
     elements = []
-    for index, (bar, content) in enumerate(zip(bars, texts)):
+    for index, bar in enumerate(bars):
         if panel.can_show(bar):
             x = panel.x(index) + style.offset
             y = panel.y(bar.value) - VALUE_RISE
+            content = panel.value_texts[index]
             elements.append(svg.text(x, y, content, svg.LABEL, style.anchor, style.turn))
     return elements

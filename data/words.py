@@ -51,8 +51,8 @@ def shortened(name, length):
     """
     if len(name) <= length:
         return name
-    end = name[len(name) - (length - 2) :]
-    return f'..{end}'
+    cut = len(name) - length + len('..')
+    return f'..{name[cut:]}'
 
 
 # === Numbers ===
@@ -72,7 +72,9 @@ def engineering(value, unit, low=None, high=None):
     """
     if value is None:
         return '-'
-    exponent, prefix = (0, '') if '/' in unit else prefix_of(value)
+    exponent, prefix = prefix_of(value)
+    if '/' in unit:
+        exponent, prefix = 0, ''
     scale = 1000**exponent
     digits = f'{value / scale:#.4g}'.rstrip('.') if value else '0'
     text = f'{digits} {prefix}{unit}'
@@ -115,7 +117,7 @@ def two_digits(number, up):
     """Return a positive number with two digits; all its whole digits if there are more of them.
 
     up: whether it is rounded up, and not down. The ends of a range are rounded away from each
-    other, so that nothing which is in the range falls out of it.
+    other, so that a range never leaves out what is in it.
 
     >>> two_digits(1.234, up=False), two_digits(1.234, up=True)
     ('1.2', '1.3')
@@ -126,8 +128,9 @@ def two_digits(number, up):
         return '0'
     second_digit = 10.0 ** (math.floor(math.log10(number)) - 1)
     step = min(second_digit, 1)
-    steps = round(number / step, 6)  # or 0.3 would be a little more than three steps of 0.1
-    number = (math.ceil(steps) if up else math.floor(steps)) * step
+    steps = round(number / step, 6)  # or 0.3 would be a little less than 3 steps of 0.1
+    steps = math.ceil(steps) if up else math.floor(steps)
+    number = steps * step
     # From 1e5 on, numbers are too long to be written out, as 2e+05 is not.
     return f'{number:.0f}' if 99.5 <= number < 1e5 else f'{number:.2g}'
 
