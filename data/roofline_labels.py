@@ -138,7 +138,7 @@ def label_bandwidth(labels, roof):
         y = foot_y - along * sine - above * cosine
         return x, y
 
-    start = (length - width) / 3
+    start = (length - width) / 3  # nearer to the foot, as other labels are near the ridge
     half = BANDWIDTH_SQUARE_HALF
     for along in range(0, int(width) + BANDWIDTH_SQUARE_STEP, BANDWIDTH_SQUARE_STEP):
         x, y = point(start + along, BANDWIDTH_SQUARE_RISE)
@@ -219,6 +219,7 @@ def label_spot(labels, spot):
     level_bottom = y + LABEL_HEIGHT / 2
     upper_bottom = y - aslant
     lower_bottom = y + aslant + LABEL_HEIGHT
+    # The best first: right, left, lower right, upper left, upper right, lower left, below, above.
     corners = [
         (x + aside, level_bottom),
         (x - aside - width, level_bottom),

@@ -132,7 +132,7 @@ def draw_roofline(estimate, layers, box):
 
 
 def roofs_of(accelerator):
-    """Return the Roofs of an Accelerator, first that of all layers without an efficiency."""
+    """Return the Roofs of an Accelerator; the first is that without Winograd or an efficiency."""
     peak, bandwidth = accelerator.peak_macs_per_s, accelerator.bytes_per_s
     gain, efficiency = accelerator.winograd_gain, accelerator.efficiency
     roofs = [Roof('peak', peak, bandwidth, 'axis')]

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections import namedtuple
 
-from fodlam import QUANTITY_UNITS, Record, quantities
+from fodlam import QUANTITY_UNITS, quantities
 from fodlam.data.ranges import range_of
 from fodlam.data.words import (
     cost_text,
@@ -39,19 +39,25 @@ PICOS = 1e12  # in one: of pJ in 1 J, of ps in 1 s
 # === Rows ===
 
 
-class Row(Record):
+class Row(
+    namedtuple(
+        'Row',
+        'name macs cost source kind low high frames bound energy_by details',
+        defaults=[None] * 7,
+    )
+):
     """A line of a report: a layer, or the sum of some layers.
 
     name: such as "CONV1-1", "total" or "memory-bound". macs: of one frame.
-    cost: a Cost. low, high: the least and the most Cost that it may be; None without ranges.
-    source: where the cost is from, as of a Layer; "sum" of a sum.
+    cost: a Cost. source: where the cost is from, as of a Layer; "sum" of a sum.
     kind: of the layers, such as "conv"; "total" if they are all layers; None of a sum by bound.
-    bound: what the layers wait for, or None. energy_by: {part: J} of the energy, or None.
+    low, high: the least and the most Cost that it may be; None without ranges.
     frames: how many frames the cost is for; None of a sum.
+    bound: what the layers wait for, or None. energy_by: {part: J} of the energy, or None.
     details: {key: value} of what else reports say of a layer, or None.
     """
 
-    low = high = kind = bound = energy_by = frames = details = None
+    __slots__ = ()
 
     @property
     def is_sum(self):

@@ -1,5 +1,6 @@
 """The formats of the reports: JSON, CSV and tables."""
 
+import copy
 import csv
 import doctest
 import io
@@ -48,14 +49,9 @@ def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name
     """
     layers = []
     for i in range(1, count + 1):
-        layer = Layer(
-            name=name.format(i),
-            kind='conv' if i < count else 'fc',
-            macs=10**6 * i,
-            source='published',
-            frames=frames if i < count else 1,
-            cost=Cost(123.4e-6 * i, 12.34e-6 * i),
-        )
+        kind = 'conv' if i < count else 'fc'
+        cost = Cost(123.4e-6 * i, 12.34e-6 * i)
+        layer = new_layer(name.format(i), kind, 10**6 * i, frames if kind == 'conv' else 1, cost)
         energy, latency = layer.cost.energy_j, layer.cost.latency_s
         if ranged:
             layer.low, layer.high = Cost(energy / 2, latency / 3), Cost(energy * 8, latency * 7)
@@ -74,14 +70,22 @@ def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name
     return estimate_of(layers, left_out)
 
 
+def new_layer(name, kind, macs, frames, cost):
+    """Return a Layer."""
+    return Layer(
+        name=name, kind=kind, macs=macs, source='published', frames=frames, cost=cost, entry=None
+    )
+
+
 def estimate_of(layers, left_out=(), **members):
     """Return the Estimate that adds up Layers; members: of its config, beside "net"."""
     groups = {kind: [] for kind in fodlam.KINDS}
     for layer in layers:
         groups.setdefault(layer.kind, []).append(layer)
     groups['total'] = layers
+    members = {'net': 'X', **members}
     estimate = Estimate(
-        config=Config(members={'net': 'X', **members}),
+        config=Config(members=members),
         sums={group: total(of_group, 'cost') for group, of_group in groups.items()},
         make_layers=lambda: layers,
         left_out=list(left_out),
@@ -103,7 +107,7 @@ def estimate_of(layers, left_out=(), **members):
         }
     if any(layer.details for layer in layers):
         estimate.accelerator = ACCELERATOR
-        estimate.config.members['accelerator'] = 'our chip'
+        members['accelerator'] = 'our chip'
     return estimate
 
 
@@ -126,7 +130,14 @@ def every_estimate():
 
 def with_members(estimate, **members):
     """Return an Estimate with another config."""
-    return estimate.replaced(config=Config(members=members))
+    return changed(estimate, config=Config(members=members))
+
+
+def changed(estimate, **attributes):
+    """Return a copy of an Estimate in which some attributes are different."""
+    estimate = copy.copy(estimate)
+    vars(estimate).update(attributes)
+    return estimate
 
 
 def table(estimate, notes=()):
@@ -270,7 +281,7 @@ class Table(unittest.TestCase):
                     layer.replaced(name=f'{name}{i}')
                     for i, layer in enumerate(estimate.make_layers())
                 ]
-                lines = table(estimate.replaced(make_layers=lambda layers=layers: layers), NOTES)
+                lines = table(changed(estimate, make_layers=lambda layers=layers: layers), NOTES)
                 self.check(lines)
                 heading = next(line for line in lines if line.startswith('layer')).split()
                 self.assertTrue({'share', 'latency'} <= set(heading))

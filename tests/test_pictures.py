@@ -18,6 +18,7 @@ from test_formats import (
     NOTES,
     PARTS,
     ROOFLINE_BOUNDS,
+    changed,
     estimate_of,
     every_estimate,
     made,
@@ -92,7 +93,7 @@ def all_pictures():
     for accelerator in accelerators():
         for count in (0, 1, 7, 80):
             estimate = made(count, bounds=ROOFLINE_BOUNDS, name='inception_{}/3x3_reduce')
-            yield accelerator, drawn(estimate.replaced(accelerator=accelerator))
+            yield accelerator, drawn(changed(estimate, accelerator=accelerator))
 
 
 def accelerators():
@@ -402,7 +403,7 @@ class Rooflines(unittest.TestCase):
 
     def test_what_is_labelled(self):
         accelerator = ACCELERATOR._replace(winograd_gain=2.25, efficiency=0.3)
-        estimate = made(5, bounds=ROOFLINE_BOUNDS).replaced(accelerator=accelerator)
+        estimate = changed(made(5, bounds=ROOFLINE_BOUNDS), accelerator=accelerator)
         root = drawn(estimate)
         for text in (
             'peak: 1.000 TMAC/s',
@@ -423,7 +424,7 @@ class Rooflines(unittest.TestCase):
     def test_names_do_not_cut_roofs(self):
         for count, accelerator in itertools.product((7, 80), accelerators()):
             estimate = made(count, bounds=ROOFLINE_BOUNDS)
-            root = drawn(estimate.replaced(accelerator=accelerator))
+            root = drawn(changed(estimate, accelerator=accelerator))
             roofs = [points(e) for e in of_class(root, 'polyline', 'axis')]
             for e in of_class(root, 'text', 'label'):
                 if 'layer' not in e.text:
