@@ -15,7 +15,9 @@ import validate as validator  # noqa: E402
 
 import fodlam  # noqa: E402
 
-shapes, show = (fodlam.load_leaf('nets', name) for name in ('shapes', 'show'))
+shapes = fodlam.load_leaf('nets', 'shapes')
+
+GROUPS = (*fodlam.KINDS, 'total')  # that the reports of CNNs sum over
 
 Result = namedtuple('Result', 'status out err')
 

@@ -7,7 +7,7 @@ import pathlib
 import unittest
 from unittest import mock
 
-from support import Terminal, fodlam, path, run, shapes, show
+from support import GROUPS, Terminal, fodlam, path, run, shapes
 
 # Averages by MACs of Tables V and VI together, batched over one frame.
 SCALED_FRAMES = 3.0197
@@ -100,7 +100,7 @@ class Bounds(unittest.TestCase):
 
     def test_only_where_layers_have_one(self):
         for config in ({'net': 'VGG16'}, {'netfile': 'lenet.json'}):
-            self.assertEqual(list(fodlam.estimate(config)), list(show.GROUPS))
+            self.assertEqual(list(fodlam.estimate(config)), list(GROUPS))
 
     def test_half_of_resnet50_is_bound_by_the_link(self):
         """../shared/facts/eyeriss-shape.md; 49% before rows that nothing touches stayed away."""

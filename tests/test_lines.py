@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import Terminal, fodlam, path, read, run, show
+from support import GROUPS, Terminal, fodlam, path, read, run
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
@@ -137,7 +137,7 @@ class Lines(unittest.TestCase):
         result = run('--lines', stdin=b'\n'.join(lines))
         results = list(map(json.loads, result.out.splitlines()))
         self.assertEqual(len(results), 1000)
-        self.assertTrue(all(set(r) == {'error'} or set(r) == set(show.GROUPS) for r in results))
+        self.assertTrue(all(set(r) == {'error'} or set(r) == set(GROUPS) for r in results))
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@ import math
 import tempfile
 import unittest
 
-from support import fodlam, path, run, show
+from support import GROUPS, fodlam, path, run
 
 
 def scaled(net, **options):
@@ -84,14 +84,14 @@ class Ranges(unittest.TestCase):
 
     def test_published(self):
         report = fodlam.estimate({'net': 'VGG16'}, per_layer=True, ranges=True)
-        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in GROUPS)]:
             for quantity in ('energy', 'latency'):
                 self.assertEqual(cost[f'{quantity}_range'], [cost[quantity]] * 2)
 
     def test_sums_add_lows_and_highs(self):
         for config in ({'netfile': 'googlenet.json'}, {'net': 'AlexNet', 'process_nm': 28}):
             report = fodlam.estimate(config, per_layer=True, ranges=True)
-            for group in show.GROUPS:
+            for group in GROUPS:
                 layers = [x for x in report['layers'] if group in (x['kind'], 'total')]
                 for quantity in ('energy', 'latency'):
                     for end in (0, 1):
@@ -134,7 +134,7 @@ class ProcessNode(unittest.TestCase):
     def test_time_by_the_ratio_energy_by_its_cube(self):
         for config in ({'net': 'VGG16'}, {'netfile': 'resnet50.json'}):
             one, two = (fodlam.estimate({**config, 'process_nm': node}) for node in (20, 40))
-            for group in show.GROUPS:
+            for group in GROUPS:
                 self.assertAlmostEqual(two[group]['latency'] / one[group]['latency'], 2)
                 self.assertAlmostEqual(two[group]['energy'] / one[group]['energy'], 8)
 

@@ -5,7 +5,9 @@ import json
 import tempfile
 import unittest
 
-from support import fodlam, path, read, run, shapes, show, validator
+from support import GROUPS, fodlam, path, read, run, shapes, validator
+
+from fodlam.data.words import engineering
 
 PLAIN = {'macs': 1024, 'clock_mhz': 1000, 'dram_gbps': 10}
 FULL = {**PLAIN, 'buffer_kib': 256, **shapes.NVDLA_DATAFLOW, 'power_mw': 100}
@@ -183,7 +185,7 @@ class Reports(unittest.TestCase):
 
     def test_energy_needs_power(self):
         report = estimate(PLAIN)
-        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in GROUPS)]:
             self.assertIsNone(cost['energy'])
         config = json.dumps({'netfile': 'lenet.json', 'accelerator': PLAIN}).encode()
         self.assertIn('"energy": null', run(stdin=config).out)
@@ -193,7 +195,7 @@ class Reports(unittest.TestCase):
 
     def test_energy_is_power_times_latency(self):
         report = estimate(FULL)
-        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in GROUPS)]:
             self.assertAlmostEqual(cost['energy'] / cost['latency'], 0.1)
 
     def test_net_and_netfile_are_the_same_network(self):
@@ -222,7 +224,7 @@ class Reports(unittest.TestCase):
         report = estimate('nvdla-2048')
         for bound in ('compute', 'memory'):
             time = sum(x['latency'] for x in report['layers'] if x['bound'] == bound)
-            self.assertRegex(out, rf'{bound}-bound .* {show.engineering(time, "s")}')
+            self.assertRegex(out, rf'{bound}-bound .* {engineering(time, "s")}')
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
     def test_csv(self):

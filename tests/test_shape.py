@@ -7,7 +7,9 @@ import tempfile
 import unittest
 
 import definitions
-from support import extract, fodlam, path, run, show
+from support import extract, fodlam, path, run
+
+from fodlam.data.words import engineering
 
 
 def shaped(netfile, **options):
@@ -125,7 +127,7 @@ class Reports(unittest.TestCase):
             self.assertRegex(out, r'\nbuffer-bound .*\ncompute-bound ')
         layers = shaped('googlenet.json')['layers']
         time = sum(x['latency'] for x in layers if x.get('bound') == 'buffer')
-        self.assertRegex(out, rf'buffer-bound .*{show.engineering(time, "s")}')
+        self.assertRegex(out, rf'buffer-bound .*{engineering(time, "s")}')
 
     def test_csv(self):
         out = run('--format', 'csv', path('config', 'resnet50-shape.json')).out

@@ -16,7 +16,7 @@ from unittest import mock
 
 from support import ROOT, fodlam, path, read, run, validate, validator
 
-shapes, show = fodlam.load_leaf('nets', 'shapes'), fodlam.load_leaf('nets', 'show')
+shapes = fodlam.load_leaf('nets', 'shapes')
 
 README = read('data', 'README.md')
 KEYS = ['quantity', 'unit', 'published', 'modelled', 'error_percent', 'source']
@@ -90,7 +90,7 @@ class Rows(unittest.TestCase):
                 continue
             error = (row['modelled'] - row['published']) / row['published'] * 100
             self.assertAlmostEqual(row['error_percent'], error)
-            unit = next((u for q, u in show.QUANTITY_UNITS.items() if q in row['quantity']), None)
+            unit = next((u for q, u in fodlam.QUANTITY_UNITS.items() if q in row['quantity']), None)
             self.assertEqual(row['unit'], unit or 'frame/s')
         sources = {row['quantity'].split(' energy')[0]: row['source'] for row in rows}
         for what, source in (

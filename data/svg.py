@@ -1,0 +1,236 @@
+"""Elements of a picture in SVG: texts, lines, bars, dots, legends, and the page that they are on.
+
+All places and sizes are in px, from the upper left corner of the page. A function here returns an
+element as text; its class says how the style below draws it.
+"""
+
+from collections import namedtuple
+from html import escape
+
+from fodlam.data.words import printable, shortened
+
+# === The page ===
+
+WIDTH = 800
+HEIGHT = 500
+
+# Light or dark, as the program that shows the picture has it. Each kind of layer, each bound and
+# each part of energy is a class with a colour in both. Classes that belong together share one: conv
+# layers, computing and the energy of MACs; fc layers, memory and the energy of DRAM.
+STYLE = """\
+text { font: 11px Helvetica, Arial, sans-serif; fill: #222 }
+.h { font-size: 15px; font-weight: bold } .s, .label { font-size: 10px }
+.e { text-anchor: end } .m { text-anchor: middle }
+.label { paint-order: stroke; stroke: #fff; stroke-width: 3px; stroke-linejoin: round }
+.bg { fill: #fff } .grid { stroke: #ddd; fill: none } .tick { stroke: #888; fill: none }
+.axis { stroke: #222; fill: none; stroke-width: 1.5 } .whisker { stroke: #222; fill: none }
+.dash { stroke-dasharray: 6 4 } .dotted { stroke-dasharray: 2 3 }
+circle { fill-opacity: 0.7; stroke: #fff } .size { fill: none; stroke: #222 }
+.conv, .compute, .mac { fill: #1f5fbf } .fc, .memory, .dram { fill: #d9630a }
+.buffer { fill: #0b8f6c } .link { fill: #a0479b } .power { fill: #8a919c }
+@media (prefers-color-scheme: dark) {
+text { fill: #eee } .label, circle { stroke: #16191f } .bg { fill: #16191f }
+.grid { stroke: #33373f } .axis, .whisker, .size { stroke: #eee }
+.conv, .compute, .mac { fill: #6ea8ff } .fc, .memory, .dram { fill: #ff9d4d }
+.buffer { fill: #3cc79f } .link { fill: #dc8ad6 } .power { fill: #9aa1ac }
+}
+"""
+
+# Classes of texts by how they look.
+NORMAL = ''
+HEADING = 'h'
+SMALL = 's'
+LABEL = 'label'  # small, with a halo
+# Classes of texts by where x is: at their start, middle or end.
+START = ''
+MIDDLE = 'm'
+END = 'e'
+
+# The sizes that STYLE gives to texts.
+HEADING_SIZE = 15
+NORMAL_SIZE = 11
+SMALL_SIZE = 10
+BOLD = 1.15  # by what factor bold text, as of headings, is wider
+
+LINE_HEIGHT = 14  # from one line of small text to the next
+LABEL_HEIGHT = 12
+
+
+class Box(namedtuple('Box', 'left top right bottom')):
+    """A rectangle."""
+
+    __slots__ = ()
+
+    @property
+    def width(self):
+        """How wide it is."""
+        return self.right - self.left
+
+    @property
+    def height(self):
+        """How high it is."""
+        return self.bottom - self.top
+
+
+def page(title, elements):
+    """Return a whole picture; title: what a program that shows it calls it."""
+    head = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'width="{WIDTH}" height="{HEIGHT}" role="img">',
+        f'<title>{safe(title)}</title>',
+        f'<style>\n{STYLE}</style>',
+        f'<rect class="bg" width="{WIDTH}" height="{HEIGHT}"/>',
+    ]
+    return ''.join(f'{element}\n' for element in [*head, *elements, '</svg>'])
+
+
+# === The width of text ===
+
+# Of characters, in hundredths of the text's size: at least what they take in Arial and in DejaVu
+# Sans, the widest of the usual fonts.
+GLYPH_WIDTHS = {
+    **dict.fromkeys(" ',-./:;I\\fijl|", 37),
+    **dict.fromkeys('!()[]rt', 42),
+    **dict.fromkeys('"*_`sz', 56),
+    **dict.fromkeys('&ABCDEFGHKLNOPQRSTUVXYZ', 80),
+    **dict.fromkeys('#+<=>M^w~', 87),
+    **dict.fromkeys('%@Wm', 102),
+}
+OTHER_ASCII_WIDTH = 65
+OTHER_WIDTH = 102
+
+
+def text_width(content, size):
+    """Return the greatest width that a text may have; size: of its characters.
+
+    >>> text_width('illicit', 10) < text_width('massive', 10)
+    True
+    """
+    hundredths = 0
+    for character in content:
+        other = OTHER_ASCII_WIDTH if character.isascii() else OTHER_WIDTH
+        hundredths += GLYPH_WIDTHS.get(character, other)
+    return size / 100 * hundredths
+
+
+MAX_FITTED_LENGTH = 200  # characters: more never fit, and each is tried
+
+
+def fitted(name, width, size):
+    """Return a name, with its beginning cut off if it would be wider than `width` in a size.
+
+    >>> fitted('inception_3a/3x3_reduce', 60, 10)
+    '..3_reduce'
+    """
+    name = printable(shortened(name, MAX_FITTED_LENGTH))
+    if text_width(name, size) <= width:
+        return name
+    for start in range(1, len(name)):
+        shown = f'..{name[start:]}'
+        if text_width(shown, size) <= width:
+            return shown
+    return '..'
+
+
+def wrapped(content, width, size):
+    """Return the lines of a text, none of which is wider than `width` in a size."""
+    lines = []
+    last = ''
+    for word in printable(content).split():
+        longer = f'{last} {word}' if last else word
+        if text_width(longer, size) <= width:
+            last = longer
+            continue
+        if last:
+            lines.append(last)
+        last = fitted(word, width, size)
+    if last:
+        lines.append(last)
+    return lines
+
+
+# === Elements ===
+
+
+def safe(content):
+    """Return a text as it can stand in SVG."""
+    return escape(printable(content))
+
+
+def text(x, y, content, style=NORMAL, anchor=START, turn=0):
+    """Return a text whose baseline is at y; turn: by how many degrees, counterclockwise."""
+    css = f'{style} {anchor}'.strip()
+    turned = f' transform="rotate({-turn:.1f} {x:.1f} {y:.1f})"' if turn else ''
+    return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}"{turned}>{safe(content)}</text>'
+
+
+def line(css, *points):
+    """Return a line of a class through points, which are (x, y)."""
+    path = ' '.join(f'{x:.1f},{y:.1f}' for x, y in points)
+    return f'<polyline class="{css}" points="{path}"/>'
+
+
+def rectangle(css, x, y, width, height, title=''):
+    """Return a rectangle of a class; title: what it says when it is pointed at."""
+    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect class="{css}" {place}>{title_element(title)}</rect>'
+
+
+def dot(css, x, y, radius, title=''):
+    """Return a circle of a class; title: what it says when it is pointed at."""
+    place = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"'
+    return f'<circle class="{css}" {place}>{title_element(title)}</circle>'
+
+
+def title_element(title):
+    """Return the element that gives the element around it a title; nothing for no title."""
+    return f'<title>{safe(title)}</title>' if title else ''
+
+
+def whisker(x, top, bottom, cap):
+    """Return an upright line with a cap at either end; cap: how far caps reach to either side."""
+    return line(
+        'whisker',
+        (x - cap, top),
+        (x + cap, top),
+        (x, top),
+        (x, bottom),
+        (x - cap, bottom),
+        (x + cap, bottom),
+    )
+
+
+# === Legends ===
+
+SWATCH = 10  # width and height of a square of colour
+SWATCH_ADVANCE = 14  # from the start of a square to that of the text behind it
+WHISKER_CAP = 3
+ENTRY_GAP = 8
+
+
+class LegendEntry(namedtuple('LegendEntry', 'css text')):
+    """An entry of a legend.
+
+    css: the class whose colour stands before the text; "whisker" for a whisker, and '' for nothing.
+    """
+
+    __slots__ = ()
+
+
+def legend(x, y, entries):
+    """Return (elements, x of the right end) of a legend on one line, whose baseline is at y.
+
+    entries: LegendEntries.
+    """
+    elements = []
+    top, bottom = y - SWATCH + 1, y + 1
+    for entry in entries:
+        if entry.css == 'whisker':
+            elements.append(whisker(x + SWATCH / 2, top, bottom, WHISKER_CAP))
+        elif entry.css:
+            elements.append(rectangle(entry.css, x, top, SWATCH, SWATCH))
+        if entry.css:
+            x += SWATCH_ADVANCE
+        elements.append(text(x, y, entry.text))
+        x = x + text_width(entry.text, NORMAL_SIZE) + ENTRY_GAP
+    return elements, x
