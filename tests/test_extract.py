@@ -18,6 +18,10 @@ from extracted import REMEDY, is_refused, refusals
 from onnx_encoder import field, fields, model, node, tensor, value, varint
 from support import call, extract, extractor, path
 
+from fodlam.nets.layers import BATCH
+from fodlam.nets.onnx_file import Wire, read_graph
+from fodlam.nets.onnx_net import OnnxNet
+
 IMAGE = value('x', [1, 3, 32, 24])
 KERNEL = tensor('w', [8, 3, 3, 3])
 
@@ -40,9 +44,9 @@ def net(nodes, inputs=(IMAGE,), weights=(KERNEL,), *arguments, status=0, **keywo
 
 def follow(nodes, dims, weights=()):
     """Return the shapes of all values of a model whose input "x" has these dims."""
-    wire = extractor.Wire(model(nodes, [value('x', dims)], list(weights)), 'm.onnx')
-    graph = extractor.read_graph(wire)
-    net = extractor.OnnxNet(graph, wire, 'm.onnx', None)
+    wire = Wire(model(nodes, [value('x', dims)], list(weights)), 'm.onnx')
+    graph = read_graph(wire)
+    net = OnnxNet(graph, wire, 'm.onnx', None)
     for step in graph.nodes:
         net.add(step)
     return net.shapes
@@ -185,7 +189,7 @@ class Rules(unittest.TestCase):
             numbers('scale', 0.51),
         ]
         shapes = follow(nodes, ['N', 8, 9, 8], weights)
-        self.assertEqual(shapes['z'], (extractor.rules.BATCH, 4, 36, 4))
+        self.assertEqual(shapes['z'], (BATCH, 4, 36, 4))
 
     def test_a_batch_of_symbols(self):
         """64*batch is 64 a frame; unk__6 is not a batch of 6; nor is a shape of constants."""
@@ -666,7 +670,7 @@ class Script(unittest.TestCase):
     def test_ctrl_c_during_imports(self):
         """A module that is imported stops the process as Ctrl-C would: no traceback."""
         with tempfile.TemporaryDirectory() as folder:
-            with open(path(folder, 'shlex.py'), 'w', encoding='utf-8') as file:
+            with open(path(folder, 'argparse.py'), 'w', encoding='utf-8') as file:
                 file.write('import os, signal; os.kill(os.getpid(), signal.SIGINT)')
             command = [sys.executable, path('nets', 'extract.py'), '--help']
             environment = {**os.environ, 'PYTHONPATH': folder}
@@ -813,27 +817,27 @@ class Limits(unittest.TestCase):
     def test_limits(self):
         layers = 'layer { name: "a" type: "b" top: "a" } ' * 3
         for limit, size, name, content, said in (
-            ('MAX_TOKENS', 10, 'n.prototxt', layers, 'more than 10 words and marks'),
-            ('MAX_PROTOTXT_BYTES', 10, 'n.prototxt', layers, 'too large'),
-            ('MAX_DEPTH', 2, 'n.prototxt', 'a { b { c { } } }', 'more than 2 braces'),
+            ('prototxt.MAX_TOKENS', 10, 'n.prototxt', layers, 'more than 10 words and marks'),
+            ('caffe.MAX_PROTOTXT_BYTES', 10, 'n.prototxt', layers, 'too large'),
+            ('prototxt.MAX_DEPTH', 2, 'n.prototxt', 'a { b { c { } } }', 'more than 2 braces'),
             (
-                'MAX_NODES',
+                'onnx_file.MAX_NODES',
                 1,
                 'm.onnx',
                 model([node('Relu', 'x', 'y')] * 2, [IMAGE]),
                 'than 1 nodes',
             ),
             (
-                'MAX_REPEATED',
+                'onnx_file.MAX_REPEATED',
                 3,
                 'm.onnx',
                 model([node('Sum', 'x x x x', 'y')], [IMAGE]),
                 'than 3 in',
             ),
-            ('MAX_NAME_BYTES', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'names of'),
-            ('MAX_FIELDS', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'than 3 fields'),
+            ('onnx_file.MAX_NAME_BYTES', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'names of'),
+            ('onnx_file.MAX_FIELDS', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'than 3 fields'),
         ):
-            with self.subTest(limit), mock.patch(f'extract.{limit}', size):
+            with self.subTest(limit), mock.patch(f'fodlam.nets.{limit}', size):
                 result = extract(name, content)
                 self.assertEqual(result.status, 1)
                 self.assertIn(said, result.err)

@@ -1,0 +1,154 @@
+"""What the rules of ONNX's operators see of a node: an Op.
+
+A rule is a function of an Op. The rules are in onnx_macs.py, of operators that take MACs, and in
+onnx_rules.py, of what all others make of shapes and of small constants.
+"""
+
+import math
+
+from fodlam.nets.layers import count_from_front
+from fodlam.nets.onnx_file import Tensor
+
+
+class Unfollowed(LookupError):
+    """Shapes or numbers that the file does not tell, or that no rule can tell."""
+
+
+class Op:
+    """A node of an ONNX model, with the shapes and the small constants that it reads.
+
+    net: the OnnxNet that the node is added to.
+    node: the OnnxNode.
+    count: how many inputs it has.
+
+    Most methods raise Unfollowed if they do not know; an input that is not there is an IndexError.
+    Both are LookupErrors.
+    """
+
+    def __init__(self, net, node):
+        self.net = net
+        self.node = node
+        self.count = len(node.inputs)
+
+    # --- Inputs ---
+
+    def shape(self, index=0):
+        """Return the shape of an input, of which sizes may be Symbols."""
+        shape = self.net.shapes.get(self.node.inputs[index])
+        if shape is None:
+            raise Unfollowed
+        return shape
+
+    def shapes(self):
+        """Return the shapes of all inputs."""
+        return [self.shape(index) for index in range(self.count)]
+
+    def numbers(self, index=0):
+        """Return the numbers of an input that is a small constant."""
+        numbers = self.net.numbers(self.node.inputs[index])
+        if numbers is None:
+            raise Unfollowed
+        return numbers
+
+    def all_numbers(self):
+        """Return the numbers of all inputs, a tuple for each."""
+        return [self.numbers(index) for index in range(self.count)]
+
+    def rows(self):
+        """Return the numbers of the first input, a tuple for each index of its first dimension."""
+        size = math.prod(self.shape()[1:])
+        numbers = self.numbers()
+        rows = []
+        for start in range(0, len(numbers), size):
+            rows.append(numbers[start : start + size])
+        return rows
+
+    def input_integers(self, index, default=()):
+        """Return the numbers of an input, which are integers; the default if it is left out."""
+        if index >= self.count or not self.node.inputs[index]:
+            return tuple(default)
+        return check_integers(self.numbers(index))
+
+    # --- Attributes ---
+
+    def tensor(self, name):
+        """Return an attribute that is a Tensor."""
+        value = self.node.attributes.get(name)
+        if not isinstance(value, Tensor):
+            raise Unfollowed
+        return value
+
+    def integers(self, name, default=()):
+        """Return an attribute that is a list of integers; the default if it is left out."""
+        return check_integers(self.node.attributes.get(name) or default)
+
+    def integer(self, name, default):
+        """Return an attribute that is one integer; the default if it is left out."""
+        numbers = self.integers(name)
+        return numbers[0] if numbers else default
+
+    def integers_of(self, name, index, default=()):
+        """Return the integers that newer versions of an operator have as an input, older as `name`.
+
+        index: of the input, which counts if it is there.
+        """
+        if index < self.count and self.node.inputs[index]:
+            return self.input_integers(index)
+        return self.integers(name, default)
+
+    def axis(self):
+        """Return the attribute `axis`, counted from the first dimension of the first input."""
+        axis = self.integer('axis', 0)
+        return count_from_front('"axis"', axis, len(self.shape()))
+
+    def exactly(self, name, default, low):
+        """Return an attribute as a list of as many integers as the default, none less than `low`.
+
+        Raises ValueError if it is anything else.
+        """
+        value = self.node.attributes.get(name) or default
+        if (
+            isinstance(value, (str, Tensor))
+            or len(value) != len(default)
+            or min(value) < low
+        ):
+            raise ValueError(
+                f'"{name}" is {str(value)[:80]}; expected {len(default)} integers, {low} or more'
+            )
+        return list(value)
+
+    def flag(self, name):
+        """Return an attribute that is one integer, 0 if it is left out; it counts if it is not 0."""
+        return self.exactly(name, [0], low=0)[0]
+
+    # --- Shapes of outputs ---
+
+    def with_sizes(self, sizes):
+        """Return the first input's shape with other sizes.
+
+        sizes: {axis: size}; None for a dimension that goes.
+
+        >>> from types import SimpleNamespace as Some
+        >>> op = Op(Some(shapes={'x': (1, 64, 7, 7)}), Some(inputs=['x']))
+        >>> op.with_sizes({1: 32}), op.with_sizes({2: None, 3: None})
+        ((1, 32, 7, 7), (1, 64))
+        """
+        result = []
+        for axis, size in enumerate(self.shape()):
+            size = sizes.get(axis, size)
+            if size is not None:
+                result.append(size)
+        return tuple(result)
+
+
+def check_integers(numbers):
+    """Return numbers as a tuple; raise Unfollowed if not all are integers."""
+    for number in numbers:
+        if not isinstance(number, int):
+            raise Unfollowed
+    return tuple(numbers)
+
+
+def count_axes(axes, rank):
+    """Return a list of axes, counted from the first of `rank` dimensions; raise ValueError."""
+    return [count_from_front('"axes"', axis, rank) for axis in axes]

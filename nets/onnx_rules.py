@@ -1,0 +1,544 @@
+"""ONNX's operators: what each makes of shapes, and of small constants.
+
+A file tells the shapes of its inputs and weights, and often no others. SHAPE_RULES has a rule for
+each operator that tells those of its outputs: a function of an Op that returns the shape of the
+first output, or a list of the shapes of all.
+
+Shapes also depend on numbers. A model that makes an image flat for any batch computes the sizes for
+its Reshape from the image's own, by a Shape, a Gather and a Concat. NUMBER_RULES has rules for the
+numbers of an operator's first output, as far as they depend on shapes and constants alone.
+
+What a rule cannot tell is not followed: it raises Unfollowed, or another LookupError, an
+ArithmeticError or a TypeError. A ValueError says that the operator cannot take such inputs.
+
+Each rule has its line of ONNX's specification or an example, in which x is the shape [1, 64, 7, 7].
+
+Source: Operators.md, github.com/onnx/onnx
+"""
+
+import contextlib
+import itertools
+import math
+import operator
+
+from fodlam.nets.layers import BATCH, broadcast, is_known, joined, reshaped
+from fodlam.nets.network import GATE, OTHER, PASS, POOL, SUM
+from fodlam.nets.onnx_file import MAX_NUMBERS
+from fodlam.nets.onnx_macs import find_matrices, move_window
+from fodlam.nets.onnx_op import Op, Unfollowed, count_axes
+
+# === Kinds of operators ===
+
+# Operators of one feature map that keep its shape and that an accelerator does on the way to DRAM.
+PASS_TYPES = (
+    'Abs BatchNormalization Cast CastLike Celu Ceil Clip DequantizeLinear Dropout Elu Erf Exp '
+    'Floor Gelu HardSigmoid HardSwish Identity LRN LeakyRelu Log Mish Neg PRelu QuantizeLinear '
+    'Reciprocal Relu Round Selu Sigmoid Sign Softplus Softsign Sqrt Swish Tanh ThresholdedRelu'
+).split()
+
+# Others that keep the shape of their first input.
+SAME_TYPES = (
+    'Cos CumSum GroupNormalization Hardmax InstanceNormalization IsNaN LayerNormalization '
+    'LogSoftmax LpNormalization MeanVarianceNormalization Not RMSNormalization '
+    'ScatterElements ScatterND Sin Softmax Trilu'
+).split()
+
+# Operators whose operands are broadcast: those that an accelerator does on the way to DRAM if one
+# operand is a constant, and others.
+SCALE_TYPES = 'Add Div Max Min Mul Pow Sub'.split()
+BROADCAST_TYPES = [
+    *SCALE_TYPES,
+    *'And Equal Greater GreaterOrEqual Less LessOrEqual Mean Mod Or Sum Where Xor'.split(),
+]
+SUM_TYPES = ('Add', 'Sum')
+
+GLOBAL_POOL_TYPES = ('GlobalAveragePool', 'GlobalMaxPool', 'GlobalLpPool')
+POOL_TYPES = ('AveragePool', 'LpPool', 'MaxPool', *GLOBAL_POOL_TYPES)
+
+REDUCE_TYPES = (
+    'ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd '
+    'ReduceSum'
+).split()
+
+
+def find_role(op, inputs, shapes):
+    """Return the role of a node (nets/network.py).
+
+    inputs: the values that it reads and that depend on the network's input.
+    shapes: {value: shape}, with those of its outputs.
+    """
+    type_ = op.node.type
+    if have_one_shape([*inputs, *op.node.outputs[:1]], shapes):
+        if len(inputs) == 1 and type_ in SCALE_TYPES:
+            return PASS
+        if len(inputs) > 1 and type_ in SUM_TYPES:
+            return SUM
+        if len(inputs) > 1 and type_ in SCALE_TYPES:
+            return GATE
+    if len(inputs) == 1 and type_ in PASS_TYPES:
+        return PASS
+    if type_ in POOL_TYPES or is_global_pooling(op):
+        return POOL
+    return OTHER
+
+
+def have_one_shape(values, shapes):
+    """Return whether some values are known to have the same shape, but for the batch.
+
+    If they do not, they are broadcast, and the result may be larger than a layer's ofmap.
+    """
+    sizes = []
+    for value in values:
+        shape = shapes.get(value)
+        if not is_known(shape):
+            return False
+        sizes.append(shape[1:])
+    return all(size == sizes[0] for size in sizes)
+
+
+def is_global_pooling(op):
+    """Return whether a node is a mean over the height and width of an image."""
+    if op.node.type != 'ReduceMean':
+        return False
+    with contextlib.suppress(LookupError):
+        if len(op.shape()) == 4:
+            return sorted(named_axes(op, rank=4)) == [2, 3]
+    return False
+
+
+# === Shapes ===
+
+
+def same_shape(op):
+    """Relu and many others: the shape of the first input."""
+    return op.shape()
+
+
+def broadcast_shape(op):
+    """Add and other element-wise operators: Add(x, [64, 1, 1]) is [1, 64, 7, 7]."""
+    return broadcast(op.shapes())
+
+
+def concat_shape(op):
+    """Concat(x, x) with axis=1 is [1, 128, 7, 7]."""
+    shapes = op.shapes()
+    return joined(shapes, op.axis())
+
+
+def constant_shape(op):
+    """Constant: the shape of its attribute `value`."""
+    return op.tensor('value').dims
+
+
+def constant_of_shape_shape(op):
+    """ConstantOfShape(input=(2, 3)) is [2, 3]."""
+    return op.input_integers(0)
+
+
+def expand_shape(op):
+    """Expand(x, shape=(8, 1, 1, 1)) is [8, 64, 7, 7], which is broadcast."""
+    return broadcast([op.shape(), op.input_integers(1)])
+
+
+def flatten_shape(op):
+    """Flatten(x) with axis=2 is [1 * 64, 7 * 7]; by default, axis is 1. The result is a matrix."""
+    axis = op.integer('axis', 1)
+    shape = op.shape()
+    return math.prod(shape[:axis]), math.prod(shape[axis:])
+
+
+def gather_shape(op):
+    """Gather(x, indices) with axis=1 is [1, *shape of the indices, 7, 7]."""
+    shape = op.shape()
+    axis = op.axis()
+    return (*shape[:axis], *op.shape(1), *shape[axis + 1 :])
+
+
+def gather_elements_shape(op):
+    """GatherElements(x, indices): the shape of the indices."""
+    return op.shape(1)
+
+
+def global_pool_shape(op):
+    """GlobalAveragePool(x) is [1, 64, 1, 1]."""
+    shape = op.shape()
+    ones = [1] * len(shape[2:])
+    return (*shape[:2], *ones)
+
+
+def matmul_shape(op):
+    """MatMul of constants: a stack of M x K by a stack of K x N matrices is one of M x N."""
+    _, _, shape = find_matrices(op)
+    return shape
+
+
+def pad_shape(op):
+    """Pad(x, pads=(0, 0, 1, 1, 0, 0, 2, 2)) is [1, 64, 10, 10].
+
+    "[x1_begin, x2_begin, ..., x1_end, x2_end,...]", of all axes or of those in the fourth input.
+    """
+    pads = op.integers_of('pads', 1)
+    rank = len(op.shape())
+    axes = count_axes(op.integers_of('axes', 3, default=range(rank)), rank)
+    sizes = {}
+    for axis, before, after in zip(axes, pads, pads[len(axes) :]):
+        sizes[axis] = op.shape()[axis] + (before + after)
+    return op.with_sizes(sizes)
+
+
+def pool_shape(op):
+    """MaxPool(x) with kernel_shape=[3, 3], strides=[2, 2] is [1, 64, 3, 3]; see move_window."""
+    channels = op.shape()[1]
+    return windowed_shape(op, channels, [1] * len(op.shape()[2:]))
+
+
+def conv_shape(op):
+    """Conv of constants: as for pooling, with as many channels as there are filters."""
+    weights = op.shape(1)
+    return windowed_shape(op, weights[0], weights[2:])
+
+
+def windowed_shape(op, channels, kernel):
+    """Return the shape of the output of a node that moves a kernel over an image.
+
+    channels: of the output; kernel: its size, unless an attribute has it.
+    """
+    shape = op.shape()
+    if len(shape) < 3:
+        raise Unfollowed
+    kernel = op.exactly('kernel_shape', kernel, low=1)
+    _, sizes = move_window(op, op.node.type, shape[2:], kernel)
+    return (shape[0], channels, *sizes)
+
+
+def range_shape(op):
+    """Range(start, limit, delta): "number_of_elements = max(ceil((limit - start) / delta), 0)"."""
+    numbers = []
+    for operand in op.all_numbers():
+        numbers.extend(operand)
+    start, limit, delta = numbers
+    return (max(-((start - limit) // delta), 0),)  # rounded up
+
+
+def reduce_shape(op):
+    """ReduceMean(x) with axes=[2, 3] is [1, 64, 1, 1], and [1, 64] with keepdims=0."""
+    is_noop = op.integers('noop_with_empty_axes') == (1,) and op.count < 2
+    size = 1 if op.integer('keepdims', 1) else None
+    if is_noop:
+        return op.shape()
+    axes = named_axes(op, len(op.shape()))
+    return op.with_sizes(dict.fromkeys(axes, size))
+
+
+def named_axes(op, rank):
+    """Return the axes that a ReduceMean, a Squeeze or an Unsqueeze names; all if it names none.
+
+    rank: how many dimensions there are.
+    """
+    return count_axes(op.integers_of('axes', 1, default=range(rank)), rank)
+
+
+def reshape_shape(op):
+    """Reshape(x, shape=(0, -1)) is [1, 64 * 7 * 7]: 0 copies a size, -1 is what is left."""
+    shape = op.shape()
+    return reshaped(shape, op.integers_of('shape', 1))
+
+
+def resize_shape(op):
+    """Resize(x, roi, scales=(1, 1, 2, 2)) is [1, 64, 14, 14]; so is Upsample(x, scales).
+
+    Resize(x, roi, scales, sizes=(1, 64, 14, 14)) has sizes instead. Of all axes, or of `axes`.
+    "output_dimension = floor(input_dimension * scale)".
+    """
+    rank = len(op.shape())
+    axes = count_axes(op.integers('axes', default=range(rank)), rank)
+    if op.count == 4:
+        return op.with_sizes(dict(zip(axes, op.integers_of('sizes', 3))))
+    sizes = {}
+    for axis, scale in zip(axes, op.numbers(op.count - 1)):  # scales are the last input
+        sizes[axis] = int(op.shape()[axis] * scale)
+    return op.with_sizes(sizes)
+
+
+def shape_shape(op):
+    """Shape(x) is the vector (1, 64, 7, 7), whose shape is [4]."""
+    return (len(op.shape()),)
+
+
+def slice_shape(op):
+    """Slice(x, starts=(1,), ends=(9,), axes=(1,), steps=(2,)) is [1, 4, 7, 7]."""
+    sizes = {}
+    for axis, part in find_slices(op).items():
+        indices = range(*part.indices(op.shape()[axis]))
+        sizes[axis] = len(indices)
+    return op.with_sizes(sizes)
+
+
+def find_slices(op):
+    """Return {axis: slice} of a Slice node. Its starts and ends may lie beyond the dimension."""
+    rank = len(op.shape())
+    starts, ends = op.integers_of('starts', 1), op.integers_of('ends', 2)
+    axes = count_axes(op.integers_of('axes', 3, default=range(len(starts))), rank)
+    steps = op.input_integers(4, default=[1] * len(starts))
+    slices = {}
+    for axis, start, end, step in zip(axes, starts, ends, steps):
+        slices[axis] = slice(start, end, step or 1)
+    return slices
+
+
+def split_shapes(op):
+    """Split(x, split=(16, 48)) with axis=1 is [1, 16, 7, 7] and [1, 48, 7, 7].
+
+    Without `split`, the parts are equal, and "the last chunk will be smaller if not evenly
+    divisible".
+    """
+    axis = op.axis()
+    parts = op.integers_of('split', 1)
+    if not parts:
+        count = len(op.node.outputs)
+        size = op.shape()[axis]
+        part = -(-size // count)  # rounded up
+        rest = size - part * (count - 1)
+        parts = [part] * (count - 1) + [rest]
+    return [op.with_sizes({axis: part}) for part in parts]
+
+
+def squeeze_shape(op):
+    """Squeeze(x, axes=(0,)) is [64, 7, 7]."""
+    axes = named_axes(op, len(op.shape()))
+    return op.with_sizes(dict.fromkeys(axes, None))
+
+
+def tile_shape(op):
+    """Tile(x, repeats=(1, 1, 2, 2)) is [1, 64, 14, 14]."""
+    return tuple(size * repeats for size, repeats in zip(op.shape(), op.input_integers(1)))
+
+
+def transpose_shape(op):
+    """Transpose(x) with perm=[0, 2, 3, 1] is [1, 7, 7, 64]; "by default, reverse the dimensions"."""
+    shape = op.shape()
+    reverse = range(len(shape) - 1, -1, -1)
+    return tuple(shape[axis] for axis in op.integers('perm', default=reverse))
+
+
+def unsqueeze_shape(op):
+    """Unsqueeze(x, axes=(0, -1)) is [1, 1, 64, 7, 7, 1]; axes are those of the result."""
+    sizes = list(op.shape())
+    rank = len(sizes) + len(op.integers_of('axes', 1))
+    axes = named_axes(op, rank)
+    result = []
+    for axis in range(rank):
+        if axis in axes:
+            result.append(1)
+        elif sizes:
+            result.append(sizes.pop(0))
+        else:  # an axis is named twice
+            result.append(math.nan)
+    return tuple(result)
+
+
+SHAPE_RULES = {
+    **dict.fromkeys([*PASS_TYPES, *SAME_TYPES], same_shape),
+    **dict.fromkeys(BROADCAST_TYPES, broadcast_shape),
+    **dict.fromkeys(REDUCE_TYPES, reduce_shape),
+    **dict.fromkeys(GLOBAL_POOL_TYPES, global_pool_shape),
+    'AveragePool': pool_shape,
+    'Concat': concat_shape,
+    'Constant': constant_shape,
+    'ConstantOfShape': constant_of_shape_shape,
+    'Conv': conv_shape,
+    'Expand': expand_shape,
+    'Flatten': flatten_shape,
+    'Gather': gather_shape,
+    'GatherElements': gather_elements_shape,
+    'LpPool': pool_shape,
+    'MatMul': matmul_shape,
+    'MaxPool': pool_shape,
+    'Pad': pad_shape,
+    'Range': range_shape,
+    'Reshape': reshape_shape,
+    'Resize': resize_shape,
+    'Shape': shape_shape,
+    'Slice': slice_shape,
+    'Split': split_shapes,
+    'Squeeze': squeeze_shape,
+    'Tile': tile_shape,
+    'Transpose': transpose_shape,
+    'Unsqueeze': unsqueeze_shape,
+    'Upsample': resize_shape,
+}
+
+
+# === Numbers ===
+
+
+def same_numbers(op):
+    """Reshape and others that change the shape alone: the numbers of the first input."""
+    return op.numbers()
+
+
+def cast_numbers(op):
+    """Cast: to int32 or int64, or else to a float. A number is cut towards zero."""
+    is_integer = op.integers('to') in ((6,), (7,))  # of TensorProto.DataType
+    convert = int if is_integer else float
+    return [convert(number) for number in op.numbers()]
+
+
+def concat_numbers(op):
+    """Concat((1, 64), (49,)) is (1, 64, 49)."""
+    return itertools.chain.from_iterable(op.all_numbers())
+
+
+def constant_numbers(op):
+    """Constant: the numbers of its attribute `value`."""
+    numbers = op.net.wire.numbers(op.tensor('value'))
+    if numbers is None:
+        raise Unfollowed
+    return numbers
+
+
+def constant_of_shape_numbers(op):
+    """ConstantOfShape(input=(2, 3)) is (0, 0, 0, 0, 0, 0), or six times its attribute `value`."""
+    numbers = (0,)
+    if op.node.attributes.get('value'):
+        numbers = constant_numbers(op)
+    count = math.prod(op.input_integers(0))
+    return numbers * min(count, MAX_NUMBERS + 1)  # so many are too many already
+
+
+def gather_numbers(op):
+    """Gather((1, 64, 7, 7), indices=(1,)) is (64,); of a matrix, rows."""
+    numbers = []
+    for index in op.input_integers(1):
+        numbers.extend(op.rows()[index])
+    return numbers
+
+
+def product_of_numbers(op):
+    """ReduceProd((7, 7)) is (49,)."""
+    return [math.prod(op.numbers())]
+
+
+def shape_numbers(op):
+    """Shape(x) is (1, 64, 7, 7), and (7, 7) with start=2; with end=-1, the last one is left out."""
+    start, end = op.integer('start', 0), op.integer('end', None)
+    return op.shape()[start:end]
+
+
+def size_numbers(op):
+    """Size(x) is (64 * 7 * 7,)."""
+    return [math.prod(op.shape())]
+
+
+def slice_numbers(op):
+    """Slice((1, 64, 7, 7), starts=(2,), ends=(4,)) is (7, 7); of a matrix, rows."""
+    rows = op.rows()
+    return itertools.chain.from_iterable(rows[find_slices(op)[0]])
+
+
+def transpose_numbers(op):
+    """Transpose of a matrix: its columns become rows."""
+    numbers = []
+    for column in zip(*op.rows()):
+        numbers.extend(column)
+    return numbers
+
+
+def elementwise(function):
+    """Return the rule of an operator that does a function to the numbers of its operands.
+
+    An operand of one number goes with each number of another: Mul((2, 3), (10,)) is (20, 30).
+    """
+
+    def rule(op):
+        operands = op.all_numbers()
+        if not operands:
+            raise Unfollowed
+        count = max(len(numbers) for numbers in operands)
+        stretched = []
+        for numbers in operands:
+            stretched.append(numbers * count if len(numbers) == 1 else numbers)
+        return [function(*numbers) for numbers in zip(*stretched)]
+
+    return rule
+
+
+def ceil(number):
+    return -(-number // 1)
+
+
+def divide(number, divisor):
+    if isinstance(number, int):
+        return number // divisor
+    return number / divisor
+
+
+def floor(number):
+    return number // 1
+
+
+def power(number, exponent):
+    if exponent <= 2:
+        return number**exponent
+    return math.nan  # or numbers could grow from node to node
+
+
+def where(condition, number, other):
+    return number if condition else other
+
+
+NUMBER_RULES = {
+    'Add': elementwise(operator.add),
+    'Cast': cast_numbers,
+    'Ceil': elementwise(ceil),
+    'Concat': concat_numbers,
+    'Constant': constant_numbers,
+    'ConstantOfShape': constant_of_shape_numbers,
+    'Div': elementwise(divide),
+    'Equal': elementwise(operator.eq),
+    'Floor': elementwise(floor),
+    'Gather': gather_numbers,
+    'Identity': same_numbers,
+    'Mod': elementwise(operator.mod),
+    'Mul': elementwise(operator.mul),
+    'Pow': elementwise(power),
+    'ReduceProd': product_of_numbers,
+    'Reshape': same_numbers,
+    'Shape': shape_numbers,
+    'Size': size_numbers,
+    'Slice': slice_numbers,
+    'Squeeze': same_numbers,
+    'Sub': elementwise(operator.sub),
+    'Transpose': transpose_numbers,
+    'Unsqueeze': same_numbers,
+    'Where': elementwise(where),
+}
+
+
+def follow_shapes(op):
+    """Return the shapes of a node's outputs, as far as its rule tells; [] if there is no rule."""
+    rule = SHAPE_RULES.get(op.node.type)
+    with contextlib.suppress(LookupError, ArithmeticError, TypeError):
+        if rule is not None:
+            shapes = rule(op)
+            return shapes if isinstance(shapes, list) else [shapes]
+    return []
+
+
+def follow_numbers(op):
+    """Return the numbers of a node's first output, as a tuple; None if they cannot be told.
+
+    They are not followed either if they are many, or large.
+    """
+    rule = NUMBER_RULES.get(op.node.type)
+    if rule is None:
+        return None
+    with contextlib.suppress(LookupError, ArithmeticError, TypeError):
+        numbers = tuple(itertools.islice(rule(op), MAX_NUMBERS + 1))
+        if len(numbers) > MAX_NUMBERS:
+            return None
+        for number in numbers:
+            if abs(number) >= BATCH**2:
+                return None
+        return numbers
+    return None
