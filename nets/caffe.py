@@ -158,9 +158,7 @@ def read_window(parameters):
     """Return the Window of a layer; raise InputError if it has no kernel."""
     kernel = read_sides(parameters, 'kernel_size', 'kernel', None, low=1)
     if None in kernel:
-        raise parameters.error(
-            'needs "kernel_size"; expected it, or "kernel_h" and "kernel_w"'
-        )
+        raise parameters.error('needs "kernel_size"; expected it, or "kernel_h" and "kernel_w"')
     stride = read_sides(parameters, 'stride', 'stride', 1, low=1)
     padding = read_sides(parameters, 'pad', 'pad', 0, low=0)
     dilation = read_sides(parameters, 'dilation', 'dilation', 1, low=1)
@@ -360,9 +358,7 @@ def inner_product(parameters, shape, batch):
     filters = parameters.needed_integer('num_output', low=1)
     axis = read_axis(parameters, 'axis', shape, 1)
     rows = positions(shape[:axis], batch)
-    members = conv_members(
-        'InnerProduct', (math.prod(shape[axis:]), rows, 1), (filters, rows, 1)
-    )
+    members = conv_members('InnerProduct', (math.prod(shape[axis:]), rows, 1), (filters, rows, 1))
     return members, (*shape[:axis], filters)
 
 
@@ -488,8 +484,7 @@ class CaffeNet(Net):
         for bottom in bottoms:
             if bottom not in self.blobs:
                 raise ValueError(
-                    f'bottom {quote(bottom)} is not made by any layer before; '
-                    'expected a top of one'
+                    f'bottom {quote(bottom)} is not made by any layer before; expected a top of one'
                 )
         rule = LAYER_RULES.get(layer.type, UNKNOWN_RULE)
         check_count('bottoms', bottoms, rule.bottoms)

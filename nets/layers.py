@@ -67,7 +67,7 @@ Unknown = namedtuple('Unknown', 'name type')
 
 
 def name_batch(message, name):
-    """Return a message in which multiples of BATCH are multiples of the batch's name in the file."""
+    """Return a message in which BATCH, and multiples of it, have the batch's name."""
 
     def named(match):
         factor, rest = divmod(int(match.group()), BATCH)
@@ -247,12 +247,12 @@ def window_size(size, kernel, stride, padding, dilation=1, round_up=False):
     """
     extent = dilation * (kernel - 1) + 1
     room = size + padding - extent
-    if round_up:
-        steps = -(-room // stride)
-    else:
-        steps = room // stride
-    check_output_size(steps + 1, size, extent, stride, padding)
-    return steps + 1
+    steps = room // stride
+    if round_up and room % stride:
+        steps += 1
+    result = steps + 1
+    check_output_size(result, size, extent, stride, padding)
+    return result
 
 
 def deconvolution_size(size, kernel, stride, padding, dilation=1, extra=0):
@@ -352,8 +352,7 @@ def reshaped(shape, dims):
             result.append(dim)
     if sizes_differ(math.prod(result), count):
         raise ValueError(
-            f'cannot reshape {list(shape)} to {list(dims)}; '
-            'expected dimensions of the same product'
+            f'cannot reshape {list(shape)} to {list(dims)}; expected dimensions of the same product'
         )
     return tuple(result)
 
@@ -377,9 +376,7 @@ def broadcast(shapes):
         larger = {size for size in sizes if size > 1}
         if len(larger) > 1:
             operands = ' and '.join(str(list(shape)) for shape in shapes)
-            raise ValueError(
-                f'cannot broadcast {operands}; expected sizes that are the same, or 1'
-            )
+            raise ValueError(f'cannot broadcast {operands}; expected sizes that are the same, or 1')
         if larger:  # a size that is not known may be 1, or this one
             result.append(larger.pop())
         else:  # all are 1, unless one is 0 or not known

@@ -76,7 +76,7 @@ class Tensor(namedtuple('Tensor', 'dims kind raw packed')):
 class OnnxNode(namedtuple('OnnxNode', 'name type inputs outputs attributes has_body offset')):
     """A node of the file.
 
-    type: its operator, with the domain before it if that is not ONNX's own: com.microsoft.FusedConv.
+    type: its operator; if that is not ONNX's own, with its domain: com.microsoft.FusedConv.
     inputs, outputs: names of values, '' for one that is left out.
     attributes: {name: a list of integers, a string or a Tensor}.
     has_body: whether there are nodes inside, which may read any value.
@@ -86,9 +86,7 @@ class OnnxNode(namedtuple('OnnxNode', 'name type inputs outputs attributes has_b
     __slots__ = ()
 
 
-class Graph(
-    namedtuple('Graph', 'nodes shapes tensors inputs outputs functions has_inner_shapes')
-):
+class Graph(namedtuple('Graph', 'nodes shapes tensors inputs outputs functions has_inner_shapes')):
     """What the file says.
 
     nodes: [OnnxNode], in the order in which they run.

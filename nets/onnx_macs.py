@@ -181,8 +181,9 @@ def find_matrices(op):
     """
     node, net = op.node, op.net
     rank = 2 if node.type == 'Gemm' else None
-    left = net.known_shape(node.inputs[0], rank)
-    right = net.known_shape(node.inputs[WEIGHTS_INPUT[node.type]], rank)
+    first, second = node.inputs[0], node.inputs[WEIGHTS_INPUT[node.type]]
+    left = net.known_shape(first, rank)
+    right = net.known_shape(second, rank)
     if node.type == 'Einsum':
         return einsum_matrices(node.attributes.get('equation'), left, right)
     if node.type == 'Gemm':
@@ -231,10 +232,10 @@ def einsum_matrices(equation, left, right):
     >>> einsum_matrices('bqhd,bkhd->bhqk', (1, 7, 4, 8), (1, 9, 4, 8))
     ((1, 4, 7, 8), (1, 4, 8, 9), (1, 4, 7, 9))
     """
+    first = second = result = ''  # as for operands without dimensions
     terms = EQUATION.fullmatch(str(equation).replace(' ', ''))
-    if not terms:
-        raise Unfollowed
-    first, second, result = terms.groups()
+    if terms:
+        first, second, result = terms.groups()
     if len(first) != len(left) or len(second) != len(right):
         raise Unfollowed
     if len(set(first)) != len(first):  # a diagonal
@@ -269,9 +270,7 @@ def multiply_weights(features, weights, batch):
         return Layer('InnerProduct', conv_members('InnerProduct', (k, rows, 1), (n, rows, 1)))
     groups = math.prod(stack)
     m = count_rows(features, weights, batch) // groups
-    members = conv_members(
-        'InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups
-    )
+    members = conv_members('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
     return Layer('InnerProduct', members)
 
 
@@ -371,8 +370,8 @@ MACS_RULES = {
     'QLinearMatMul': product,
     'com.microsoft.FusedConv': fused_convolution,
 }
-CONV_TYPES = {type_ for type_, rule in MACS_RULES.items() if rule in (convolution, fused_convolution)}
-MATRIX_TYPES = {type_ for type_, rule in MACS_RULES.items() if rule is product}
+CONV_TYPES = ('Conv', 'ConvInteger', 'ConvTranspose', 'QLinearConv', 'com.microsoft.FusedConv')
+MATRIX_TYPES = ('Einsum', 'Gemm', 'MatMul', 'MatMulInteger', 'QLinearMatMul')
 
 # Operators that take MACs, or may have nodes inside that do, and are not modelled; so may all
 # operators that are not ONNX's own.

@@ -259,7 +259,10 @@ class OnnxNet(Net):
         return layers, shapes
 
     def declare_shapes(self, values, shapes):
-        """Note the shapes of values; raise ValueError if the file says others, but for the batch."""
+        """Note the shapes of values; raise ValueError if the file says others.
+
+        The batch may differ.
+        """
         for value, shape in zip(values, shapes):
             check_shape(shape)
             stated = self.shapes.get(value)
@@ -308,8 +311,8 @@ class OnnxNet(Net):
             return 'GlobalAveragePool'
         if type_ == 'Reshape' and inputs and len(shapes) == 1 and len(shapes[0]) == 2:
             # Compared as tuples, in which a Symbol is the same as itself.
-            if shapes[0][:1] == op.shape()[:1]:
-                return 'Flatten'
+            keeps_batch = shapes[0][:1] == op.shape()[:1]
+            return 'Flatten' if keeps_batch else type_
         return type_
 
     def find_name(self, node, has_macs):

@@ -107,18 +107,14 @@ class Op:
         Raises ValueError if it is anything else.
         """
         value = self.node.attributes.get(name) or default
-        if (
-            isinstance(value, (str, Tensor))
-            or len(value) != len(default)
-            or min(value) < low
-        ):
+        if isinstance(value, (str, Tensor)) or len(value) != len(default) or min(value) < low:
             raise ValueError(
                 f'"{name}" is {str(value)[:80]}; expected {len(default)} integers, {low} or more'
             )
         return list(value)
 
     def flag(self, name):
-        """Return an attribute that is one integer, 0 if it is left out; it counts if it is not 0."""
+        """Return an attribute that is one integer, which counts if it is not 0; 0 if left out."""
         return self.exactly(name, [0], low=0)[0]
 
     # --- Shapes of outputs ---

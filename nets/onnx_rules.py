@@ -25,7 +25,7 @@ from fodlam.nets.layers import BATCH, broadcast, is_known, joined, reshaped
 from fodlam.nets.network import GATE, OTHER, PASS, POOL, SUM
 from fodlam.nets.onnx_file import MAX_NUMBERS
 from fodlam.nets.onnx_macs import find_matrices, move_window
-from fodlam.nets.onnx_op import Op, Unfollowed, count_axes
+from fodlam.nets.onnx_op import Unfollowed, count_axes
 
 # === Kinds of operators ===
 
@@ -315,7 +315,7 @@ def tile_shape(op):
 
 
 def transpose_shape(op):
-    """Transpose(x) with perm=[0, 2, 3, 1] is [1, 7, 7, 64]; "by default, reverse the dimensions"."""
+    """Transpose(x) with perm=[0, 2, 3, 1] is [1, 7, 7, 64]; by default, axes are reversed."""
     shape = op.shape()
     reverse = range(len(shape) - 1, -1, -1)
     return tuple(shape[axis] for axis in op.integers('perm', default=reverse))

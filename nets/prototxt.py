@@ -175,9 +175,7 @@ def read_tokens(text, where):
             raise unexpected(token)
         tokens.append(token)
         if len(tokens) > MAX_TOKENS:
-            raise InputError(
-                f'{place}: more than {MAX_TOKENS} words and marks; expected a network'
-            )
+            raise InputError(f'{place}: more than {MAX_TOKENS} words and marks; expected a network')
     tokens.append(Token('end', END_OF_FILE, place))
     return tokens
 
@@ -285,8 +283,7 @@ class Parser:
             raise unexpected(token)
         if depth == MAX_DEPTH:
             raise InputError(
-                f'{token.place}: more than {MAX_DEPTH} braces inside each other; '
-                'expected a network'
+                f'{token.place}: more than {MAX_DEPTH} braces inside each other; expected a network'
             )
         close = '}' if token.word == '{' else '>'
         return self.take_message(token.place, close, depth + 1)

@@ -816,26 +816,17 @@ class Limits(unittest.TestCase):
 
     def test_limits(self):
         layers = 'layer { name: "a" type: "b" top: "a" } ' * 3
+        relu = model([node('Relu', 'x', 'y')], [IMAGE])
+        relus = model([node('Relu', 'x', 'y')] * 2, [IMAGE])
+        many = model([node('Sum', 'x x x x', 'y')], [IMAGE])
         for limit, size, name, content, said in (
             ('prototxt.MAX_TOKENS', 10, 'n.prototxt', layers, 'more than 10 words and marks'),
             ('caffe.MAX_PROTOTXT_BYTES', 10, 'n.prototxt', layers, 'too large'),
             ('prototxt.MAX_DEPTH', 2, 'n.prototxt', 'a { b { c { } } }', 'more than 2 braces'),
-            (
-                'onnx_file.MAX_NODES',
-                1,
-                'm.onnx',
-                model([node('Relu', 'x', 'y')] * 2, [IMAGE]),
-                'than 1 nodes',
-            ),
-            (
-                'onnx_file.MAX_REPEATED',
-                3,
-                'm.onnx',
-                model([node('Sum', 'x x x x', 'y')], [IMAGE]),
-                'than 3 in',
-            ),
-            ('onnx_file.MAX_NAME_BYTES', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'names of'),
-            ('onnx_file.MAX_FIELDS', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'than 3 fields'),
+            ('onnx_file.MAX_NODES', 1, 'm.onnx', relus, 'than 1 nodes'),
+            ('onnx_file.MAX_REPEATED', 3, 'm.onnx', many, 'than 3 in'),
+            ('onnx_file.MAX_NAME_BYTES', 3, 'm.onnx', relu, 'names of'),
+            ('onnx_file.MAX_FIELDS', 3, 'm.onnx', relu, 'than 3 fields'),
         ):
             with self.subTest(limit), mock.patch(f'fodlam.nets.{limit}', size):
                 result = extract(name, content)
