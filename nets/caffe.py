@@ -92,9 +92,9 @@ FIELDS = {
 
 
 def checked_messages(message, field):
-    """Return the Messages that a field has; raise InputError if one has a field that Caffe lacks.
+    """Return the values of a field, which are Messages.
 
-    For fields that are not in FIELDS, any are right.
+    Raises InputError if one of them has a field that it cannot have in Caffe, by FIELDS.
     """
     found = message.messages(field)
     if field in FIELDS:
@@ -107,7 +107,10 @@ def checked_messages(message, field):
 
 
 def parameters_of(message, field):
-    """Return the Message that a field has, an empty one if it has none; see checked_messages."""
+    """Return the value of a field, which is a Message; an empty one if there is none.
+
+    Raises InputError if it has a field that it cannot have in Caffe, by FIELDS.
+    """
     found = checked_messages(message, field)
     if not found:
         return Message(message.where, {})
@@ -115,7 +118,7 @@ def parameters_of(message, field):
 
 
 def read_shapes(parameters, low):
-    """Return the shapes that the field `shape` has, with dimensions not less than `low`."""
+    """Return the values of the field `shape` as tuples, with dimensions not less than `low`."""
     shapes = []
     for shape in checked_messages(parameters, 'shape'):
         shapes.append(tuple(shape.integers('dim', low)))
@@ -128,15 +131,16 @@ def read_shapes(parameters, low):
 
 
 def read_axis(parameters, field, shape, default):
-    """Return a field that names a dimension of a shape, counted from the first one."""
+    """Return the value of a field that names a dimension of a shape, counted from the first."""
     return count_from_front(f'"{field}"', parameters.integer(field, default), len(shape))
 
 
 def read_sides(parameters, field, prefix, default, low):
     """Return what a field says for (height, width).
 
-    It has one value for both, or one for each; fields with the prefix, such as kernel_h and
-    kernel_w, count more. low: the smallest value allowed.
+    parameters: a Message; field: such as kernel_size, with one value for both or one for each.
+    prefix: of the two fields that replace these values, such as kernel for kernel_h and kernel_w.
+    default: for what is not given; low: the smallest value allowed.
     """
     values = parameters.integers(field, low) or [default]
     if len(values) > 2:
@@ -225,8 +229,8 @@ def flatten_shapes(parameters, shapes, count):
 
 def pooling_shapes(parameters, shapes, count):
     """Pooling: the size is rounded up; a second output tells where each maximum was."""
-    batch = shapes[0][0]
     channels, height, width = feature_map(shapes[0], rank=4)
+    batch = shapes[0][0]
     if parameters.boolean('global_pooling'):
         return [(batch, channels, 1, 1)] * count
     round_up = False
@@ -385,9 +389,13 @@ def convolution(type_, parameters, shape, batch):
 
 
 def find_role(message, type_, inputs):
-    """Return the role of a layer; inputs: the values that it reads."""
+    """Return the role of a layer (nets/network.py).
+
+    message: the layer's own; inputs: the values that it reads.
+    """
     if type_ in PASS_TYPES and len(inputs) == 1:
         return PASS
+    # It is read whatever the type is, so that what is wrong in it is an error.
     operation = parameters_of(message, 'eltwise_param').string('operation', 'SUM')
     if type_ in MACS_TYPES:
         return MACS
@@ -442,12 +450,10 @@ def database_shape(message):
     # Before there was transform_param, its fields stood in data_param.
     crop = transform.integer('crop_size', 0, low=0)
     old_crop = data.integer('crop_size', 0, low=0)
-    height = crop or old_crop
-    width = height
-    new_height = image.integer('new_height', 0, low=0)
-    new_width = image.integer('new_width', 0, low=0)
-    if not height:
-        height, width = new_height, new_width
+    height = image.integer('new_height', 0, low=0)
+    width = image.integer('new_width', 0, low=0)
+    if crop or old_crop:
+        height = width = crop or old_crop
     is_gray = transform.boolean('force_gray') or not image.boolean('is_color', default=True)
     if not height or not width:
         return DIGIT_SHAPE
@@ -490,41 +496,26 @@ class CaffeNet(Net):
         check_count('bottoms', bottoms, rule.bottoms)
         check_count('tops', tops, rule.tops)
         inputs = [self.blobs[bottom] for bottom in bottoms]
-        shapes = [self.shapes[value] for value in inputs]
         parameters = None
         if rule.parameters:
             parameters = parameters_of(layer.message, rule.parameters)
         role = find_role(layer.message, layer.type, inputs)
-
+        shapes = [self.shapes[value] for value in inputs]
         members = {}
-        made = None
         if role == MACS:
             members, shape = self.compute_macs(layer.type, parameters, shapes[0])
             made = [shape]
         elif layer.type in INPUT_TYPES or not bottoms:
             made = self.read_input(layer, len(tops))
-        elif rule.shapes and not isinstance(shapes[0], Unknown):
-            made = rule.shapes(parameters, shapes, len(tops))
-        if not made:
-            unknown = first_unknown(shapes) or Unknown(layer.name, layer.type)
-            made = [unknown] * len(tops)
-        for shape in made:
-            if not isinstance(shape, Unknown):
-                check_shape(shape)
-
+        else:
+            made = self.follow_shapes(layer, rule, parameters, shapes, len(tops))
         self.note_limits(layer)
-        outputs = []
-        for shape in made:
-            value = len(self.shapes)
-            self.shapes[value] = shape
-            outputs.append(value)
+        outputs = self.declare(made)
+        self.blobs.update(zip(tops, outputs))
         if layer.type == 'Split':
             # Its outputs are its input under other names: who reads them reads its input.
-            for top in tops:
-                self.blobs[top] = inputs[0]
+            self.blobs.update(dict.fromkeys(tops, inputs[0]))
             inputs = []
-        else:
-            self.blobs.update(zip(tops, outputs))
         self.nodes.append(Node(layer.name, layer.type, role, inputs, outputs, members))
 
     def compute_macs(self, type_, parameters, shape):
@@ -537,6 +528,32 @@ class CaffeNet(Net):
         if type_ == 'InnerProduct':
             return inner_product(parameters, shape, self.batch)
         return convolution(type_, parameters, shape, self.batch)
+
+    def follow_shapes(self, layer, rule, parameters, shapes, count):
+        """Return the shapes of the `count` outputs of a Layer without MACs, as its rule tells.
+
+        rule: its LayerRule; parameters: its Message of parameters; shapes: those of its inputs.
+        """
+        made = None
+        if rule.shapes and not isinstance(shapes[0], Unknown):
+            made = rule.shapes(parameters, shapes, count)
+        if made is not None:
+            return made
+        for shape in shapes:
+            if isinstance(shape, Unknown):  # the layer to name, for whoever needs the shape
+                return [shape] * count
+        return [Unknown(layer.name, layer.type)] * count
+
+    def declare(self, shapes):
+        """Return the new values that have these shapes; raise ValueError if one is too large."""
+        values = []
+        for shape in shapes:
+            if not isinstance(shape, Unknown):
+                check_shape(shape)
+            value = len(self.shapes)
+            self.shapes[value] = shape
+            values.append(value)
+        return values
 
     def read_input(self, layer, count):
         """Return the shapes of the `count` tops of a layer that reads nothing."""
@@ -573,14 +590,6 @@ class CaffeNet(Net):
             )
 
 
-def first_unknown(shapes):
-    """Return the first Unknown among some shapes, or None."""
-    for shape in shapes:
-        if isinstance(shape, Unknown):
-            return shape
-    return None
-
-
 # === Reading ===
 
 
@@ -597,7 +606,7 @@ def read_caffe(path, frame_shape):
 
 
 def read_layers(path, where):
-    """Yield (where it is, Layer) of the layers of a definition, as it is when it is used.
+    """Yield (where it is in the file, Layer) of the layers that a network has when it is used.
 
     where: the name of the file, for messages.
     Raises InputError, with the line, for what is wrong in the file.
@@ -622,8 +631,8 @@ def read_layers(path, where):
             raise message.error('needs "name" and "type"; expected a string for both')
         if index >= len(new):
             type_ = modern_type(type_)
-        where_it_is = f'{message.where} ({excerpt(type_)} {quote(name)})'
-        yield where_it_is, Layer(name, type_, message)
+        where_in_file = f'{message.where} ({excerpt(type_)} {quote(name)})'
+        yield where_in_file, Layer(name, type_, message)
 
 
 def modern_type(type_):
@@ -639,18 +648,19 @@ def modern_type(type_):
 
 
 def input_layers(definition):
-    """Return the layers, one or none, that stand for the inputs of a definition without any.
+    """Return a list of the Message of an Input layer, for a definition that has none itself.
 
-    Older definitions have the names of the inputs in `input`, and their shapes beside them.
+    Older definitions have the names of their inputs in `input`, and the shapes in `input_shape` or
+    `input_dim`. The list is empty if there are no such names.
     """
     names = definition.strings('input')
     if not names:
         return []
-    shapes = definition.fields.get('input_shape', [])
+    shapes = list(definition.fields.get('input_shape', []))
     if not shapes:
-        dims = definition.fields.get('input_dim', [])
+        dims = definition.fields.get('input_dim', [])  # four for each input, one after the other
         for start in range(0, len(dims), 4):
-            shapes = [*shapes, Message(definition.where, {'dim': dims[start : start + 4]})]
+            shapes.append(Message(definition.where, {'dim': dims[start : start + 4]}))
     fields = {
         'name': ['input'],
         'type': ['Input'],
