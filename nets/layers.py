@@ -62,8 +62,10 @@ class Symbol(float):
     __str__ = __repr__
 
 
-# In the place of a shape that is not known at all: the layer that did not tell it.
-Unknown = namedtuple('Unknown', 'name type')
+class Unknown(namedtuple('Unknown', 'name type')):
+    """In the place of a shape: the name and type of the layer that does not tell it."""
+
+    __slots__ = ()
 
 
 def name_batch(message, name):
@@ -112,22 +114,22 @@ def check_batch(first, batch):
 
     first: the feature map's first dimension.
     batch: the first dimension of the network's input, or None if it is not known.
-    If they differ, frames, or parts of them, could hide in MACs that are to be for one frame.
+    If they differ, several frames, or a part of one, could be taken for one frame.
     """
     if first == batch:
         return
-    if first == 1 and batch in (None, BATCH):
+    if first == 1 and batch in (None, BATCH):  # one frame, where the batch is not a number
         return
     raise ValueError(wrong_batch(first, batch))
 
 
 def positions(leading, batch):
-    """Return how many rows of a frame are multiplied by a matrix.
+    """Return how many rows of one frame go through a matrix.
 
     leading: the input's shape without its last dimension, which is the length of a row.
     batch: the first dimension of the network's input, or None if it is not known. It may be a
-    factor of any dimension, as after a Reshape.
-    Raises ValueError if it cannot be told which rows belong to one frame.
+    factor of any of the leading dimensions, as after a Reshape.
+    Raises ValueError if it cannot be told how many rows belong to one frame.
 
     >>> positions((8, 196), batch=8)  # 8 frames of 196 rows
     196
@@ -159,10 +161,10 @@ def wrong_batch(first, batch):
 
 
 def feature_map(shape, rank=None):
-    """Return the (C, H, W) of one frame of a shape.
+    """Return (C, H, W), the shape of one frame, from the shape of a batch of feature maps.
 
-    rank: how many dimensions the shape must have, with that of the batch; None for any from 2 to 4.
-    Raises ValueError if it has others.
+    rank: how many dimensions the batch's shape must have; None for any number from 2 to 4.
+    Raises ValueError if it has another number of dimensions.
 
     >>> feature_map((1, 3, 224, 224))
     (3, 224, 224)
@@ -232,10 +234,11 @@ def conv_members(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1):
 
 
 def window_size(size, kernel, stride, padding, dilation=1, round_up=False):
-    """Return how many steps a kernel takes over an image in one direction: the size of its output.
+    """Return the size of a convolution's or pooling's output in one direction.
 
+    That is how many places the kernel has in the image, stride by stride.
     size: of the image; padding: on both sides together.
-    round_up: whether the last step may go beyond the end, as in pooling layers of Caffe.
+    round_up: whether the last place may reach beyond the end, as in Caffe's pooling layers.
     Raises ValueError if there is no room for the kernel.
 
     >>> window_size(224, kernel=7, stride=2, padding=2 * 3)
@@ -288,9 +291,9 @@ def check_output_size(result, size, extent, stride, padding):
 
 
 def count_from_front(name, axis, rank):
-    """Return an axis, which counts from the last dimension if it is negative, from the first one.
+    """Return an axis counted from the first dimension; a negative one counts from the last.
 
-    name: what a message calls the axis; rank: how many dimensions there are.
+    name: what messages call the axis; rank: how many dimensions there are.
     Raises ValueError if there is no such dimension.
 
     >>> count_from_front('"axis"', -1, rank=4)
@@ -313,27 +316,32 @@ def joined(shapes, axis):
     (1, 96, 28, 28)
     """
     first = shapes[0]
-    total = 0
     for shape in shapes:
-        differ = len(shape) != len(first)
-        if not differ:
-            for index in range(len(first)):
-                if index != axis and sizes_differ(shape[index], first[index]):
-                    differ = True
-        if differ:
+        if not can_be_joined(first, shape, axis):
             raise ValueError(
                 f'inputs differ: {list(first)} and {list(shape)}; '
                 f'expected the same but for dimension {axis}'
             )
-        total += shape[axis]
+    total = sum(shape[axis] for shape in shapes)
     return (*first[:axis], total, *first[axis + 1 :])
+
+
+def can_be_joined(first, second, axis):
+    """Return whether two shapes are the same but for the dimension `axis`, as far as is known."""
+    if len(first) != len(second):
+        return False
+    for index in range(len(first)):
+        if index != axis and sizes_differ(first[index], second[index]):
+            return False
+    return True
 
 
 def reshaped(shape, dims):
     """Return the shape that a reshape makes of another, by the rules of Caffe and ONNX.
 
-    dims: the sizes asked for; 0 copies the dimension in its place, and -1 takes what is left.
-    Raises ValueError if the result would not have as many numbers.
+    dims: the sizes asked for. 0 stands for the size that the shape has in this place, and -1 for
+    what is left.
+    Raises ValueError if there would be more numbers than before, or fewer.
 
     >>> reshaped((1, 64, 7, 7), (0, -1))
     (1, 3136)

@@ -9,14 +9,14 @@ from collections import namedtuple
 from fodlam import KIND_OF_TYPE, InputError, canonical, quote
 from fodlam.nets.layers import name_batch
 
-# The roles of nodes, as seen from the layer whose output they read. An accelerator does some of
-# them on the way to DRAM, without writing that output first (nets/fusing.py).
-PASS = 'pass'  # one input, and an output of its shape, such as ReLU
-POOL = 'pool'
-SUM = 'sum'  # adds several inputs
-GATE = 'gate'  # combines several inputs in another way, such as a product
-MACS = 'macs'  # a layer with MACs, which has its own place in a schedule
-OTHER = 'other'
+# The role of a node says what an accelerator can do with it if it follows a layer with MACs
+# (nets/fusing.py).
+PASS = 'pass'  # done on the way to DRAM: one input, and an output of its shape, such as ReLU
+POOL = 'pool'  # done on the way to DRAM, and makes what is written smaller
+SUM = 'sum'  # adds feature maps of one shape: done on the way to DRAM once all of them are there
+GATE = 'gate'  # combines them in another way: done on the way only within an activation
+MACS = 'macs'  # a layer with MACs itself
+OTHER = 'other'  # not done on the way
 
 
 class Node(namedtuple('Node', 'name type role inputs outputs members')):
@@ -46,8 +46,9 @@ class Net:
     shapes: {value: shape}, of which each format says what else may stand for a shape.
     results: the values that the network puts out.
     batch: how many frames the first input has, or None until it is known.
-    batch_name: what the file calls these if it does not say how many.
-    left_out: {type: None}, in order, of layers that have MACs and are not modelled.
+    batch_name: what the file calls that number.
+    left_out: types of layers that have MACs and are not modelled; a dict of None, to keep their
+    order.
     assumptions: sentences about what the file does not say.
     """
 
@@ -84,7 +85,7 @@ class Net:
         raise InputError(f'{self.where}: no layer with MACs; {reason}')
 
     def left_out_note(self):
-        """Return the sentence that says which types of layers are left out; '' if none is."""
+        """Return the sentence that says which types of layers are left out, or ''."""
         if not self.left_out:
             return ''
         types = ', '.join(excerpt(type_) for type_ in self.left_out)
@@ -109,12 +110,15 @@ class Net:
 def net_file(nodes):
     """Return the net file of a network: a list of dicts, one for each Node, in their order.
 
-    FODLAM tells layers apart by their canonical names, while Caffe and ONNX tell them apart by
-    their exact names, or not at all. Of layers with the same canonical name, the second is called
-    NAME#2, the third NAME#3, and so on.
+    FODLAM tells layers apart by their canonical names, while definitions tell them apart by their
+    exact names, or not at all. So layers after the first of a canonical name get a number:
+
+    >>> nodes = [Node(name, 'ReLU', PASS, [], [], {}) for name in ('relu', 'ReLU', 'relu')]
+    >>> [entry['name'] for entry in net_file(nodes)]
+    ['relu', 'ReLU#2', 'relu#3']
     """
     entries = []
-    counts = {}  # canonical name: how many layers have it, or had it before they got a number
+    counts = {}  # {canonical name: how many layers have asked for it}
     for node in nodes:
         name = node.name
         key = canonical(node.name)

@@ -51,7 +51,7 @@ def convolution(op):
         )
     check_has_batch(net, shape)
     check_batch(shape[0], net.batch)
-    (groups,) = op.exactly('group', [1], low=1)
+    (groups,) = op.valid_integers('group', [1], low=1)
     if type_ == 'Deconvolution':
         channels, filters = weights[0], weights[1] * groups
     else:
@@ -61,7 +61,7 @@ def convolution(op):
             f'weights for {channels} channels, but the input has {ifmap[0]}; '
             'expected the same number'
         )
-    kernel = op.exactly('kernel_shape', weights[2:], low=1)
+    kernel = op.valid_integers('kernel_shape', weights[2:], low=1)
     if kernel != list(weights[2:]):
         raise ValueError(
             f'"kernel_shape" is {kernel}, but the weights are {list(weights)}; '
@@ -84,7 +84,7 @@ def convolution(op):
 def fused_convolution(op):
     """com.microsoft.FusedConv: Conv, and its fourth input is another feature map, added to it."""
     layers, shape = convolution(op)
-    if op.count > 3 and op.node.inputs[3] in op.net.depends:
+    if op.count > 3 and op.node.inputs[3] in op.net.dependent:
         layers[0].members['addend'] = True
     return layers, shape
 
@@ -113,13 +113,13 @@ def move_window(op, type_, image, kernel):
     """
     rank = len(image)
     ones, zeros = [1] * rank, [0] * rank
-    stride = op.exactly('strides', ones, low=1)
-    dilation = op.exactly('dilations', ones, low=1)
-    pads = op.exactly('pads', zeros * 2, low=0)
-    extra = op.exactly('output_padding', zeros, low=0)
+    stride = op.valid_integers('strides', ones, low=1)
+    dilation = op.valid_integers('dilations', ones, low=1)
+    pads = op.valid_integers('pads', zeros * 2, low=0)
+    extra = op.valid_integers('output_padding', zeros, low=0)
     auto_pad = op.node.attributes.get('auto_pad') or 'NOTSET'
     if type_ == 'Deconvolution' and op.node.attributes.get('output_shape'):
-        return stride, op.exactly('output_shape', ones, low=1)
+        return stride, op.valid_integers('output_shape', ones, low=1)
     sizes = []
     if auto_pad in ('SAME_UPPER', 'SAME_LOWER'):
         for index in range(rank):
@@ -157,8 +157,8 @@ def product(op):
     """
     left, right, shape = find_matrices(op)
     node, net = op.node, op.net
-    first_is_weights = node.inputs[0] not in net.depends
-    second_is_weights = node.inputs[WEIGHTS_INPUT[node.type]] not in net.depends
+    first_is_weights = node.inputs[0] not in net.dependent
+    second_is_weights = node.inputs[WEIGHTS_INPUT[node.type]] not in net.dependent
     if first_is_weights:
         # Weights by features is the transposed product of the transposed matrices.
         layer = multiply_weights(transposed(right), transposed(left), net.batch)
@@ -308,8 +308,8 @@ def attention(op):
     ranks = [len(shape) for shape in shapes]
     is_flat = ranks == [3, 3, 3]
     if is_flat:
-        (query_heads,) = op.exactly('q_num_heads', [1], low=1)
-        (key_heads,) = op.exactly('kv_num_heads', [1], low=1)
+        (query_heads,) = op.valid_integers('q_num_heads', [1], low=1)
+        (key_heads,) = op.valid_integers('kv_num_heads', [1], low=1)
         query, key, value = shapes
         query = split_heads(query, query_heads)
         key = split_heads(key, key_heads)

@@ -40,11 +40,14 @@ INFER_SHAPES = (
 )
 
 
-def find_stripped_weights(graph):
-    """Return the set of a Graph's inputs that stand for weights, if it was saved without them.
+# === The network ===
 
-    They are taken for weights if a node has its kernel or its matrix there, and if they are vectors
-    beside feature maps. One input is always left.
+
+def find_stripped_weights(graph):
+    """Return the set of a Graph's inputs that are weights, as in a file without their numbers.
+
+    An input is taken for weights if a node has its kernel or its matrix there, and if it is a
+    vector where another input has more dimensions. One input is always left.
     """
     ranks = {}
     for name in graph.inputs:
@@ -73,16 +76,20 @@ def find_stripped_weights(graph):
 class OnnxNet(Net):
     """A Net of an ONNX model.
 
-    graph: its Graph; wire: the Wire to read numbers from; path: of the file, for messages.
+    graph: its Graph.
+    wire: the Wire that numbers of tensors are read from.
+    path: the path of the file, for messages.
     frame_shape: (C, H, W) of the first input, whatever the file says, or None.
-    shapes: {value: shape}, of which sizes may be Symbols; None for no shape.
-    constants: {value: its numbers}, of values that nodes compute from shapes and constants.
-    symbols: {name in the file: size}, of those dims whose size is known.
-    made: the set of values that there are by now, '' among them. Each is either
-    depends: the set of values that depend on the network's input, or
-    weights: the set of values that do not.
-    origins: {value: name of the weights that it was made from, or None}.
-    feature_maps: names of the graph's inputs that are no weights; first_input: the first of them.
+
+    feature_maps: names of the graph's inputs that are not weights.
+    first_input: the first of these, or None.
+    shapes: {value: shape}, in which sizes may be Symbols, or {value: None}.
+    symbols: {name: size}, of the names in the file whose size is known, such as the batch's.
+    made: the set of values that there are by now, with '' for one that is left out.
+    dependent: those of them that depend on the network's input.
+    weights: those of them that do not, which are weights and other constants.
+    origins: {value: name of the weights that it was made from, or None}, for those in `weights`.
+    constants: {value: numbers}, of small constants that nodes make of shapes and other constants.
     """
 
     def __init__(self, graph, wire, path, frame_shape):
@@ -95,8 +102,8 @@ class OnnxNet(Net):
         self.weights = {*graph.tensors, *find_stripped_weights(graph)}
         self.feature_maps = [name for name in graph.inputs if name not in self.weights]
         self.first_input = self.feature_maps[0] if self.feature_maps else None
-        self.depends = set(self.feature_maps)
-        self.made = {'', *self.depends, *self.weights}
+        self.dependent = set(self.feature_maps)
+        self.made = {'', *self.dependent, *self.weights}
         self.origins = {value: value for value in self.weights}
         self.symbols = {}
         self.read_shapes(frame_shape)
@@ -149,7 +156,7 @@ class OnnxNet(Net):
         Raises ValueError if it is not known so far, and says what helps.
         """
         shape = self.shapes.get(value)
-        if not self.is_known(value):
+        if not self.has_known_shape(value):
             what = f'symbolic, {list(shape)}' if shape else 'not in the file'
             raise ValueError(f'the shape of {quote(value)} is {what}; {self.find_remedy(value)}')
         for size in shape:
@@ -161,7 +168,7 @@ class OnnxNet(Net):
             raise ValueError(f'{quote(value)} is {list(shape)}; expected {rank} dimensions')
         return shape
 
-    def is_known(self, value):
+    def has_known_shape(self, value):
         """Return whether a value's shape is known, or all of it but the batch of a feature map."""
         shape = self.shapes.get(value)
         if shape is None:
@@ -179,7 +186,7 @@ class OnnxNet(Net):
         """Return what the user can do about the shape of a value that is not known."""
         if not self.feature_maps:
             return 'export the model with inputs of fixed sizes'
-        if value == self.first_input or not self.is_known(self.first_input):
+        if value == self.first_input or not self.has_known_shape(self.first_input):
             return 'give the size of the first input with --input C,H,W'
         if value in self.feature_maps:
             return 'export the model with inputs of fixed sizes'
@@ -199,7 +206,7 @@ class OnnxNet(Net):
         """Add an OnnxNode; raise ValueError if it cannot be added."""
         self.check_values(node)
         op = Op(self, node)
-        inputs = [value for value in node.inputs if value in self.depends]
+        inputs = [value for value in node.inputs if value in self.dependent]
         layers, shapes = self.apply_rules(op, inputs)
         self.declare_shapes(node.outputs, shapes)
         self.declare_values(node, inputs)
@@ -259,9 +266,9 @@ class OnnxNet(Net):
         return layers, shapes
 
     def declare_shapes(self, values, shapes):
-        """Note the shapes of values; raise ValueError if the file says others.
+        """Note the shapes of values, with those sizes of the file that are not known otherwise.
 
-        The batch may differ.
+        Raises ValueError if the file says other shapes.
         """
         for value, shape in zip(values, shapes):
             check_shape(shape)
@@ -269,19 +276,14 @@ class OnnxNet(Net):
             if stated is None:
                 self.shapes[value] = shape
                 continue
-            differ = len(stated) != len(shape)
-            for size, other in zip(stated[1:], shape[1:]):
-                # Some exporters write 0 or -1 for what they do not know.
-                if size > 0 and sizes_differ(size, other):
-                    differ = True
-            if differ:
+            if contradicts(stated, shape):
                 raise ValueError(
                     f'the file says {list(stated)}, but it makes {list(shape)}; expected the same'
                 )
-            merged = []
-            for size, other in zip(stated, shape):
-                merged.append(other if isinstance(other, int) else size)
-            self.shapes[value] = tuple(merged)
+            sizes = []
+            for stated_size, size in zip(stated, shape):
+                sizes.append(size if isinstance(size, int) else stated_size)
+            self.shapes[value] = tuple(sizes)
 
     def declare_values(self, node, inputs):
         """Note the values that a node makes, and whether they depend on the network's input.
@@ -298,7 +300,7 @@ class OnnxNet(Net):
                 for value in outputs:
                     self.origins[value] = origin
         else:
-            self.depends.update(outputs)
+            self.dependent.update(outputs)
 
     def find_type(self, op, role, inputs, shapes):
         """Return the type in the net file of a node without MACs.
@@ -330,6 +332,23 @@ class OnnxNet(Net):
         return f'{node.type} at byte {node.offset}'
 
 
+def contradicts(stated, shape):
+    """Return whether the shape that a file states is another than the one that a node makes.
+
+    The batch may differ.
+    """
+    if len(stated) != len(shape):
+        return True
+    for stated_size, size in zip(stated[1:], shape[1:]):
+        # Some exporters write 0 or -1 for what they do not know.
+        if stated_size > 0 and sizes_differ(stated_size, size):
+            return True
+    return False
+
+
+# === Reading ===
+
+
 def read_onnx(path, frame_shape):
     """Return the OnnxNet of a model.
 
@@ -352,6 +371,6 @@ def read_onnx(path, frame_shape):
 
 
 def locate(nodes, where):
-    """Yield (where it is, OnnxNode) of some nodes; where: the name of the file."""
+    """Yield (where it is in the file, OnnxNode) of some nodes; where: the name of the file."""
     for node in nodes:
         yield f'{where}, byte {node.offset} ({excerpt(node.type)} {quote(node.name)})', node

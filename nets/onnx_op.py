@@ -67,7 +67,7 @@ class Op:
         """Return the numbers of an input, which are integers; the default if it is left out."""
         if index >= self.count or not self.node.inputs[index]:
             return tuple(default)
-        return check_integers(self.numbers(index))
+        return as_integers(self.numbers(index))
 
     # --- Attributes ---
 
@@ -80,17 +80,18 @@ class Op:
 
     def integers(self, name, default=()):
         """Return an attribute that is a list of integers; the default if it is left out."""
-        return check_integers(self.node.attributes.get(name) or default)
+        return as_integers(self.node.attributes.get(name) or default)
 
     def integer(self, name, default):
         """Return an attribute that is one integer; the default if it is left out."""
         numbers = self.integers(name)
         return numbers[0] if numbers else default
 
-    def integers_of(self, name, index, default=()):
-        """Return the integers that newer versions of an operator have as an input, older as `name`.
+    def input_or_attribute(self, index, name, default=()):
+        """Return the integers of an input, which older versions of an operator had as an attribute.
 
-        index: of the input, which counts if it is there.
+        index: of the input, which counts if it is there; name: of the attribute.
+        default: what is returned if there is neither.
         """
         if index < self.count and self.node.inputs[index]:
             return self.input_integers(index)
@@ -101,10 +102,10 @@ class Op:
         axis = self.integer('axis', 0)
         return count_from_front('"axis"', axis, len(self.shape()))
 
-    def exactly(self, name, default, low):
+    def valid_integers(self, name, default, low):
         """Return an attribute as a list of as many integers as the default, none less than `low`.
 
-        Raises ValueError if it is anything else.
+        For attributes that decide MACs: if it is anything else, that is a ValueError.
         """
         value = self.node.attributes.get(name) or default
         if isinstance(value, (str, Tensor)) or len(value) != len(default) or min(value) < low:
@@ -115,7 +116,7 @@ class Op:
 
     def flag(self, name):
         """Return an attribute that is one integer, which counts if it is not 0; 0 if left out."""
-        return self.exactly(name, [0], low=0)[0]
+        return self.valid_integers(name, [0], low=0)[0]
 
     # --- Shapes of outputs ---
 
@@ -137,8 +138,8 @@ class Op:
         return tuple(result)
 
 
-def check_integers(numbers):
-    """Return numbers as a tuple; raise Unfollowed if not all are integers."""
+def as_integers(numbers):
+    """Return some numbers as a tuple of integers; raise Unfollowed if they are not integers."""
     for number in numbers:
         if not isinstance(number, int):
             raise Unfollowed

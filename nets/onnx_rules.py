@@ -68,6 +68,9 @@ def find_role(op, inputs, shapes):
     shapes: {value: shape}, with those of its outputs.
     """
     type_ = op.node.type
+    if len(inputs) == 1 and type_ in PASS_TYPES:
+        return PASS
+    # Operands of different shapes are broadcast: the result may be larger than a layer's ofmap.
     if have_one_shape([*inputs, *op.node.outputs[:1]], shapes):
         if len(inputs) == 1 and type_ in SCALE_TYPES:
             return PASS
@@ -75,18 +78,13 @@ def find_role(op, inputs, shapes):
             return SUM
         if len(inputs) > 1 and type_ in SCALE_TYPES:
             return GATE
-    if len(inputs) == 1 and type_ in PASS_TYPES:
-        return PASS
     if type_ in POOL_TYPES or is_global_pooling(op):
         return POOL
     return OTHER
 
 
 def have_one_shape(values, shapes):
-    """Return whether some values are known to have the same shape, but for the batch.
-
-    If they do not, they are broadcast, and the result may be larger than a layer's ofmap.
-    """
+    """Return whether some values are known to have the same shape, but for the batch."""
     sizes = []
     for value in values:
         shape = shapes.get(value)
@@ -177,9 +175,9 @@ def pad_shape(op):
 
     "[x1_begin, x2_begin, ..., x1_end, x2_end,...]", of all axes or of those in the fourth input.
     """
-    pads = op.integers_of('pads', 1)
+    pads = op.input_or_attribute(1, 'pads')
     rank = len(op.shape())
-    axes = count_axes(op.integers_of('axes', 3, default=range(rank)), rank)
+    axes = count_axes(op.input_or_attribute(3, 'axes', default=range(rank)), rank)
     sizes = {}
     for axis, before, after in zip(axes, pads, pads[len(axes) :]):
         sizes[axis] = op.shape()[axis] + (before + after)
@@ -206,7 +204,7 @@ def windowed_shape(op, channels, kernel):
     shape = op.shape()
     if len(shape) < 3:
         raise Unfollowed
-    kernel = op.exactly('kernel_shape', kernel, low=1)
+    kernel = op.valid_integers('kernel_shape', kernel, low=1)
     _, sizes = move_window(op, op.node.type, shape[2:], kernel)
     return (shape[0], channels, *sizes)
 
@@ -235,13 +233,13 @@ def named_axes(op, rank):
 
     rank: how many dimensions there are.
     """
-    return count_axes(op.integers_of('axes', 1, default=range(rank)), rank)
+    return count_axes(op.input_or_attribute(1, 'axes', default=range(rank)), rank)
 
 
 def reshape_shape(op):
     """Reshape(x, shape=(0, -1)) is [1, 64 * 7 * 7]: 0 copies a size, -1 is what is left."""
     shape = op.shape()
-    return reshaped(shape, op.integers_of('shape', 1))
+    return reshaped(shape, op.input_or_attribute(1, 'shape'))
 
 
 def resize_shape(op):
@@ -253,7 +251,7 @@ def resize_shape(op):
     rank = len(op.shape())
     axes = count_axes(op.integers('axes', default=range(rank)), rank)
     if op.count == 4:
-        return op.with_sizes(dict(zip(axes, op.integers_of('sizes', 3))))
+        return op.with_sizes(dict(zip(axes, op.input_or_attribute(3, 'sizes'))))
     sizes = {}
     for axis, scale in zip(axes, op.numbers(op.count - 1)):  # scales are the last input
         sizes[axis] = int(op.shape()[axis] * scale)
@@ -277,8 +275,8 @@ def slice_shape(op):
 def find_slices(op):
     """Return {axis: slice} of a Slice node. Its starts and ends may lie beyond the dimension."""
     rank = len(op.shape())
-    starts, ends = op.integers_of('starts', 1), op.integers_of('ends', 2)
-    axes = count_axes(op.integers_of('axes', 3, default=range(len(starts))), rank)
+    starts, ends = op.input_or_attribute(1, 'starts'), op.input_or_attribute(2, 'ends')
+    axes = count_axes(op.input_or_attribute(3, 'axes', default=range(len(starts))), rank)
     steps = op.input_integers(4, default=[1] * len(starts))
     slices = {}
     for axis, start, end, step in zip(axes, starts, ends, steps):
@@ -293,7 +291,7 @@ def split_shapes(op):
     divisible".
     """
     axis = op.axis()
-    parts = op.integers_of('split', 1)
+    parts = op.input_or_attribute(1, 'split')
     if not parts:
         count = len(op.node.outputs)
         size = op.shape()[axis]
@@ -324,7 +322,7 @@ def transpose_shape(op):
 def unsqueeze_shape(op):
     """Unsqueeze(x, axes=(0, -1)) is [1, 1, 64, 7, 7, 1]; axes are those of the result."""
     sizes = list(op.shape())
-    rank = len(sizes) + len(op.integers_of('axes', 1))
+    rank = len(sizes) + len(op.input_or_attribute(1, 'axes'))
     axes = named_axes(op, rank)
     result = []
     for axis in range(rank):
@@ -468,6 +466,7 @@ def ceil(number):
 
 
 def divide(number, divisor):
+    """Div((7,), (2,)) is (3,), and Div((7.0,), (2.0,)) is (3.5,)."""
     if isinstance(number, int):
         return number // divisor
     return number / divisor
@@ -478,12 +477,13 @@ def floor(number):
 
 
 def power(number, exponent):
+    """Pow((3,), (2,)) is (9,). Higher powers are not known, or numbers could grow without end."""
     if exponent <= 2:
         return number**exponent
-    return math.nan  # or numbers could grow from node to node
+    return math.nan
 
 
-def where(condition, number, other):
+def choose(condition, number, other):
     return number if condition else other
 
 
@@ -511,8 +511,11 @@ NUMBER_RULES = {
     'Sub': elementwise(operator.sub),
     'Transpose': transpose_numbers,
     'Unsqueeze': same_numbers,
-    'Where': elementwise(where),
+    'Where': elementwise(choose),
 }
+
+
+# === Following ===
 
 
 def follow_shapes(op):
