@@ -1,9 +1,9 @@
 """ONNX's operators that take MACs: which layers of a net file each of them is.
 
-MACS_RULES has a rule for each operator: a function of an Op that returns a list of Layers, which
-are entries of the net file, and the shape of the output. Rules raise ValueError if the operator
-cannot take such inputs, or if it needs a shape that is not known, and Unfollowed if the operator
-does something that is not modelled.
+MACS_RULES has a rule for each operator: a function of an Op that returns a list of Entries of the
+net file, in the order in which they run, and the shape of the output. It raises ValueError if the
+operator cannot take such inputs, or if it needs a shape that is not known, and Unfollowed if the
+operator does something that is not modelled.
 
 Source: Operators.md, github.com/onnx/onnx, quoted for each operator
 """
@@ -24,8 +24,8 @@ from fodlam.nets.layers import (
 from fodlam.nets.onnx_op import Unfollowed
 
 
-class Layer(namedtuple('Layer', 'type members')):
-    """A layer with MACs: its type in the net file, and the members of its entry there."""
+class Entry(namedtuple('Entry', 'type members')):
+    """A layer with MACs in the net file: its type, and its other members but for the name."""
 
     __slots__ = ()
 
@@ -34,23 +34,23 @@ class Layer(namedtuple('Layer', 'type members')):
 
 
 def convolution(op):
-    """Conv, and others that are like it: "a convolution operator consumes an input tensor [N x C x
-    H x W] and a filter [M x C/group x kH x kW], and computes the output".
+    """Conv, and operators that are like it: a feature map is convolved by weights.
 
-    ConvTranspose's filter is [C x M/group x kH x kW].
+    "The convolution operator consumes an input tensor and a filter, and computes the output." For
+    Conv, the filter "has size (M x C/group x kH x kW)"; for ConvTranspose, "(C x M/group x kH x
+    kW)". M is the number of feature maps.
     """
-    net, node = op.net, op.node
-    type_ = 'Deconvolution' if node.type == 'ConvTranspose' else 'Convolution'
-    shape = net.known_shape(node.inputs[0])
-    weights = net.known_shape(node.inputs[WEIGHTS_INPUT[node.type]], rank=len(shape))
+    type_ = 'Deconvolution' if op.node.type == 'ConvTranspose' else 'Convolution'
+    shape = op.known_shape(0)
+    weights = op.known_shape(MACS_RULES[op.node.type].weights, rank=len(shape))
     ifmap = feature_map(shape)
     image = shape[2:]
     if not image or not isinstance(weights[0], int):
         raise ValueError(
             f'data {list(shape)} and weights {list(weights)}; expected 3 or 4 dimensions'
         )
-    check_has_batch(net, shape)
-    check_batch(shape[0], net.batch)
+    check_has_batch(op.net, shape)
+    check_batch(shape[0], op.net.batch)
     (groups,) = op.valid_integers('group', [1], low=1)
     if type_ == 'Deconvolution':
         channels, filters = weights[0], weights[1] * groups
@@ -78,15 +78,19 @@ def convolution(op):
         [*height, *stride],
         groups,
     )
-    return [Layer(type_, members)], shape_of_output
+    return [Entry(type_, members)], shape_of_output
 
 
 def fused_convolution(op):
-    """com.microsoft.FusedConv: Conv, and its fourth input is another feature map, added to it."""
-    layers, shape = convolution(op)
-    if op.count > 3 and op.node.inputs[3] in op.net.dependent:
-        layers[0].members['addend'] = True
-    return layers, shape
+    """com.microsoft.FusedConv: Conv, and the fourth input is another feature map, which is added.
+
+    "The fused convolution operator schema is the same as Conv besides it includes an attribute
+    activation."
+    """
+    entries, shape = convolution(op)
+    if op.count > 3 and op.is_feature_map(3):
+        entries[0].members['addend'] = True
+    return entries, shape
 
 
 def check_has_batch(net, shape):
@@ -105,11 +109,13 @@ def check_has_batch(net, shape):
 def move_window(op, type_, image, kernel):
     """Return (stride, sizes of the output) of a node that moves a kernel over an image.
 
-    type_: Deconvolution, or any other; image: sizes of the input, without batch and channels.
+    type_: Deconvolution, or another type.
+    image: the sizes of the input, without batch and channels; kernel: its sizes.
+    Raises ValueError if there is no room for the kernel, or if an attribute is wrong.
 
-    "pads: [x1_begin, x2_begin...x1_end, x2_end,...]", of the first dimension, the second, ...
-    "auto_pad: SAME_UPPER or SAME_LOWER mean pad the input so that output_shape[i] =
-    ceil(input_shape[i] / strides[i])", for ConvTranspose input_shape[i] * strides[i].
+    "`pads` format should be as follow [x1_begin, x2_begin...x1_end, x2_end,...]". "SAME_UPPER or
+    SAME_LOWER mean pad the input so that `output_shape[i] = ceil(input_shape[i] / strides[i])`";
+    for ConvTranspose, "`output_shape[i] = input_shape[i] * strides[i]`".
     """
     rank = len(image)
     ones, zeros = [1] * rank, [0] * rank
@@ -152,21 +158,19 @@ def move_window(op, type_, image, kernel):
 
 
 def product(op):
-    """MatMul, Gemm, Einsum and others that are like them: one product of two matrices, or of
-    stacks of them. Weights may come first or second, or both are feature maps.
+    """MatMul, Gemm, Einsum and operators that are like them: a product of matrices, or of stacks.
+
+    Weights may come first or second; if neither are weights, it is a product of feature maps.
     """
     left, right, shape = find_matrices(op)
-    node, net = op.node, op.net
-    first_is_weights = node.inputs[0] not in net.dependent
-    second_is_weights = node.inputs[WEIGHTS_INPUT[node.type]] not in net.dependent
-    if first_is_weights:
+    if not op.is_feature_map(0):
         # Weights by features is the transposed product of the transposed matrices.
-        layer = multiply_weights(transposed(right), transposed(left), net.batch)
-    elif second_is_weights:
-        layer = multiply_weights(left, right, net.batch)
+        entry = multiply_weights(transposed(right), transposed(left), op.net.batch)
+    elif not op.is_feature_map(MACS_RULES[op.node.type].weights):
+        entry = multiply_weights(left, right, op.net.batch)
     else:
-        layer = multiply_features(left, right, net.batch)
-    return [layer], shape
+        entry = multiply_features(left, right, op.net.batch)
+    return [entry], shape
 
 
 def find_matrices(op):
@@ -175,18 +179,17 @@ def find_matrices(op):
     left, right: shapes of at least two dimensions, of which the last two are those of a matrix.
     Raises ValueError if they do not fit.
 
-    MatMul: "matrix product that behaves like numpy.matmul". A vector is a row if it comes first,
-    and a column if it comes second. Gemm: "Y = alpha * A' * B' + beta * C"; A' is transpose(A) if
-    transA is not 0, and B' is transpose(B) if transB is not 0.
+    MatMul: "Matrix product that behaves like numpy.matmul". A vector is a row if it comes first,
+    and a column if it comes second.
+    Gemm: "A' = transpose(A) if transA else A; B' = transpose(B) if transB else B; Compute Y =
+    alpha * A' * B' + beta * C".
     """
-    node, net = op.node, op.net
-    rank = 2 if node.type == 'Gemm' else None
-    first, second = node.inputs[0], node.inputs[WEIGHTS_INPUT[node.type]]
-    left = net.known_shape(first, rank)
-    right = net.known_shape(second, rank)
-    if node.type == 'Einsum':
-        return einsum_matrices(node.attributes.get('equation'), left, right)
-    if node.type == 'Gemm':
+    rank = 2 if op.node.type == 'Gemm' else None
+    left = op.known_shape(0, rank)
+    right = op.known_shape(MACS_RULES[op.node.type].weights, rank)
+    if op.node.type == 'Einsum':
+        return einsum_matrices(op.node.attributes.get('equation'), left, right)
+    if op.node.type == 'Gemm':
         if op.flag('transA'):
             left = transposed(left)
         if op.flag('transB'):
@@ -223,11 +226,11 @@ def einsum_matrices(equation, left, right):
     """Return (left, right, shape of the product) of an Einsum, as stacks of matrices.
 
     equation: letters for the dimensions of both operands and of the result, such as 'ij,jk->ik'.
-    Of the letters that both operands have, those in the result number the stacked matrices, and
-    those that are not are summed over.
-    Raises Unfollowed if that is not all there is: it is no product of two stacks of matrices.
+    A letter of both operands and the result numbers the matrices in the stacks; one of both
+    operands alone is summed over; one of the first operand is for rows, of the second for columns.
+    Raises Unfollowed if it is no product of two stacks of matrices.
 
-    Queries of 4 heads of 8 features at 7 positions, by keys at 9 positions:
+    Queries of 4 heads with 8 features at 7 positions, by keys at 9 positions:
 
     >>> einsum_matrices('bqhd,bkhd->bhqk', (1, 7, 4, 8), (1, 9, 4, 8))
     ((1, 4, 7, 8), (1, 4, 8, 9), (1, 4, 7, 9))
@@ -258,7 +261,7 @@ def einsum_matrices(equation, left, right):
 
 
 def multiply_weights(features, weights, batch):
-    """Return the Layer of features by weights: fully connected, with a group for each matrix.
+    """Return the Entry of features by weights: fully connected, with a group for each matrix.
 
     features: the shape of a stack of M x K matrices; weights: of a stack of K x N matrices.
     batch: the first dimension of the network's input.
@@ -267,15 +270,15 @@ def multiply_weights(features, weights, batch):
     k, n = weights[-2:]
     if math.prod(stack) == 1:  # a single matrix, which all rows go through
         rows = positions(features[:-1], batch)
-        return Layer('InnerProduct', conv_members('InnerProduct', (k, rows, 1), (n, rows, 1)))
+        return Entry('InnerProduct', conv_members('InnerProduct', (k, rows, 1), (n, rows, 1)))
     groups = math.prod(stack)
     m = count_rows(features, weights, batch) // groups
     members = conv_members('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
-    return Layer('InnerProduct', members)
+    return Entry('InnerProduct', members)
 
 
 def multiply_features(left, right, batch):
-    """Return the Layer of a product of two feature maps, with a group for each pair of matrices.
+    """Return the Entry of a product of two feature maps, with a group for each pair of matrices.
 
     left: the shape of a stack of M x K matrices; right: of a stack of K x N matrices.
     batch: the first dimension of the network's input.
@@ -285,7 +288,7 @@ def multiply_features(left, right, batch):
     groups = positions(broadcast([left[:-2], right[:-2]]), batch)
     m = rows // groups
     members = conv_members('MatMul', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
-    return Layer('MatMul', members)
+    return Entry('MatMul', members)
 
 
 def count_rows(left, right, batch):
@@ -295,15 +298,14 @@ def count_rows(left, right, batch):
 
 
 def attention(op):
-    """Attention: "computes scaled dot product attention on query, key and value tensors", which is
-    two products: of query by key, and of the result by value.
+    """Attention: two products, of queries by keys, and of the result by values.
 
-    The inputs are [N, heads, positions, size] or [N, positions, heads * size]. A head of keys and
-    values may serve several of queries.
+    "Computes scaled dot product attention on query, key and value tensors". They are [N, heads,
+    positions, size] or [N, positions, heads * size]. A head of keys and values may serve several of
+    queries.
     """
-    node, net = op.node, op.net
-    shapes = [net.known_shape(value) for value in node.inputs[:3]]
-    if len(shapes) != 3 or any(node.inputs[4:6]):
+    shapes = [op.known_shape(index) for index in range(min(op.count, 3))]
+    if len(shapes) != 3 or any(op.node.inputs[4:6]):
         raise Unfollowed  # with a cache of keys and values that are not in the file
     ranks = [len(shape) for shape in shapes]
     is_flat = ranks == [3, 3, 3]
@@ -322,8 +324,8 @@ def attention(op):
     n, heads, m, k = query
     length = key[2]
     size = value[3]
-    scores = multiply_features((n, heads, m, k), (n, heads, k, length), net.batch)
-    result = multiply_features((n, heads, m, length), (n, heads, length, size), net.batch)
+    scores = multiply_features((n, heads, m, k), (n, heads, k, length), op.net.batch)
+    result = multiply_features((n, heads, m, length), (n, heads, length, size), op.net.batch)
     if is_flat:
         return [scores, result], (n, m, heads * size)
     return [scores, result], (n, heads, m, size)
@@ -341,37 +343,42 @@ def split_heads(shape, heads):
 
 # === Operators ===
 
-# Which input of an operator has the weights. QLinearConv and QLinearMatMul have two for how the
-# features are quantized in between.
-WEIGHTS_INPUT = {
-    'Attention': 1,
-    'Conv': 1,
-    'ConvInteger': 1,
-    'ConvTranspose': 1,
-    'Einsum': 1,
-    'Gemm': 1,
-    'MatMul': 1,
-    'MatMulInteger': 1,
-    'QLinearConv': 3,
-    'QLinearMatMul': 3,
-    'com.microsoft.FusedConv': 1,
+
+class MacsRule(namedtuple('MacsRule', 'entries weights')):
+    """How an operator with MACs is read.
+
+    entries: the rule, a function of an Op that returns ([Entry], shape of the output).
+    weights: the index of the input that has the weights, or else the second operand.
+    """
+
+    __slots__ = ()
+
+
+# In QLinearConv and QLinearMatMul, two inputs that say how the features are quantized come between.
+MACS_RULES = {
+    'Attention': MacsRule(attention, weights=1),
+    'Conv': MacsRule(convolution, weights=1),
+    'ConvInteger': MacsRule(convolution, weights=1),
+    'ConvTranspose': MacsRule(convolution, weights=1),
+    'Einsum': MacsRule(product, weights=1),
+    'Gemm': MacsRule(product, weights=1),
+    'MatMul': MacsRule(product, weights=1),
+    'MatMulInteger': MacsRule(product, weights=1),
+    'QLinearConv': MacsRule(convolution, weights=3),
+    'QLinearMatMul': MacsRule(product, weights=3),
+    'com.microsoft.FusedConv': MacsRule(fused_convolution, weights=1),
 }
 
-MACS_RULES = {
-    'Attention': attention,
-    'Conv': convolution,
-    'ConvInteger': convolution,
-    'ConvTranspose': convolution,
-    'Einsum': product,
-    'Gemm': product,
-    'MatMul': product,
-    'MatMulInteger': product,
-    'QLinearConv': convolution,
-    'QLinearMatMul': product,
-    'com.microsoft.FusedConv': fused_convolution,
-}
-CONV_TYPES = ('Conv', 'ConvInteger', 'ConvTranspose', 'QLinearConv', 'com.microsoft.FusedConv')
-MATRIX_TYPES = ('Einsum', 'Gemm', 'MatMul', 'MatMulInteger', 'QLinearMatMul')
+
+def has_kernel(type_):
+    """Return whether an operator's weights are a kernel, which moves over an image."""
+    return type_ in MACS_RULES and MACS_RULES[type_].entries in (convolution, fused_convolution)
+
+
+def has_matrix(type_):
+    """Return whether an operator's weights are a matrix, or a stack of them."""
+    return type_ in MACS_RULES and MACS_RULES[type_].entries is product
+
 
 # Operators that take MACs, or may have nodes inside that do, and are not modelled; so may all
 # operators that are not ONNX's own.

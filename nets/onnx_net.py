@@ -13,13 +13,7 @@ from fodlam import InputError, quote
 from fodlam.nets.layers import BATCH, Symbol, check_shape, sizes_differ
 from fodlam.nets.network import MACS, POOL, Net, Node, excerpt
 from fodlam.nets.onnx_file import Wire, read_graph
-from fodlam.nets.onnx_macs import (
-    CONV_TYPES,
-    MACS_RULES,
-    MATRIX_TYPES,
-    UNMODELLED_TYPES,
-    WEIGHTS_INPUT,
-)
+from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES, has_kernel, has_matrix
 from fodlam.nets.onnx_op import Op, Unfollowed
 from fodlam.nets.onnx_rules import find_role, follow_numbers, follow_shapes
 
@@ -59,13 +53,13 @@ def find_stripped_weights(graph):
             if rank == 1:
                 weights.add(name)
     for node in graph.nodes:
-        if node.type not in CONV_TYPES and node.type not in MATRIX_TYPES:
+        if not has_kernel(node.type) and not has_matrix(node.type):
             continue
-        index = WEIGHTS_INPUT[node.type]
+        index = MACS_RULES[node.type].weights
         if index >= len(node.inputs) or node.inputs[0] in graph.tensors:
             continue
         value = node.inputs[index]
-        if value in ranks and (node.type in CONV_TYPES or ranks[value] == 2):
+        if value in ranks and (has_kernel(node.type) or ranks[value] == 2):
             weights.add(value)
     if ranks and weights.issuperset(ranks):
         first = next(iter(ranks))
@@ -207,22 +201,22 @@ class OnnxNet(Net):
         self.check_values(node)
         op = Op(self, node)
         inputs = [value for value in node.inputs if value in self.dependent]
-        layers, shapes = self.apply_rules(op, inputs)
+        entries, shapes = self.apply_rules(op, inputs)
         self.declare_shapes(node.outputs, shapes)
         self.declare_values(node, inputs)
         if node.type == 'Identity' and not inputs:
             return  # a name for weights that layers share
         role = find_role(op, inputs, self.shapes)
-        name = self.find_name(node, has_macs=bool(layers))
-        if not layers:
+        name = self.find_name(node, has_macs=bool(entries))
+        if not entries:
             type_ = self.find_type(op, role, inputs, shapes)
             self.nodes.append(Node(name, type_, role, inputs, node.outputs, {}))
             return
-        # Of several layers in one node, the last one makes what the node puts out.
-        for layer in layers[:-1]:
-            self.nodes.append(Node(name, layer.type, MACS, inputs, [''], layer.members))
-        layer = layers[-1]
-        self.nodes.append(Node(name, layer.type, MACS, inputs, node.outputs, layer.members))
+        # Of several entries of one node, the last one makes what the node puts out.
+        for entry in entries[:-1]:
+            self.nodes.append(Node(name, entry.type, MACS, inputs, [''], entry.members))
+        entry = entries[-1]
+        self.nodes.append(Node(name, entry.type, MACS, inputs, node.outputs, entry.members))
 
     def check_values(self, node):
         """Raise ValueError if a node reads what is not there, or makes what is there already."""
@@ -239,19 +233,19 @@ class OnnxNet(Net):
             raise ValueError('no outputs; expected one')
 
     def apply_rules(self, op, inputs):
-        """Return (layers with MACs, shapes of the outputs) of a node, as far as rules tell.
+        """Return (its Entries with MACs, shapes of its outputs) of a node, as far as rules tell.
 
         inputs: the values that it reads and that depend on the network's input.
         Notes the numbers that it makes, and if MACs are left out.
         """
         type_ = op.node.type
-        layers, shapes = [], []
+        entries, shapes = [], []
         if inputs and type_ in MACS_RULES:
-            weights = WEIGHTS_INPUT[type_]
-            if op.count <= weights or not op.node.inputs[weights]:
+            rule = MACS_RULES[type_]
+            if op.count <= rule.weights or not op.node.inputs[rule.weights]:
                 raise ValueError(f'{op.count} inputs; expected two')
             try:
-                layers, shape = MACS_RULES[type_](op)
+                entries, shape = rule.entries(op)
                 shapes = [shape]
             except Unfollowed:
                 self.left_out[type_] = None
@@ -261,9 +255,9 @@ class OnnxNet(Net):
                 self.constants[op.node.outputs[0]] = numbers
             shapes = follow_shapes(op)
         is_foreign = '.' in type_ or type_ in self.graph.functions
-        if not layers and (is_foreign or type_ in UNMODELLED_TYPES):
+        if not entries and (is_foreign or type_ in UNMODELLED_TYPES):
             self.left_out[type_] = None
-        return layers, shapes
+        return entries, shapes
 
     def declare_shapes(self, values, shapes):
         """Note the shapes of values, with those sizes of the file that are not known otherwise.

@@ -39,6 +39,14 @@ class Op:
             raise Unfollowed
         return shape
 
+    def known_shape(self, index, rank=None):
+        """Return the shape of an input, as OnnxNet.known_shape does, or raise ValueError."""
+        return self.net.known_shape(self.node.inputs[index], rank)
+
+    def is_feature_map(self, index):
+        """Return whether an input depends on the network's input, unlike weights and constants."""
+        return self.node.inputs[index] in self.net.dependent
+
     def shapes(self):
         """Return the shapes of all inputs."""
         return [self.shape(index) for index in range(self.count)]

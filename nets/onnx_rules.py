@@ -166,6 +166,8 @@ def global_pool_shape(op):
 
 def matmul_shape(op):
     """MatMul of constants: a stack of M x K by a stack of K x N matrices is one of M x N."""
+    if op.count < 2:
+        raise Unfollowed
     _, _, shape = find_matrices(op)
     return shape
 
@@ -173,7 +175,8 @@ def matmul_shape(op):
 def pad_shape(op):
     """Pad(x, pads=(0, 0, 1, 1, 0, 0, 2, 2)) is [1, 64, 10, 10].
 
-    "[x1_begin, x2_begin, ..., x1_end, x2_end,...]", of all axes or of those in the fourth input.
+    "`pads` format should be: [x1_begin, x2_begin, ..., x1_end, x2_end,...]", for all axes or for
+    those in the fourth input.
     """
     pads = op.input_or_attribute(1, 'pads')
     rank = len(op.shape())
@@ -210,7 +213,10 @@ def windowed_shape(op, channels, kernel):
 
 
 def range_shape(op):
-    """Range(start, limit, delta): "number_of_elements = max(ceil((limit - start) / delta), 0)"."""
+    """Range((0,), (10,), (3,)) is (0, 3, 6, 9), whose shape is [4].
+
+    "number_of_elements = max( ceil( (limit - start) / delta ) , 0 )".
+    """
     numbers = []
     for operand in op.all_numbers():
         numbers.extend(operand)
@@ -245,8 +251,8 @@ def reshape_shape(op):
 def resize_shape(op):
     """Resize(x, roi, scales=(1, 1, 2, 2)) is [1, 64, 14, 14]; so is Upsample(x, scales).
 
-    Resize(x, roi, scales, sizes=(1, 64, 14, 14)) has sizes instead. Of all axes, or of `axes`.
-    "output_dimension = floor(input_dimension * scale)".
+    Resize(x, roi, scales, sizes=(1, 64, 14, 14)) has sizes instead. They are for all axes, or for
+    those in `axes`. "output_dimension = floor(input_dimension * scale)".
     """
     rank = len(op.shape())
     axes = count_axes(op.integers('axes', default=range(rank)), rank)
@@ -287,8 +293,8 @@ def find_slices(op):
 def split_shapes(op):
     """Split(x, split=(16, 48)) with axis=1 is [1, 16, 7, 7] and [1, 48, 7, 7].
 
-    Without `split`, the parts are equal, and "the last chunk will be smaller if not evenly
-    divisible".
+    Without `split`, there is a part for each output: "If the tensor is not evenly splittable into
+    num_outputs, the last chunk will be smaller."
     """
     axis = op.axis()
     parts = op.input_or_attribute(1, 'split')

@@ -352,6 +352,17 @@ class Layers(unittest.TestCase):
         result = extract('n.prototxt', text + layer('x', 'Concat', 'bottom: "flat"', 'data'))
         self.assertIn('inputs differ: [1, 4, 32, 24] and [1, 3072]; expected', result.err)
 
+    def test_pooling_of_a_number(self):
+        """A Reshape has taken all dimensions away."""
+        start = 'input: "data" input_shape { dim: 1 dim: 1 } '
+        start += layer('r', 'Reshape', 'reshape_param { axis: 0 num_axes: 2 }', 'data')
+        for type_, parameters in (
+            ('Pooling', 'pooling_param { kernel_size: 1 }'),
+            ('ROIPooling', 'bottom: "data" roi_pooling_param { pooled_h: 1 pooled_w: 1 }'),
+        ):
+            result = extract('n.prototxt', start + layer('p', type_, parameters, 'r'))
+            self.assertIn("'p'): the input is []; expected a batch of feature maps", result.err)
+
     def test_fields_of_real_definitions(self):
         more = (
             'group: 1 dilation: 1 weight_filler { type: "xavier" } bias_filler { } engine: CUDNN '
@@ -479,10 +490,17 @@ class Products(unittest.TestCase):
             node('Gather', 'x', 'y'),
             node('MaxPool', 'zero', 'y', kernel_shape=[2]),
             node('Split', 'x', 'y', axis=1, split=[1, 2]),
+            node('Constant', '', 'y', value=[3]),
+            node('ConstantOfShape', 'zero', 'y', value=[3]),
         ):
             weights = [KERNEL, numbers('zero', 0)]
             entries = net([step, node('Conv', 'x w', 'z')], weights=weights)
             self.assertEqual(entries[0]['ofmap'], [8, 30, 22])
+
+    def test_a_tensor_where_integers_should_be(self):
+        error = net([node('Conv', 'x w', 'y', 'c', pads=numbers('', 1))], status=1)
+        self.assertIn('"pads" is Tensor(', error)
+        self.assertIn('; expected 4 integers, 0 or more', error)
 
     def test_quantised_operators_are_like_their_plain_ones(self):
         constants = [tensor(name, [1]) for name in 's z'.split()]
@@ -677,6 +695,31 @@ class Script(unittest.TestCase):
             done = subprocess.run(command, capture_output=True, text=True, env=environment)
             found = done.returncode, done.stdout, done.stderr
             self.assertEqual(found, (-signal.SIGINT, '', ''))
+
+    def test_loads_what_it_needs(self):
+        """The rooms of one format, each once, and the program itself just as __main__."""
+        script = 'import runpy, sys; sys.argv[1:] = sys.argv[2:]; '
+        script += f'sys.path[0] = {path("nets")!r}; import os; os._exit = lambda status: None; '
+        script += f'runpy.run_path({path("nets", "extract.py")!r}, run_name="__main__"); '
+        script += 'print("loaded", *sys.modules)'
+        text = layer('c', 'Convolution', convolution(8, 3), 'x')
+        text = f'input: "x" input_shape {{ dim: [1, 3, 9, 9] }} {text}'.encode()
+        onnx = model([node('Conv', 'x w', 'y', 'c')], [IMAGE], [KERNEL])
+        shared = {'layers', 'network', 'fusing'}
+        for name, content, rooms in (
+            ('m.prototxt', text, {'caffe', 'prototxt'}),
+            ('m.onnx', onnx, {'onnx_file', 'onnx_macs', 'onnx_net', 'onnx_op', 'onnx_rules'}),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                with open(path(folder, name), 'wb') as file:
+                    file.write(content)
+                command = [sys.executable, '-c', script, '', path(folder, name)]
+                done = subprocess.run(command, capture_output=True, text=True)
+            self.assertEqual(done.stderr, '')
+            loaded = done.stdout.partition('loaded')[2].split()
+            found = {module for module in loaded if module.startswith('fodlam.nets.')}
+            self.assertEqual(found, {f'fodlam.nets.{room}' for room in rooms | shared})
+            self.assertFalse({*rooms, *shared, 'extract'}.intersection(loaded))
 
     def test_by_way_of_a_link(self):
         with tempfile.TemporaryDirectory() as folder:
