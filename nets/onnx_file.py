@@ -19,7 +19,8 @@ from fodlam.nets.layers import MAX_RANK
 
 # Fields of ONNX's messages that carry structure, shapes and small constants (onnx.proto), as
 # {message: {number: (name, type)}}. A type is int, str, a message, or bytes for a span that is read
-# only if it is needed. Nothing else is read, the numbers of large tensors above all.
+# only if it is needed. Fields that are read in the same way share a name: an attribute's number,
+# `i`, is a list `ints` of one. Nothing else is read, the numbers of large tensors above all.
 # fmt: off
 FIELDS = {
     'Model': {7: ('graph', bytes), 25: ('functions', 'Function')},
@@ -147,7 +148,7 @@ class Wire:
             raise self.error(offset, f'more than {MAX_FIELDS} fields')
 
     def integers(self, start, end):
-        """Yield the signed integers that are packed in a span."""
+        """Yield the signed integers that are packed in a span, one varint after the other."""
         while start < end:
             self.count_field(start)
             number, start = self.varint(start, end)
@@ -155,11 +156,12 @@ class Wire:
                 number -= 2**64
             yield number
 
-    def fields(self, message, start, end):
+    def fields(self, message_type, start, end):
         """Yield (name, offset, value) of the fields in a span that FIELDS has for a message.
 
-        message: its name in FIELDS. A value is an integer, a string, {name: [values]} of a message
-        inside, or the (start, end) of bytes.
+        message_type: its name in FIELDS; start, end: the span of the message.
+        A value is an integer, a string, the (start, end) of bytes, or what `message` returns of a
+        message inside.
         """
         while start < end:
             offset = start
@@ -177,32 +179,32 @@ class Wire:
                 size = FIXED_BYTES[wire_type]
             else:
                 raise self.error(offset, f'wire type {wire_type} is not in use')
-            value_start, start = start, start + size
-            if start > end:
+            value_end = start + size
+            if value_end > end:
                 raise self.error(offset, f'{size} bytes run past the end')
-            if number not in FIELDS[message]:
-                continue
-            name, type_ = FIELDS[message][number]
-            if type_ is int:
-                for integer in self.integers(value_start, start):
-                    yield name, offset, integer
-                continue
-            if wire_type == VARINT:
-                raise self.error(offset, 'a number stands where a message should')
-            if type_ is str:
-                yield name, offset, self.string(value_start, start)
-            elif type_ is bytes:
-                yield name, offset, (value_start, start)
-            else:
-                yield name, offset, self.message(type_, value_start, start)
+            if number in FIELDS[message_type]:
+                name, type_ = FIELDS[message_type][number]
+                if type_ is int:
+                    for integer in self.integers(start, value_end):
+                        yield name, offset, integer
+                elif wire_type == VARINT:
+                    raise self.error(offset, 'a number stands where a message should')
+                elif type_ is str:
+                    yield name, offset, self.string(start, value_end)
+                elif type_ is bytes:
+                    yield name, offset, (start, value_end)
+                else:
+                    yield name, offset, self.message(type_, start, value_end)
+            start = value_end
 
-    def message(self, message, start, end):
+    def message(self, message_type, start, end):
         """Return {name: [values]} of the fields in a span that FIELDS has for a message.
 
+        message_type: its name in FIELDS; start, end: the span of the message.
         A name without values has an empty list. Of integers, those beyond MAX_REPEATED are dropped.
         """
-        found = {name: [] for name, _ in FIELDS[message].values()}
-        for name, offset, value in self.fields(message, start, end):
+        found = {name: [] for name, _ in FIELDS[message_type].values()}
+        for name, offset, value in self.fields(message_type, start, end):
             if len(found[name]) < MAX_REPEATED:
                 found[name].append(value)
             elif not isinstance(value, int):
