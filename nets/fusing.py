@@ -20,6 +20,14 @@ def fuse(nodes, shapes, results):
     nodes: [Node], in the order in which they run.
     shapes: {value: shape}, or what stands for a shape that is not known.
     results: the values that the network puts out, which must all be written.
+
+    >>> from fodlam.nets.network import Node
+    >>> conv = Node('conv', 'Convolution', MACS, ['image'], ['a'], {'ofmap': [64, 112, 112]})
+    >>> relu = Node('relu', 'Relu', PASS, ['a'], ['b'], {})
+    >>> pool = Node('pool', 'MaxPool', POOL, ['b'], ['c'], {})
+    >>> fuse([conv, relu, pool], {'c': (1, 64, 56, 56)}, results={'c'})
+    >>> conv.members
+    {'ofmap': [64, 112, 112], 'stored': [64, 56, 56]}
     """
     readers = find_readers(nodes)
     last_macs = find_last_macs(nodes)

@@ -265,6 +265,10 @@ def multiply_weights(features, weights, batch):
 
     features: the shape of a stack of M x K matrices; weights: of a stack of K x N matrices.
     batch: the first dimension of the network's input.
+
+    >>> type_, members = multiply_weights((1, 197, 768), (768, 3072), batch=1)
+    >>> type_, members['ifmap'], members['ofmap']
+    ('InnerProduct', [768, 197, 1], [3072, 197, 1])
     """
     stack = weights[:-2]
     k, n = weights[-2:]
@@ -282,6 +286,14 @@ def multiply_features(left, right, batch):
 
     left: the shape of a stack of M x K matrices; right: of a stack of K x N matrices.
     batch: the first dimension of the network's input.
+
+    Queries by keys, of 12 heads with 64 features at 197 positions:
+
+    >>> type_, members = multiply_features((1, 12, 197, 64), (1, 12, 64, 197), batch=1)
+    >>> members['ifmap'], members['ofmap'], members['groups']
+    ([768, 197, 1], [2364, 197, 1], 12)
+    >>> members['macs'] == 12 * 197 * 64 * 197
+    True
     """
     k, n = right[-2:]
     rows = count_rows(left, right, batch)

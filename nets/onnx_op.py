@@ -7,7 +7,7 @@ onnx_rules.py, of what all others make of shapes and of small constants.
 import math
 
 from fodlam.nets.layers import count_from_front
-from fodlam.nets.onnx_file import Tensor
+from fodlam.nets.onnx_file import OnnxNode, Tensor
 
 
 class Unfollowed(LookupError):
@@ -133,10 +133,10 @@ class Op:
 
         sizes: {axis: size}; None for a dimension that goes.
 
-        >>> from types import SimpleNamespace as Some
-        >>> op = Op(Some(shapes={'x': (1, 64, 7, 7)}), Some(inputs=['x']))
-        >>> op.with_sizes({1: 32}), op.with_sizes({2: None, 3: None})
-        ((1, 32, 7, 7), (1, 64))
+        >>> example((1, 64, 7, 7)).with_sizes({1: 32})
+        (1, 32, 7, 7)
+        >>> example((1, 64, 7, 7)).with_sizes({2: None, 3: None})
+        (1, 64)
         """
         result = []
         for axis, size in enumerate(self.shape()):
@@ -157,3 +157,45 @@ def as_integers(numbers):
 def count_axes(axes, rank):
     """Return a list of axes, counted from the first of `rank` dimensions; raise ValueError."""
     return [count_from_front('"axes"', axis, rank) for axis in axes]
+
+
+# === Examples ===
+
+
+class ExampleNet:
+    """What an Op needs of a network, for examples: the shapes and the numbers of values."""
+
+    def __init__(self):
+        self.shapes = {}
+        self.constants = {}
+
+    def numbers(self, value):
+        return self.constants.get(value)
+
+
+def example(*inputs, outputs=1, **attributes):
+    """Return an Op for the examples of rules.
+
+    inputs: a tuple is the shape of a feature map; a list is a constant, its numbers.
+    outputs: how many outputs it has.
+    attributes: an integer or a list of integers each.
+
+    >>> op = example((1, 64, 7, 7), [0, -1], allowzero=0)
+    >>> op.shape(0), op.numbers(1), op.integer('allowzero', default=1)
+    ((1, 64, 7, 7), (0, -1), 0)
+    """
+    net = ExampleNet()
+    names = []
+    for index, content in enumerate(inputs):
+        name = f'input {index}'
+        names.append(name)
+        if isinstance(content, list):
+            net.shapes[name] = (len(content),)
+            net.constants[name] = tuple(content)
+        else:
+            net.shapes[name] = content
+    lists = {}
+    for name, value in attributes.items():
+        lists[name] = value if isinstance(value, list) else [value]
+    node = OnnxNode('', '', names, ['output'] * outputs, lists, has_body=False, offset=0)
+    return Op(net, node)

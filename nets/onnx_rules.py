@@ -11,7 +11,7 @@ numbers of an operator's first output, as far as they depend on shapes and const
 What a rule cannot tell is not followed: it raises Unfollowed, or another LookupError, an
 ArithmeticError or a TypeError. A ValueError says that the operator cannot take such inputs.
 
-Each rule has its line of ONNX's specification or an example, in which x is the shape [1, 64, 7, 7].
+Each rule has an example, in which a tuple is the shape of a feature map, and a list a constant.
 
 Source: Operators.md, github.com/onnx/onnx
 """
@@ -25,7 +25,9 @@ from fodlam.nets.layers import BATCH, broadcast, is_known, joined, reshaped
 from fodlam.nets.network import GATE, OTHER, PASS, POOL, SUM
 from fodlam.nets.onnx_file import MAX_NUMBERS
 from fodlam.nets.onnx_macs import find_matrices, move_window
-from fodlam.nets.onnx_op import Unfollowed, count_axes
+from fodlam.nets.onnx_op import Unfollowed, count_axes, example  # noqa: F401 (in examples)
+
+IMAGE = (1, 64, 7, 7)  # for the examples
 
 # === Kinds of operators ===
 
@@ -108,17 +110,29 @@ def is_global_pooling(op):
 
 
 def same_shape(op):
-    """Relu and many others: the shape of the first input."""
+    """Relu and many others keep the shape of their first input.
+
+    >>> same_shape(example(IMAGE))
+    (1, 64, 7, 7)
+    """
     return op.shape()
 
 
 def broadcast_shape(op):
-    """Add and other element-wise operators: Add(x, [64, 1, 1]) is [1, 64, 7, 7]."""
+    """Add and other element-wise operators stretch their operands.
+
+    >>> broadcast_shape(example(IMAGE, (64, 1, 1)))
+    (1, 64, 7, 7)
+    """
     return broadcast(op.shapes())
 
 
 def concat_shape(op):
-    """Concat(x, x) with axis=1 is [1, 128, 7, 7]."""
+    """Concat: values one behind the other, along `axis`.
+
+    >>> concat_shape(example(IMAGE, IMAGE, axis=1))
+    (1, 128, 7, 7)
+    """
     shapes = op.shapes()
     return joined(shapes, op.axis())
 
@@ -129,36 +143,62 @@ def constant_shape(op):
 
 
 def constant_of_shape_shape(op):
-    """ConstantOfShape(input=(2, 3)) is [2, 3]."""
+    """ConstantOfShape: the input is the shape.
+
+    >>> constant_of_shape_shape(example([2, 3]))
+    (2, 3)
+    """
     return op.input_integers(0)
 
 
 def expand_shape(op):
-    """Expand(x, shape=(8, 1, 1, 1)) is [8, 64, 7, 7], which is broadcast."""
+    """Expand: broadcast to the shape in the second input.
+
+    >>> expand_shape(example(IMAGE, [8, 1, 1, 1]))
+    (8, 64, 7, 7)
+    """
     return broadcast([op.shape(), op.input_integers(1)])
 
 
 def flatten_shape(op):
-    """Flatten(x) with axis=2 is [1 * 64, 7 * 7]; by default, axis is 1. The result is a matrix."""
+    """Flatten: a matrix, whose columns are the dimensions from `axis` on; by default, from 1 on.
+
+    >>> flatten_shape(example(IMAGE))
+    (1, 3136)
+    >>> flatten_shape(example(IMAGE, axis=2))
+    (64, 49)
+    """
     axis = op.integer('axis', 1)
     shape = op.shape()
     return math.prod(shape[:axis]), math.prod(shape[axis:])
 
 
 def gather_shape(op):
-    """Gather(x, indices) with axis=1 is [1, *shape of the indices, 7, 7]."""
+    """Gather: the indices in the second input are looked up along `axis`.
+
+    >>> gather_shape(example(IMAGE, [3, 5], axis=1))
+    (1, 2, 7, 7)
+    """
     shape = op.shape()
     axis = op.axis()
     return (*shape[:axis], *op.shape(1), *shape[axis + 1 :])
 
 
 def gather_elements_shape(op):
-    """GatherElements(x, indices): the shape of the indices."""
+    """GatherElements: the shape of the indices in the second input.
+
+    >>> gather_elements_shape(example(IMAGE, (1, 64, 3, 7)))
+    (1, 64, 3, 7)
+    """
     return op.shape(1)
 
 
 def global_pool_shape(op):
-    """GlobalAveragePool(x) is [1, 64, 1, 1]."""
+    """GlobalAveragePool and others: one pixel for each channel.
+
+    >>> global_pool_shape(example(IMAGE))
+    (1, 64, 1, 1)
+    """
     shape = op.shape()
     ones = [1] * len(shape[2:])
     return (*shape[:2], *ones)
@@ -173,10 +213,12 @@ def matmul_shape(op):
 
 
 def pad_shape(op):
-    """Pad(x, pads=(0, 0, 1, 1, 0, 0, 2, 2)) is [1, 64, 10, 10].
+    """Pad: the second input is how much is added at the start of each axis, then at the ends.
 
-    "`pads` format should be: [x1_begin, x2_begin, ..., x1_end, x2_end,...]", for all axes or for
-    those in the fourth input.
+    A fourth input has the axes that are meant; by default, all.
+
+    >>> pad_shape(example(IMAGE, [0, 0, 1, 1, 0, 0, 2, 2]))
+    (1, 64, 10, 10)
     """
     pads = op.input_or_attribute(1, 'pads')
     rank = len(op.shape())
@@ -188,13 +230,21 @@ def pad_shape(op):
 
 
 def pool_shape(op):
-    """MaxPool(x) with kernel_shape=[3, 3], strides=[2, 2] is [1, 64, 3, 3]; see move_window."""
+    """MaxPool and others: a window moves over the image (move_window).
+
+    >>> pool_shape(example(IMAGE, kernel_shape=[3, 3], strides=[2, 2]))
+    (1, 64, 3, 3)
+    """
     channels = op.shape()[1]
     return windowed_shape(op, channels, [1] * len(op.shape()[2:]))
 
 
 def conv_shape(op):
-    """Conv of constants: as for pooling, with as many channels as there are filters."""
+    """Conv of constants: a window moves over the image, once for each filter (move_window).
+
+    >>> conv_shape(example(IMAGE, (128, 64, 3, 3)))
+    (1, 128, 5, 5)
+    """
     weights = op.shape(1)
     return windowed_shape(op, weights[0], weights[2:])
 
@@ -213,9 +263,12 @@ def windowed_shape(op, channels, kernel):
 
 
 def range_shape(op):
-    """Range((0,), (10,), (3,)) is (0, 3, 6, 9), whose shape is [4].
+    """Range: from the first input up to the second, which is not reached, by steps of the third.
 
     "number_of_elements = max( ceil( (limit - start) / delta ) , 0 )".
+
+    >>> range_shape(example([0], [10], [3]))
+    (4,)
     """
     numbers = []
     for operand in op.all_numbers():
@@ -225,7 +278,13 @@ def range_shape(op):
 
 
 def reduce_shape(op):
-    """ReduceMean(x) with axes=[2, 3] is [1, 64, 1, 1], and [1, 64] with keepdims=0."""
+    """ReduceMean and others: one number along each of `axes`, a second input or an attribute.
+
+    >>> reduce_shape(example(IMAGE, axes=[2, 3]))
+    (1, 64, 1, 1)
+    >>> reduce_shape(example(IMAGE, [2, 3], keepdims=0))
+    (1, 64)
+    """
     is_noop = op.integers('noop_with_empty_axes') == (1,) and op.count < 2
     size = 1 if op.integer('keepdims', 1) else None
     if is_noop:
@@ -243,16 +302,25 @@ def named_axes(op, rank):
 
 
 def reshape_shape(op):
-    """Reshape(x, shape=(0, -1)) is [1, 64 * 7 * 7]: 0 copies a size, -1 is what is left."""
+    """Reshape: the second input is the shape; 0 copies a size, and -1 is what is left.
+
+    >>> reshape_shape(example(IMAGE, [0, -1]))
+    (1, 3136)
+    """
     shape = op.shape()
     return reshaped(shape, op.input_or_attribute(1, 'shape'))
 
 
 def resize_shape(op):
-    """Resize(x, roi, scales=(1, 1, 2, 2)) is [1, 64, 14, 14]; so is Upsample(x, scales).
+    """Resize and Upsample: the last input has scales; or the fourth has sizes.
 
-    Resize(x, roi, scales, sizes=(1, 64, 14, 14)) has sizes instead. They are for all axes, or for
-    those in `axes`. "output_dimension = floor(input_dimension * scale)".
+    They are for all axes, or for those in `axes`. "output_dimension = floor(input_dimension *
+    scale)".
+
+    >>> resize_shape(example(IMAGE, [1.0, 1.0, 2.0, 2.5]))
+    (1, 64, 14, 17)
+    >>> resize_shape(example(IMAGE, [], [], [1, 64, 9, 9]))
+    (1, 64, 9, 9)
     """
     rank = len(op.shape())
     axes = count_axes(op.integers('axes', default=range(rank)), rank)
@@ -265,12 +333,20 @@ def resize_shape(op):
 
 
 def shape_shape(op):
-    """Shape(x) is the vector (1, 64, 7, 7), whose shape is [4]."""
+    """Shape: a vector, with a number for each dimension.
+
+    >>> shape_shape(example(IMAGE))
+    (4,)
+    """
     return (len(op.shape()),)
 
 
 def slice_shape(op):
-    """Slice(x, starts=(1,), ends=(9,), axes=(1,), steps=(2,)) is [1, 4, 7, 7]."""
+    """Slice: inputs are the starts, ends, axes and steps.
+
+    >>> slice_shape(example(IMAGE, [1], [9], [1], [2]))  # channels 1, 3, 5 and 7
+    (1, 4, 7, 7)
+    """
     sizes = {}
     for axis, part in find_slices(op).items():
         indices = range(*part.indices(op.shape()[axis]))
@@ -291,10 +367,15 @@ def find_slices(op):
 
 
 def split_shapes(op):
-    """Split(x, split=(16, 48)) with axis=1 is [1, 16, 7, 7] and [1, 48, 7, 7].
+    """Split: parts along `axis`, whose sizes are a second input or an attribute.
 
-    Without `split`, there is a part for each output: "If the tensor is not evenly splittable into
+    Without them, there is a part for each output: "If the tensor is not evenly splittable into
     num_outputs, the last chunk will be smaller."
+
+    >>> split_shapes(example(IMAGE, [16, 48], axis=1))
+    [(1, 16, 7, 7), (1, 48, 7, 7)]
+    >>> split_shapes(example(IMAGE, axis=2, outputs=2))
+    [(1, 64, 4, 7), (1, 64, 3, 7)]
     """
     axis = op.axis()
     parts = op.input_or_attribute(1, 'split')
@@ -308,25 +389,41 @@ def split_shapes(op):
 
 
 def squeeze_shape(op):
-    """Squeeze(x, axes=(0,)) is [64, 7, 7]."""
+    """Squeeze: the axes that are named go.
+
+    >>> squeeze_shape(example(IMAGE, [0]))
+    (64, 7, 7)
+    """
     axes = named_axes(op, len(op.shape()))
     return op.with_sizes(dict.fromkeys(axes, None))
 
 
 def tile_shape(op):
-    """Tile(x, repeats=(1, 1, 2, 2)) is [1, 64, 14, 14]."""
+    """Tile: the second input is how often each dimension is repeated.
+
+    >>> tile_shape(example(IMAGE, [1, 1, 2, 2]))
+    (1, 64, 14, 14)
+    """
     return tuple(size * repeats for size, repeats in zip(op.shape(), op.input_integers(1)))
 
 
 def transpose_shape(op):
-    """Transpose(x) with perm=[0, 2, 3, 1] is [1, 7, 7, 64]; by default, axes are reversed."""
+    """Transpose: dimensions in the order of `perm`; by default, reversed.
+
+    >>> transpose_shape(example(IMAGE, perm=[0, 2, 3, 1]))
+    (1, 7, 7, 64)
+    """
     shape = op.shape()
     reverse = range(len(shape) - 1, -1, -1)
     return tuple(shape[axis] for axis in op.integers('perm', default=reverse))
 
 
 def unsqueeze_shape(op):
-    """Unsqueeze(x, axes=(0, -1)) is [1, 1, 64, 7, 7, 1]; axes are those of the result."""
+    """Unsqueeze: new dimensions of 1, at these axes of the result.
+
+    >>> unsqueeze_shape(example(IMAGE, [0, -1]))
+    (1, 1, 64, 7, 7, 1)
+    """
     sizes = list(op.shape())
     rank = len(sizes) + len(op.input_or_attribute(1, 'axes'))
     axes = named_axes(op, rank)
@@ -382,14 +479,22 @@ def same_numbers(op):
 
 
 def cast_numbers(op):
-    """Cast: to int32 or int64, or else to a float. A number is cut towards zero."""
+    """Cast: to int32 (6) or int64 (7), cut towards zero; to any other type, a float.
+
+    >>> cast_numbers(example([2.5, -2.5], to=7))
+    [2, -2]
+    """
     is_integer = op.integers('to') in ((6,), (7,))  # of TensorProto.DataType
     convert = int if is_integer else float
     return [convert(number) for number in op.numbers()]
 
 
 def concat_numbers(op):
-    """Concat((1, 64), (49,)) is (1, 64, 49)."""
+    """Concat.
+
+    >>> tuple(concat_numbers(example([1, 64], [49])))
+    (1, 64, 49)
+    """
     return itertools.chain.from_iterable(op.all_numbers())
 
 
@@ -402,7 +507,11 @@ def constant_numbers(op):
 
 
 def constant_of_shape_numbers(op):
-    """ConstantOfShape(input=(2, 3)) is (0, 0, 0, 0, 0, 0), or six times its attribute `value`."""
+    """ConstantOfShape: zeros, or as many times its attribute `value`.
+
+    >>> constant_of_shape_numbers(example([2, 3]))
+    (0, 0, 0, 0, 0, 0)
+    """
     numbers = (0,)
     if op.node.attributes.get('value'):
         numbers = constant_numbers(op)
@@ -411,7 +520,11 @@ def constant_of_shape_numbers(op):
 
 
 def gather_numbers(op):
-    """Gather((1, 64, 7, 7), indices=(1,)) is (64,); of a matrix, rows."""
+    """Gather: the numbers, or the rows of a matrix, at the indices in the second input.
+
+    >>> gather_numbers(example([1, 64, 7, 7], [1]))
+    [64]
+    """
     numbers = []
     for index in op.input_integers(1):
         numbers.extend(op.rows()[index])
@@ -419,23 +532,41 @@ def gather_numbers(op):
 
 
 def product_of_numbers(op):
-    """ReduceProd((7, 7)) is (49,)."""
+    """ReduceProd.
+
+    >>> product_of_numbers(example([7, 7]))
+    [49]
+    """
     return [math.prod(op.numbers())]
 
 
 def shape_numbers(op):
-    """Shape(x) is (1, 64, 7, 7), and (7, 7) with start=2; with end=-1, the last one is left out."""
+    """Shape, from `start` to before `end`; by default, all of it.
+
+    >>> shape_numbers(example(IMAGE))
+    (1, 64, 7, 7)
+    >>> shape_numbers(example(IMAGE, start=2))
+    (7, 7)
+    """
     start, end = op.integer('start', 0), op.integer('end', None)
     return op.shape()[start:end]
 
 
 def size_numbers(op):
-    """Size(x) is (64 * 7 * 7,)."""
+    """Size: how many numbers there are.
+
+    >>> size_numbers(example(IMAGE))
+    [3136]
+    """
     return [math.prod(op.shape())]
 
 
 def slice_numbers(op):
-    """Slice((1, 64, 7, 7), starts=(2,), ends=(4,)) is (7, 7); of a matrix, rows."""
+    """Slice: of numbers, or of the rows of a matrix.
+
+    >>> tuple(slice_numbers(example([1, 64, 7, 7], [2], [4])))
+    (7, 7)
+    """
     rows = op.rows()
     return itertools.chain.from_iterable(rows[find_slices(op)[0]])
 
@@ -451,7 +582,10 @@ def transpose_numbers(op):
 def elementwise(function):
     """Return the rule of an operator that does a function to the numbers of its operands.
 
-    An operand of one number goes with each number of another: Mul((2, 3), (10,)) is (20, 30).
+    An operand of one number goes with each number of another.
+
+    >>> elementwise(operator.mul)(example([2, 3], [10]))
+    [20, 30]
     """
 
     def rule(op):
@@ -472,7 +606,11 @@ def ceil(number):
 
 
 def divide(number, divisor):
-    """Div((7,), (2,)) is (3,), and Div((7.0,), (2.0,)) is (3.5,)."""
+    """Div.
+
+    >>> divide(7, 2), divide(7.0, 2.0)
+    (3, 3.5)
+    """
     if isinstance(number, int):
         return number // divisor
     return number / divisor
@@ -483,7 +621,7 @@ def floor(number):
 
 
 def power(number, exponent):
-    """Pow((3,), (2,)) is (9,). Higher powers are not known, or numbers could grow without end."""
+    """Pow; higher powers than squares are not followed, or numbers could grow without end."""
     if exponent <= 2:
         return number**exponent
     return math.nan

@@ -29,7 +29,7 @@ class Examples(unittest.TestCase):
                 result = doctest.testmod(module)
                 self.assertEqual(result.failed, 0)
                 attempted += result.attempted
-        self.assertGreater(attempted, 30)  # they are found
+        self.assertGreater(attempted, 60)  # they are found
 
 
 if __name__ == '__main__':
