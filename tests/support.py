@@ -10,10 +10,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [ROOT, os.path.join(ROOT, 'nets'), os.path.join(ROOT, 'data')]
 
 # Only now can they be found, from whatever folder the tests are run.
-import extract as extractor  # noqa: E402
 import validate as validator  # noqa: E402
 
 import fodlam  # noqa: E402
+from fodlam.nets import extract as extractor  # noqa: E402
 
 shapes = fodlam.load_leaf('nets', 'shapes')
 

@@ -1,0 +1,123 @@
+"""Fusing: what an accelerator does to a layer's output on its way to DRAM.
+
+Activations, sums and poolings that follow a layer with MACs need not wait until its ofmap has been
+written: only what comes out of them is written, if nothing else reads what is in between. `fuse`
+puts that into the members of the layer's Node:
+
+  stored   the shape of what is written, if a pooling has made it smaller than the ofmap
+  addend   true if another feature map is added on the way, which must then be read
+"""
+
+from fodlam.nets.layers import feature_map, is_known
+from fodlam.nets.network import GATE, MACS, PASS, POOL, SUM
+
+MAX_ACTIVATION_NODES = 12  # an approximate GELU has eight
+
+
+def fuse(nodes, shapes, results):
+    """Add `stored` and `addend` to the members of those nodes with MACs that have them.
+
+    nodes: [Node], in the order in which they run.
+    shapes: {value: shape}, or what stands for a shape that is not known.
+    results: the values that the network puts out, which must all be written.
+
+    >>> from fodlam.nets.network import Node
+    >>> conv = Node('conv', 'Convolution', MACS, ['image'], ['a'], {'ofmap': [64, 112, 112]})
+    >>> relu = Node('relu', 'Relu', PASS, ['a'], ['b'], {})
+    >>> pool = Node('pool', 'MaxPool', POOL, ['b'], ['c'], {})
+    >>> fuse([conv, relu, pool], {'c': (1, 64, 56, 56)}, results={'c'})
+    >>> conv.members
+    {'ofmap': [64, 112, 112], 'stored': [64, 56, 56]}
+    """
+    readers = find_readers(nodes)
+    last_macs = find_last_macs(nodes)
+    for index, node in enumerate(nodes):
+        if node.role == MACS:
+            fuse_followers(index, node, readers, last_macs, shapes, results)
+
+
+def find_readers(nodes):
+    """Return {value: {index: Node}}, the nodes that read each value."""
+    readers = {}
+    for index, node in enumerate(nodes):
+        for value in node.inputs:
+            readers.setdefault(value, {})[index] = node
+    return readers
+
+
+def find_last_macs(nodes):
+    """Return {value: index}, the last node with MACs that must have run before there is a value.
+
+    The index is -1 if no node with MACs must have run.
+    """
+    last_macs = {}
+    for index, node in enumerate(nodes):
+        last = -1
+        for value in node.inputs:
+            last = max(last, last_macs.get(value, -1))
+        if node.role == MACS:
+            last = index
+        for value in node.outputs:
+            last_macs[value] = last
+    return last_macs
+
+
+def fuse_followers(index, node, readers, last_macs, shapes, results):
+    """Add `stored` and `addend` to the members of one node with MACs.
+
+    index: of the node, in the order in which nodes run.
+    readers: see find_readers; last_macs: see find_last_macs; shapes, results: see fuse.
+    """
+    value = node.outputs[0]
+    while value in readers and value not in results:
+        followers = list(readers[value].values())
+        if len(followers) > 1:
+            value = find_activation(value, readers, results)
+            continue
+        follower = followers[0]
+        if not follower.outputs or follower.inputs.count(value) > 1:
+            return
+        value = follower.outputs[0]
+        if follower.role == POOL:
+            add_stored(node, shapes.get(value))
+            return
+        if follower.role == SUM:
+            if last_macs[value] != index:
+                return  # the layer that runs last adds; this one's ofmap waits for it in DRAM
+            node.members['addend'] = True
+        elif follower.role != PASS:
+            return
+
+
+def add_stored(node, pooled):
+    """Add `stored` to the members of a node whose ofmap is pooled; pooled: the shape after that."""
+    if node.type in ('InnerProduct', 'MatMul'):  # their ofmap is no image
+        return
+    if not is_known(pooled) or len(pooled) not in (3, 4):
+        return
+    stored = list(feature_map(pooled))
+    ofmap = node.members['ofmap']
+    if stored != ofmap and stored[0] == ofmap[0]:
+        node.members['stored'] = stored
+
+
+def find_activation(value, readers, results):
+    """Return the value of an activation that is written out in several nodes, or None.
+
+    Such as x * sigmoid(x): two nodes read the x, and all that comes of both is their product.
+    value: the x; readers: see find_readers; results: see fuse.
+    """
+    inside = {value}
+    waiting = dict(readers[value])  # nodes that read a value inside
+    for _ in range(MAX_ACTIVATION_NODES):
+        node = waiting.pop(min(waiting))  # in the order in which they run
+        if node.role not in (PASS, SUM, GATE) or not inside.issuperset(node.inputs):
+            return None
+        result = node.outputs[0]
+        if not waiting:
+            return result
+        if result in results:
+            return None
+        inside.add(result)
+        waiting.update(readers.get(result, {}))
+    return None

@@ -1,0 +1,400 @@
+"""ONNX's operators that take MACs: which layers of a net file each of them is.
+
+MACS_RULES has a rule for each operator: a function of an Op that returns a list of Entries of the
+net file, in the order in which they run, and the shape of the output. It raises ValueError if the
+operator cannot take such inputs, or if it needs a shape that is not known, and Unfollowed if the
+operator does something that is not modelled.
+
+Source: Operators.md, github.com/onnx/onnx, quoted for each operator
+"""
+
+import math
+import re
+from collections import namedtuple
+
+from fodlam.nets.layers import (
+    broadcast,
+    check_batch,
+    conv_members,
+    deconvolution_size,
+    feature_map,
+    positions,
+    window_size,
+)
+from fodlam.nets.onnx_op import Unfollowed
+
+
+class Entry(namedtuple('Entry', 'type members')):
+    """A layer with MACs in the net file: its type, and its other members but for the name."""
+
+    __slots__ = ()
+
+
+# === Convolutions ===
+
+
+def convolution(op):
+    """Conv, and operators that are like it: a feature map is convolved by weights.
+
+    "The convolution operator consumes an input tensor and a filter, and computes the output." For
+    Conv, the filter "has size (M x C/group x kH x kW)"; for ConvTranspose, "(C x M/group x kH x
+    kW)". M is the number of feature maps.
+    """
+    type_ = 'Deconvolution' if op.node.type == 'ConvTranspose' else 'Convolution'
+    shape = op.known_shape(0)
+    weights = op.known_shape(MACS_RULES[op.node.type].weights, rank=len(shape))
+    ifmap = feature_map(shape)
+    image = shape[2:]
+    if not image or not isinstance(weights[0], int):
+        raise ValueError(
+            f'data {list(shape)} and weights {list(weights)}; expected 3 or 4 dimensions'
+        )
+    check_has_batch(op.net, shape)
+    check_batch(shape[0], op.net.batch)
+    (groups,) = op.valid_integers('group', [1], low=1)
+    if type_ == 'Deconvolution':
+        channels, filters = weights[0], weights[1] * groups
+    else:
+        channels, filters = weights[1] * groups, weights[0]
+    if channels != ifmap[0]:
+        raise ValueError(
+            f'weights for {channels} channels, but the input has {ifmap[0]}; '
+            'expected the same number'
+        )
+    kernel = op.valid_integers('kernel_shape', weights[2:], low=1)
+    if kernel != list(weights[2:]):
+        raise ValueError(
+            f'"kernel_shape" is {kernel}, but the weights are {list(weights)}; '
+            'expected the same size'
+        )
+    stride, sizes = move_window(op, type_, image, kernel)
+    shape_of_output = (shape[0], filters, *sizes)
+    height = [1] * (2 - len(image))  # of a 1-D network, the height is 1
+    members = conv_members(
+        type_,
+        ifmap,
+        [filters, *height, *sizes],
+        [*height, *kernel],
+        [*height, *stride],
+        groups,
+    )
+    return [Entry(type_, members)], shape_of_output
+
+
+def fused_convolution(op):
+    """com.microsoft.FusedConv: Conv, and the fourth input is another feature map, which is added.
+
+    "The fused convolution operator schema is the same as Conv besides it includes an attribute
+    activation."
+    """
+    entries, shape = convolution(op)
+    if op.count > 3 and op.is_feature_map(3):
+        entries[0].members['addend'] = True
+    return entries, shape
+
+
+def check_has_batch(net, shape):
+    """Raise ValueError if the network's first input seems to be one image without a batch.
+
+    shape: of the input of a 2-D convolution, to which a dimension has been added since.
+    """
+    first = net.shapes.get(net.first_input) or ()
+    if len(first) == 3 and len(shape) == 4 and shape[0] != net.batch:
+        raise ValueError(
+            f'the first input is {list(first)}, without a batch; '
+            f'export the model with one of {[1, *first]}'
+        )
+
+
+def move_window(op, type_, image, kernel):
+    """Return (stride, sizes of the output) of a node that moves a kernel over an image.
+
+    type_: Deconvolution, or another type.
+    image: the sizes of the input, without batch and channels; kernel: its sizes.
+    Raises ValueError if there is no room for the kernel, or if an attribute is wrong.
+
+    "`pads` format should be as follow [x1_begin, x2_begin...x1_end, x2_end,...]". "SAME_UPPER or
+    SAME_LOWER mean pad the input so that `output_shape[i] = ceil(input_shape[i] / strides[i])`";
+    for ConvTranspose, "`output_shape[i] = input_shape[i] * strides[i]`".
+    """
+    rank = len(image)
+    ones, zeros = [1] * rank, [0] * rank
+    stride = op.valid_integers('strides', ones, low=1)
+    dilation = op.valid_integers('dilations', ones, low=1)
+    pads = op.valid_integers('pads', zeros * 2, low=0)
+    extra = op.valid_integers('output_padding', zeros, low=0)
+    auto_pad = op.node.attributes.get('auto_pad') or 'NOTSET'
+    if type_ == 'Deconvolution' and op.node.attributes.get('output_shape'):
+        return stride, op.valid_integers('output_shape', ones, low=1)
+    sizes = []
+    if auto_pad in ('SAME_UPPER', 'SAME_LOWER'):
+        for index in range(rank):
+            if type_ == 'Deconvolution':
+                sizes.append(image[index] * stride[index])
+            else:
+                sizes.append(-(-image[index] // stride[index]))  # rounded up
+        return stride, sizes
+    if auto_pad not in ('NOTSET', 'VALID'):
+        raise ValueError(
+            f'"auto_pad" is {str(auto_pad)[:80]!r}; expected NOTSET, SAME_... or VALID'
+        )
+    if auto_pad == 'VALID':
+        pads = zeros * 2
+    round_up = op.flag('ceil_mode')
+    for index in range(rank):
+        before, after = pads[index], pads[rank + index]
+        window = image[index], kernel[index], stride[index], before + after, dilation[index]
+        if type_ == 'Deconvolution':
+            result = deconvolution_size(*window, extra[index])
+        else:
+            result = window_size(*window, round_up)
+        if round_up and (result - 1) * stride[index] >= image[index] + before:
+            result -= 1  # the last window would start in the padding
+        sizes.append(result)
+    return stride, sizes
+
+
+# === Products of matrices ===
+
+
+def product(op):
+    """MatMul, Gemm, Einsum and operators that are like them: a product of matrices, or of stacks.
+
+    Weights may come first or second; if neither are weights, it is a product of feature maps.
+    """
+    left, right, shape = find_matrices(op)
+    if not op.is_feature_map(0):
+        # Weights by features is the transposed product of the transposed matrices.
+        entry = multiply_weights(transposed(right), transposed(left), op.net.batch)
+    elif not op.is_feature_map(MACS_RULES[op.node.type].weights):
+        entry = multiply_weights(left, right, op.net.batch)
+    else:
+        entry = multiply_features(left, right, op.net.batch)
+    return [entry], shape
+
+
+def find_matrices(op):
+    """Return (left, right, shape of the product) of a node that multiplies matrices.
+
+    left, right: shapes of at least two dimensions, of which the last two are those of a matrix.
+    Raises ValueError if they do not fit.
+
+    MatMul: "Matrix product that behaves like numpy.matmul". A vector is a row if it comes first,
+    and a column if it comes second.
+    Gemm: "A' = transpose(A) if transA else A; B' = transpose(B) if transB else B; Compute Y =
+    alpha * A' * B' + beta * C".
+    """
+    rank = 2 if op.node.type == 'Gemm' else None
+    left = op.known_shape(0, rank)
+    right = op.known_shape(MACS_RULES[op.node.type].weights, rank)
+    if op.node.type == 'Einsum':
+        return einsum_matrices(op.node.attributes.get('equation'), left, right)
+    if op.node.type == 'Gemm':
+        if op.flag('transA'):
+            left = transposed(left)
+        if op.flag('transB'):
+            right = transposed(right)
+    rows = left[-2:-1]  # () if it is a vector
+    columns = right[-1:] if len(right) > 1 else ()
+    if len(left) == 1:
+        left = (1, *left)
+    if len(right) == 1:
+        right = (*right, 1)
+    if not left or not right or left[-1] != right[-2]:
+        raise ValueError(
+            f'cannot multiply {list(left)} by {list(right)}; '
+            'expected as many columns as there are rows'
+        )
+    stack = broadcast([left[:-2], right[:-2]])
+    return left, right, (*stack, *rows, *columns)
+
+
+def transposed(shape):
+    """Return the shape of a stack of matrices, each of which is transposed.
+
+    >>> transposed((8, 5, 7))
+    (8, 7, 5)
+    """
+    *stack, rows, columns = shape
+    return (*stack, columns, rows)
+
+
+EQUATION = re.compile('([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]*)')
+
+
+def einsum_matrices(equation, left, right):
+    """Return (left, right, shape of the product) of an Einsum, as stacks of matrices.
+
+    equation: letters for the dimensions of both operands and of the result, such as 'ij,jk->ik'.
+    A letter of both operands and the result numbers the matrices in the stacks; one of both
+    operands alone is summed over; one of the first operand is for rows, of the second for columns.
+    Raises Unfollowed if it is no product of two stacks of matrices.
+
+    Queries of 4 heads with 8 features at 7 positions, by keys at 9 positions:
+
+    >>> einsum_matrices('bqhd,bkhd->bhqk', (1, 7, 4, 8), (1, 9, 4, 8))
+    ((1, 4, 7, 8), (1, 4, 8, 9), (1, 4, 7, 9))
+    """
+    first = second = result = ''  # as for operands without dimensions
+    terms = EQUATION.fullmatch(str(equation).replace(' ', ''))
+    if terms:
+        first, second, result = terms.groups()
+    if len(first) != len(left) or len(second) != len(right):
+        raise Unfollowed
+    if len(set(first)) != len(first):  # a diagonal
+        raise Unfollowed
+    sizes = dict(zip(second, right))
+    sizes.update(zip(first, left))
+    if right != tuple(sizes[letter] for letter in second):
+        raise Unfollowed
+    stacked = [letter for letter in first if letter in second and letter in result]
+    summed = [letter for letter in first if letter in second and letter not in result]
+    rows = [letter for letter in first if letter not in second]
+    columns = [letter for letter in second if letter not in first]
+    if sorted(stacked + rows + columns) != sorted(result):
+        raise Unfollowed
+    stack = [sizes[letter] for letter in stacked]
+    m = math.prod(sizes[letter] for letter in rows)
+    k = math.prod(sizes[letter] for letter in summed)
+    n = math.prod(sizes[letter] for letter in columns)
+    return (*stack, m, k), (*stack, k, n), tuple(sizes[letter] for letter in result)
+
+
+def multiply_weights(features, weights, batch):
+    """Return the Entry of features by weights: fully connected, with a group for each matrix.
+
+    features: the shape of a stack of M x K matrices; weights: of a stack of K x N matrices.
+    batch: the first dimension of the network's input.
+
+    >>> type_, members = multiply_weights((1, 197, 768), (768, 3072), batch=1)
+    >>> type_, members['ifmap'], members['ofmap']
+    ('InnerProduct', [768, 197, 1], [3072, 197, 1])
+    """
+    stack = weights[:-2]
+    k, n = weights[-2:]
+    if math.prod(stack) == 1:  # a single matrix, which all rows go through
+        rows = positions(features[:-1], batch)
+        return Entry('InnerProduct', conv_members('InnerProduct', (k, rows, 1), (n, rows, 1)))
+    groups = math.prod(stack)
+    m = count_rows(features, weights, batch) // groups
+    members = conv_members('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
+    return Entry('InnerProduct', members)
+
+
+def multiply_features(left, right, batch):
+    """Return the Entry of a product of two feature maps, with a group for each pair of matrices.
+
+    left: the shape of a stack of M x K matrices; right: of a stack of K x N matrices.
+    batch: the first dimension of the network's input.
+
+    Queries by keys, of 12 heads with 64 features at 197 positions:
+
+    >>> type_, members = multiply_features((1, 12, 197, 64), (1, 12, 64, 197), batch=1)
+    >>> members['ifmap'], members['ofmap'], members['groups']
+    ([768, 197, 1], [2364, 197, 1], 12)
+    >>> members['macs'] == 12 * 197 * 64 * 197
+    True
+    """
+    k, n = right[-2:]
+    rows = count_rows(left, right, batch)
+    groups = positions(broadcast([left[:-2], right[:-2]]), batch)
+    m = rows // groups
+    members = conv_members('MatMul', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
+    return Entry('MatMul', members)
+
+
+def count_rows(left, right, batch):
+    """Return how many rows the products of stacked matrices have for one frame, taken together."""
+    stack = broadcast([left[:-2], right[:-2]])
+    return positions((*stack, left[-2]), batch)
+
+
+def attention(op):
+    """Attention: two products, of queries by keys, and of the result by values.
+
+    "Computes scaled dot product attention on query, key and value tensors". They are [N, heads,
+    positions, size] or [N, positions, heads * size]. A head of keys and values may serve several of
+    queries.
+    """
+    shapes = [op.known_shape(index) for index in range(min(op.count, 3))]
+    if len(shapes) != 3 or any(op.node.inputs[4:6]):
+        raise Unfollowed  # with a cache of keys and values that are not in the file
+    ranks = [len(shape) for shape in shapes]
+    is_flat = ranks == [3, 3, 3]
+    if is_flat:
+        (query_heads,) = op.valid_integers('q_num_heads', [1], low=1)
+        (key_heads,) = op.valid_integers('kv_num_heads', [1], low=1)
+        query, key, value = shapes
+        query = split_heads(query, query_heads)
+        key = split_heads(key, key_heads)
+        value = split_heads(value, key_heads)
+    elif ranks == [4, 4, 4]:
+        query, key, value = shapes
+    else:
+        shown = ', '.join(str(list(shape)) for shape in shapes)
+        raise ValueError(f'query, key and value are {shown}; expected 3 or 4 dimensions each')
+    n, heads, m, k = query
+    length = key[2]
+    size = value[3]
+    scores = multiply_features((n, heads, m, k), (n, heads, k, length), op.net.batch)
+    result = multiply_features((n, heads, m, length), (n, heads, length, size), op.net.batch)
+    if is_flat:
+        return [scores, result], (n, m, heads * size)
+    return [scores, result], (n, heads, m, size)
+
+
+def split_heads(shape, heads):
+    """Return the [N, heads, positions, size] of a shape [N, positions, heads * size].
+
+    >>> split_heads((1, 197, 768), heads=12)
+    (1, 12, 197, 64)
+    """
+    n, length, size = shape
+    return n, heads, length, size // heads
+
+
+# === Operators ===
+
+
+class MacsRule(namedtuple('MacsRule', 'entries weights')):
+    """How an operator with MACs is read.
+
+    entries: the rule, a function of an Op that returns ([Entry], shape of the output).
+    weights: the index of the input that has the weights, or else the second operand.
+    """
+
+    __slots__ = ()
+
+
+# In QLinearConv and QLinearMatMul, two inputs that say how the features are quantized come between.
+MACS_RULES = {
+    'Attention': MacsRule(attention, weights=1),
+    'Conv': MacsRule(convolution, weights=1),
+    'ConvInteger': MacsRule(convolution, weights=1),
+    'ConvTranspose': MacsRule(convolution, weights=1),
+    'Einsum': MacsRule(product, weights=1),
+    'Gemm': MacsRule(product, weights=1),
+    'MatMul': MacsRule(product, weights=1),
+    'MatMulInteger': MacsRule(product, weights=1),
+    'QLinearConv': MacsRule(convolution, weights=3),
+    'QLinearMatMul': MacsRule(product, weights=3),
+    'com.microsoft.FusedConv': MacsRule(fused_convolution, weights=1),
+}
+
+
+def has_kernel(type_):
+    """Return whether an operator's weights are a kernel, which moves over an image."""
+    return type_ in MACS_RULES and MACS_RULES[type_].entries in (convolution, fused_convolution)
+
+
+def has_matrix(type_):
+    """Return whether an operator's weights are a matrix, or a stack of them."""
+    return type_ in MACS_RULES and MACS_RULES[type_].entries is product
+
+
+# Operators that take MACs, or may have nodes inside that do, and are not modelled; so may all
+# operators that are not ONNX's own.
+UNMODELLED_TYPES = (
+    'DeformConv DynamicQuantizeMatMul FusedConv FusedGemm FusedMatMul GRU GroupQueryAttention If '
+    'LSTM Loop MatMulNBits MultiHeadAttention QAttention QGemm RNN Scan'
+).split()
