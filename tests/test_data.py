@@ -204,7 +204,8 @@ class ReadTable(unittest.TestCase):
                     fodlam.InputError,
                     "layer 'conv3': data/eyeriss-alexnet.csv .* no 'conv3'; expected its row",
                     fodlam.published_layers,
-                    False,
+                    'AlexNet',
+                    per_frame=False,
                 )
 
 

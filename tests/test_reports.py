@@ -5,12 +5,12 @@ import math
 import tempfile
 import unittest
 
-from support import GROUPS, fodlam, path, run
+from support import GROUPS, NETFILES, fodlam, path, run
 
 
 def scaled(net, **options):
     """Return the report on a network of the papers as though nobody had measured it."""
-    return fodlam.estimate({'netfile': fodlam.NETWORKS[net]}, **options)
+    return fodlam.estimate({'netfile': NETFILES[net]}, **options)
 
 
 class PerFrame(unittest.TestCase):
@@ -101,9 +101,9 @@ class Ranges(unittest.TestCase):
 
     def test_the_published_networks_are_in_range_of_their_scaling(self):
         """What --range promises, for the only networks for which anybody knows."""
-        for net in fodlam.NETWORKS:
+        for net in NETFILES:
             for published in fodlam.estimate({'net': net}, per_layer=True)['layers']:
-                config = {'netfile': fodlam.NETWORKS[net], 'layers': [published['name']]}
+                config = {'netfile': NETFILES[net], 'layers': [published['name']]}
                 (layer,) = fodlam.estimate(config, per_layer=True, ranges=True)['layers']
                 for quantity in ('energy', 'latency'):
                     low, high = layer[f'{quantity}_range']

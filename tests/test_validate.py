@@ -14,9 +14,10 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import ROOT, fodlam, path, read, run, validate, validator
+from support import NETFILES, ROOT, fodlam, path, read, run, validate, validator
 
-shapes = fodlam.load_leaf('nets', 'shapes')
+from fodlam.data import eyeriss
+
 
 README = read('data', 'README.md')
 KEYS = ['quantity', 'unit', 'published', 'modelled', 'error_percent', 'source']
@@ -69,12 +70,12 @@ class Rows(unittest.TestCase):
         single = [row['quantity'] for row in all_rows if row not in some]
         expected = [
             f'{net} {name} {quantity} by {how}'
-            for net in fodlam.NETWORKS
+            for net in NETFILES
             for name in [*(row['Layer'] for row in table_of(net)), 'FC6', 'FC7', 'FC8']
             for quantity in ('energy', 'latency')
             for how in (FC if name.startswith('FC') else ['MACs', 'shape'])
         ]
-        other = dict(zip(fodlam.NETWORKS, reversed(fodlam.NETWORKS)))
+        other = dict(zip(NETFILES, reversed(NETFILES)))
         expected = [row.replace('X', other[row.split(' ')[0]]) for row in expected]
         self.assertEqual(single, expected)
         self.assertEqual(len(single), 18 * 4 + 6 * 6)
@@ -102,7 +103,7 @@ class Rows(unittest.TestCase):
 
     def test_layers_add_up(self):
         rows = {row['quantity']: row for row in validator.validate(per_layer=True)}
-        for net in fodlam.NETWORKS:
+        for net in NETFILES:
             for kind, how in (('conv', 'MACs'), ('conv', 'shape'), ('fc', 'MACs')):
                 pattern = rf'{net} {kind.upper()}[-\d]+ latency by {how}'
                 for key in ('published', 'modelled'):
@@ -136,7 +137,7 @@ class Numbers(unittest.TestCase):
 
     def test_models_are_what_a_net_file_costs(self):
         rows = {row['quantity']: row for row in validator.validate()}
-        for net, netfile in fodlam.NETWORKS.items():
+        for net, netfile in NETFILES.items():
             measured = fodlam.estimate({'net': net}, per_frame=True)
             for scaling, how in (('mac', 'MACs'), ('shape', 'shape')):
                 config = {'netfile': netfile, 'scaling': scaling}
@@ -175,7 +176,7 @@ class Numbers(unittest.TestCase):
 class Calibrated(unittest.TestCase):
     """The constants that are calibrated on Table VI must be what Table VI says."""
 
-    CONSTANTS = shapes.EYERISS_CALIBRATION
+    CONSTANTS = eyeriss.EYERISS_CALIBRATION
 
     def test_pe_efficiency(self):
         """CONV5 is bound by computing: its MACs over what 168 PEs at 200 MHz could do."""
@@ -197,7 +198,7 @@ class Calibrated(unittest.TestCase):
                 times.append(float(row['Processing Latency (ms)']) * 1e-3)
                 all_bytes = float(row['Global Buffer Accesses (MB)']) * 2**20
                 rates.append(all_bytes / times[-1] / 1e9)
-                sums.append(3 * shapes.partial_sum_bytes(layer['entry']) / 1e9)
+                sums.append(3 * eyeriss.partial_sum_bytes(layer['entry']) / 1e9)
         self.assertEqual((round(min(rates), 2), round(max(rates), 2)), (3.11, 3.21))
         of_sums = [x / time for x, time in zip(sums, times)]
         self.assertEqual((round(min(of_sums), 2), round(max(of_sums), 2)), (2.93, 3.04))
@@ -209,7 +210,7 @@ class Calibrated(unittest.TestCase):
         """CONV1-2's partial sums alone are 2466 x 10^6 bytes, more than 2402.8 x 10^6."""
         layer, row = fodlam.published_layers(True)['VGG16'][1], table_of('VGG16')[1]
         self.assertEqual(layer['name'], 'CONV1-2')
-        sums = 3 * shapes.partial_sum_bytes(layer['entry'])
+        sums = 3 * eyeriss.partial_sum_bytes(layer['entry'])
         self.assertEqual(round(sums / 1e6), 2466)
         published = float(row['Global Buffer Accesses (MB)'])
         self.assertGreater(sums, published * 1e6)
@@ -231,11 +232,11 @@ class Calibrated(unittest.TestCase):
 
     def test_bytes_of_the_buffer(self):
         """The rule for summed channels gives the bytes that CONV1 to CONV4 moved."""
-        no_buffer, one_byte = shapes.Calibration(1e30, 1e30, 1), shapes.Calibration(1e30, 1, 1)
+        no_buffer, one_byte = eyeriss.Calibration(1e30, 1e30, 1), eyeriss.Calibration(1e30, 1, 1)
         layers = fodlam.published_layers(per_frame=True)['VGG16']
         for layer, row in zip(layers, table_of('VGG16')):
             (_, link_s), (_, both_s) = (
-                shapes.eyeriss(layer['entry'], calibration)[0]
+                eyeriss.eyeriss_cost(layer['entry'], calibration)[0]
                 for calibration in (no_buffer, one_byte)
             )
             published = float(row['Global Buffer Accesses (MB)']) * 2**20 / 3
@@ -246,7 +247,7 @@ class Calibrated(unittest.TestCase):
 
     def test_calibrating_on_table_vi_gives_the_constants(self):
         calibrated = validator.calibrate('VGG16')
-        self.assertIsInstance(calibrated, shapes.Calibration)
+        self.assertIsInstance(calibrated, eyeriss.Calibration)
         for constant, measured in zip(self.CONSTANTS, calibrated):
             self.assertAlmostEqual(constant / measured, 1, delta=0.01)
 
@@ -257,11 +258,11 @@ class Calibrated(unittest.TestCase):
 
     def test_papers_constants(self):
         raw = read('raw', 'eyeriss-tableIV.txt')
-        self.assertIn(f'Number of PEs\n\n{shapes.EYERISS_PES}\n', raw)
+        self.assertIn(f'Number of PEs\n\n{eyeriss.EYERISS_PES}\n', raw)
         self.assertIn('16-bit', raw)
-        self.assertEqual(shapes.EYERISS_WORD_BYTES * 8, 16)
-        self.assertEqual(shapes.EYERISS_LINK_BYTES_PER_S, 0.48e9)
-        self.assertEqual(shapes.EYERISS_PES * shapes.EYERISS_CLOCK_HZ, 33.6e9)  # the peak, in MAC/s
+        self.assertEqual(eyeriss.EYERISS_WORD_BYTES * 8, 16)
+        self.assertEqual(eyeriss.EYERISS_LINK_BYTES_PER_S, 0.48e9)
+        self.assertEqual(eyeriss.EYERISS_PES * eyeriss.EYERISS_CLOCK_HZ, 33.6e9)  # the peak, in MAC/s
 
 
 class CommandLine(unittest.TestCase):
