@@ -160,41 +160,41 @@ def title_of(estimate, layers):
 
     layers: the Estimate's Layers.
     """
-    members = estimate.config.members
-    if members.get('title'):
-        return printable(members['title'])
-    title = f'{network_name(members)} on {hardware_name(members)}'
+    config = estimate.config
+    if config.get('title'):
+        return printable(config['title'])
+    title = f'{network_name(config)} on {hardware_name(config)}'
     frames = most_frames(layers)
     return f'{title}, {frames_in_words(frames)}' if frames else title
 
 
-def network_name(members):
-    """Return what a title calls the network of a config; members: the config's dict.
+def network_name(config):
+    """Return what a title calls the network of a config, which is a dict of its keys.
 
     >>> network_name({'netfile': 'nets/resnet50.json'})
     'resnet50'
     """
-    network = members.get('net') or members.get('netfile')
+    network = config.get('net') or config.get('netfile')
     if isinstance(network, list):  # of entries, which have no name together
         return 'a network'
     name = os.path.basename(network).removesuffix('.json')
     return printable(shortened(name, MAX_TITLE_NAME_LENGTH))
 
 
-def hardware_name(members):
-    """Return what a title calls the accelerator of a config; members: the config's dict.
+def hardware_name(config):
+    """Return what a title calls the accelerator of a config, which is a dict of its keys.
 
     >>> hardware_name({'net': 'VGG16', 'process_nm': 28})
     'Eyeriss and EIE at 28 nm by dennard'
     """
-    accelerator = members.get('accelerator')
+    accelerator = config.get('accelerator')
     if isinstance(accelerator, str):
         return accelerator
     if accelerator is not None:
         return 'an accelerator'
-    rule = members.get('process_scaling', 'dennard')
-    if 'process_nm' in members:
-        return f'Eyeriss and EIE at {members["process_nm"]:g} nm by {rule}'
+    rule = config.get('process_scaling', 'dennard')
+    if 'process_nm' in config:
+        return f'Eyeriss and EIE at {config["process_nm"]:g} nm by {rule}'
     if rule != 'dennard':  # EIE is scaled to Eyeriss's node in any case
         return f'Eyeriss and EIE at {EYERISS_PROCESS_NM} nm by {rule}'
     return 'Eyeriss and EIE'
