@@ -15,7 +15,7 @@ import unittest
 
 from support import GROUPS, ROOT, fodlam, path, run
 
-from fodlam import Config, Cost, Estimate, Layer, quantities
+from fodlam import Cost, Estimate, Layer, quantities
 from fodlam.data import (
     bars,
     formats,
@@ -49,10 +49,12 @@ def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name
     """
     layers = []
     for i in range(1, count + 1):
-        kind = 'conv' if i < count else 'fc'
-        cost = Cost(123.4e-6 * i, 12.34e-6 * i)
-        layer = new_layer(name.format(i), kind, 10**6 * i, frames if kind == 'conv' else 1, cost)
-        energy, latency = layer.cost.energy_j, layer.cost.latency_s
+        entry = {'name': name.format(i), 'macs': 10**6 * i}
+        energy, latency = 123.4e-6 * i, 12.34e-6 * i
+        if i < count:
+            layer = Layer(entry, 'conv', 'published', frames, Cost(energy, latency))
+        else:
+            layer = Layer(entry, 'fc', 'published', 1, Cost(energy, latency))
         if ranged:
             layer.low, layer.high = Cost(energy / 2, latency / 3), Cost(energy * 8, latency * 7)
         if bounds:
@@ -70,22 +72,15 @@ def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name
     return estimate_of(layers, left_out)
 
 
-def new_layer(name, kind, macs, frames, cost):
-    """Return a Layer."""
-    return Layer(
-        name=name, kind=kind, macs=macs, source='published', frames=frames, cost=cost, entry=None
-    )
-
-
-def estimate_of(layers, left_out=(), **members):
-    """Return the Estimate that adds up Layers; members: of its config, beside "net"."""
+def estimate_of(layers, left_out=()):
+    """Return the Estimate that adds up Layers; left_out: MACs of other layers."""
     groups = {kind: [] for kind in fodlam.KINDS}
     for layer in layers:
         groups.setdefault(layer.kind, []).append(layer)
     groups['total'] = layers
-    members = {'net': 'X', **members}
+    config = {'net': 'X'}
     estimate = Estimate(
-        config=Config(members=members),
+        config=config,
         sums={group: total(of_group, 'cost') for group, of_group in groups.items()},
         make_layers=lambda: layers,
         left_out=list(left_out),
@@ -107,7 +102,7 @@ def estimate_of(layers, left_out=(), **members):
         }
     if any(layer.details for layer in layers):
         estimate.accelerator = ACCELERATOR
-        members['accelerator'] = 'our chip'
+        config['accelerator'] = 'our chip'
     return estimate
 
 
@@ -128,9 +123,9 @@ def every_estimate():
             yield made(7, ranged, bounds, parts, left_out, frames=3)
 
 
-def with_members(estimate, **members):
+def with_config(estimate, **config):
     """Return an Estimate with another config."""
-    return changed(estimate, config=Config(members=members))
+    return changed(estimate, config=config)
 
 
 def changed(estimate, **attributes):
@@ -304,7 +299,7 @@ class Table(unittest.TestCase):
             ),
             ({'net': 'VGG16', 'title': 'Ours\n2'}, 'Ours 2'),
         ):
-            estimate = with_members(made(frames=3), **config)
+            estimate = with_config(made(frames=3), **config)
             self.assertEqual(table(estimate)[:2], [title, ''])
         for frames, expected in (
             (1, 'one frame'),
@@ -321,7 +316,7 @@ class Table(unittest.TestCase):
             ({'process_scaling': 'dennard'}, 'Eyeriss and EIE,'),
             ({'process_scaling': 'stillmaker'}, 'Eyeriss and EIE at 65 nm by stillmaker,'),
         ):
-            self.assertIn(expected, table(with_members(made(), net='VGG16', **keys))[0])
+            self.assertIn(expected, table(with_config(made(), net='VGG16', **keys))[0])
 
     def test_little_is_not_nothing_and_nothing_goes_nowhere(self):
         layers = made(5, bounds=ROOFLINE_BOUNDS, parts=PARTS).make_layers()

@@ -22,7 +22,7 @@ from test_formats import (
     estimate_of,
     every_estimate,
     made,
-    with_members,
+    with_config,
 )
 
 from fodlam import Cost
@@ -84,7 +84,7 @@ def all_pictures():
         if 'accelerator' not in config:
             yield name, picture(config, '--range', '--per-frame')
     for index, estimate in enumerate(every_estimate()):
-        yield index, drawn(with_members(estimate, net='X', title='x' * 300), NOTES)
+        yield index, drawn(with_config(estimate, net='X', title='x' * 300), NOTES)
     for count in (0, 1, 2, 12, 30, 60, 150, 500):
         for name, ranged in itertools.product(('{}', 'a/rather-long-Wide_name/{}'), (False, True)):
             for bounds, parts in (((), ()), (EYERISS_BOUNDS, ()), (ROOFLINE_BOUNDS, PARTS)):
@@ -239,7 +239,7 @@ class Text(unittest.TestCase):
             ['X on Eyeriss and EIE, a batch of 3 frames', 'total: 1.851 mJ, 185.1 us', NOTES[0]],
         )
         estimate = made(bounds=ROOFLINE_BOUNDS, left_out=LEFT_OUT)
-        root = drawn(with_members(estimate, net='X', title=ODD_NAME))
+        root = drawn(with_config(estimate, net='X', title=ODD_NAME))
         self.assertIn('<script>', texts(root)[0])
         self.assertTrue(any(text.startswith('left out: 24 products') for text in texts(root)))
 
