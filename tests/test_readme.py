@@ -321,7 +321,7 @@ class Numbers(unittest.TestCase):
             f'typical error of {share[0]:.0f}% (at worst +{share[1]:.0f}%), its MACs per second '
             f'with {macs[0]:.0f}% (+{macs[1]:.0f}%)'
         )
-                note = devices.bound_note(devices.read_shares())
+        note = devices.bound_note(devices.read_shares())
         self.says(note.replace('real devices', 'devices').partition('a roofline is ')[2])
         self.says(f'typically a factor of {1 + share[0] / 100:.2f}')
 
@@ -334,12 +334,11 @@ class Numbers(unittest.TestCase):
         self.says(f'fc {", ".join(reversed(errors))}')
 
     def test_rooflines_of_devices(self):
-                attained = devices.read_shares()
         bare, other = (
             {'macs': 1, 'clock_mhz': 1, 'dram_gbps': 1, **x} for x in ({}, {'efficiency': 1})
         )
         (_, most), (_, factor) = (
-            devices.time_limits(accelerators.parse_accelerator(chip), attained) for chip in (bare, other)
+            devices.time_limits(accelerators.parse_accelerator(chip)) for chip in (bare, other)
         )
         config = {'netfile': 'mobilenet.json', 'accelerator': NVDLA}
         seconds = fodlam.estimate(config)['total']['latency']
@@ -389,19 +388,21 @@ class ShapeModel(unittest.TestCase):
     says = Numbers.says
 
     def test_rates(self):
-                no_time = eyeriss.Calibration(math.inf, math.inf, 1)
+        no_time = eyeriss.Calibration(math.inf, math.inf, 1)
         one_byte_a_second = no_time._replace(buffer_bytes_per_s=1)
         buffer_bound, other, macs_per_s, peak = [], [], [], []
-        for net, (filename, batch_frames) in fodlam.EYERISS_FILES.items():
-            entries = fodlam.read_net(NETFILES[net])
-            for row in csv.DictReader(read('data', filename).splitlines()):
+        for net, netfile in NETFILES.items():
+            entries = fodlam.read_net(netfile)
+            batch_frames = fodlam.PUBLISHED[net]['batch_frames']
+            table = read('data', fodlam.PUBLISHED[net]['eyeriss_file'])
+            for row in csv.DictReader(table.splitlines()):
                 if row['Layer'] == 'Total':
                     continue
                 entry = entries[fodlam.canonical(row['Layer'])]
                 time = float(row['Processing Latency (ms)']) * 1e-3 / batch_frames
-                (_, with_buffer), _ = eyeriss.eyeriss_cost(entry, one_byte_a_second)
-                (_, without), _ = eyeriss.eyeriss_cost(entry, no_time)
-                bytes_per_s = (with_buffer - without) / time
+                with_buffer, _ = eyeriss.eyeriss_cost(entry, one_byte_a_second)
+                without, _ = eyeriss.eyeriss_cost(entry, no_time)
+                bytes_per_s = (with_buffer.latency_s - without.latency_s) / time
                 if batch_frames == 3 and 'CONV5' not in row['Layer']:
                     buffer_bound.append(bytes_per_s)
                     macs_per_s.append(entry['macs'] / time)

@@ -45,7 +45,7 @@ class PerFrame(unittest.TestCase):
                     batched['per_layer']['latency'][net][layer] / latency, frames
                 )
         # AlexNet's conv layers: 28.83 ms a frame over its 665,784,864 MACs, 43.3 ps a MAC.
-        macs = {x['name']: x['macs'] for x in fodlam.published_layers(True)['AlexNet']}
+        macs = {x.name: x.macs for x in fodlam.published_layers('AlexNet', per_frame=True)}
         time = sum(
             latency * macs[layer]
             for layer, latency in framed['per_layer']['latency']['AlexNet'].items()
