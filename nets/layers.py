@@ -46,15 +46,17 @@ class Symbol(float):
 
     Whether it is the same as another size cannot be told, so that it never counts as different.
 
-    >>> width = Symbol('nan')
-    >>> width.name = 'W'
+    >>> width = Symbol('W')
     >>> [1, 3, width]
     [1, 3, W]
     >>> sizes_differ(width, 224)
     False
     """
 
-    name = '?'  # what the file calls it, for messages
+    def __new__(cls, name):
+        symbol = super().__new__(cls, 'nan')
+        symbol.name = name
+        return symbol
 
     def __repr__(self):
         return self.name

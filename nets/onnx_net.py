@@ -108,7 +108,7 @@ class OnnxNet(Net):
         first = dims_of.get(self.first_input)
         if frame_shape:
             batch, *image = first or [1]
-            self.symbols.update(zip(image, frame_shape))
+            self.symbols.update(zip(image, frame_shape))  # other inputs may have the same names
             first = (batch, *frame_shape)
             dims_of[self.first_input] = first
         if first:
@@ -131,15 +131,14 @@ class OnnxNet(Net):
         """
         if isinstance(dim, int):
             return dim
-        symbol = Symbol('nan')
-        if isinstance(dim, str):
-            symbol.name = excerpt(dim)
-            product = PRODUCT.fullmatch(dim)
-            if product:
-                factor, name, other_factor = product.groups()
-                if name in self.symbols:
-                    return int(factor or 1) * self.symbols[name] * int(other_factor or 1)
-        return symbol
+        if dim is None:
+            return Symbol('?')
+        product = PRODUCT.fullmatch(dim)
+        if product:
+            factor, name, other_factor = product.groups()
+            if name in self.symbols:
+                return int(factor or 1) * self.symbols[name] * int(other_factor or 1)
+        return Symbol(excerpt(dim))
 
     # --- What is known of a value ---
 
