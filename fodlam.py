@@ -226,12 +226,15 @@ class place:  # in lower case, as it reads like a statement: with place('config'
     def __exit__(self, kind, error, trace):
         if error is None:
             return
+        where = self.where
+        if isinstance(error, ImportError):  # of fodlam.data.roofline: data/roofline.py
+            where = f'{error.name.removeprefix("fodlam.").replace(".", "/")}.py'
         for class_, template in ADVICE:
             if isinstance(error, class_):
                 advice = template.format(error)
                 # Of an integer of thousands of digits, Python says what a programmer can do.
                 advice = re.sub('use sys.set_int_max.*', 'expected fewer of them', advice)
-                raise InputError(f'{self.where}: {advice}')
+                raise InputError(f'{where}: {advice}')
 
 
 # === Value types ===

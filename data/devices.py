@@ -12,6 +12,7 @@ import math
 import fodlam
 from fodlam import KIND_OF_TYPE, quote, read_net, read_table
 from fodlam.data.roofline import Accelerator, Workload, cost_workload, make_demand
+from fodlam.data.shape import parse_shape
 
 DEVICES_FILE = 'devices.csv'
 DEVICES_KEY = 'Measurement'  # a device and a network, such as "edge-tpu GoogLeNet"
@@ -90,27 +91,32 @@ def shares_in(data_dir, nets_dir):
 
     The folders are fodlam.DATA_DIR and fodlam.NETS_DIR: arguments tell what is kept of others.
     """
-    shares, workloads = {}, {}
+    networks = {}  # {network: [(entry, Shape, kind)]}
+    workloads = {}  # {(network, Dataflow): Workload}, as several devices have one Dataflow
+    shares = {}
     for device, rows in read_devices().items():
         shares[device] = {}
         for network, row in rows.items():
+            if network not in networks:
+                networks[network] = read_shapes(DEVICES_NETS[network])
             accelerator = bare_device(row)
-            key = network, accelerator.dataflow  # which devices have in common
+            key = network, accelerator.dataflow
             if key not in workloads:
-                workloads[key] = network_workload(network, accelerator.dataflow)
+                demands = [make_demand(*x, accelerator.dataflow) for x in networks[network]]
+                workloads[key] = Workload(demands)
             costs = cost_workload(workloads[key], accelerator, limits=None)
             shares[device][network] = row['frames_per_s'] * costs.sums['total'].latency_s
     return shares
 
 
-def network_workload(network, flow):
-    """Return the Workload of a network of DEVICES_NETS with a Dataflow."""
-    demands = []
-    for entry in read_net(DEVICES_NETS[network]).values():
+def read_shapes(netfile):
+    """Return [(entry, Shape, kind)] of the layers with MACs of a net file."""
+    layers = []
+    for entry in read_net(netfile).values():
         kind = KIND_OF_TYPE.get(entry['type'])
         if kind is not None:
-            demands.append(make_demand(entry, kind, flow))
-    return Workload(demands)
+            layers.append((entry, parse_shape(entry), kind))
+    return layers
 
 
 def geometric_mean(numbers):

@@ -103,16 +103,15 @@ class Demand(namedtuple('Demand', 'kind macs mac_slots gain dram_bytes dense', d
     __slots__ = ()
 
 
-def make_demand(entry, kind, flow):
-    """Return the Demand of a net file's entry, as NVDLA's performance estimator has it.
+def make_demand(entry, shape, kind, flow):
+    """Return the Demand of a layer, as NVDLA's performance estimator has it.
 
-    kind: of the layer. flow: a Dataflow. Raises ValueError if the entry has no shape, or a wrong
-    one.
+    entry: the dict that a net file has of the layer. shape: its Shape. kind: of the layer.
+    flow: a Dataflow.
     Each group is a layer of its own. Where channels go in atoms, all groups may instead be one dense
     layer with zeros in its weights, as NVDLA's compiler makes it.
     """
-    shape, macs = parse_shape(entry), entry['macs']
-    groups = shape.groups
+    macs, groups = entry['macs'], shape.groups
     group_shape = shape._replace(C=shape.C // groups, K=shape.K // groups)
     mac_slots, gain, dram_bytes = demand_of_group(entry, group_shape, kind, flow)
     dense = None
@@ -192,7 +191,8 @@ class DemandModel:
 
     def layer(self, entry, kind):
         """Return the Layer of a net file's entry, of which the cost is a Demand."""
-        return Layer(entry, kind, 'roofline', 1, make_demand(entry, kind, self.flow))
+        demand = make_demand(entry, parse_shape(entry), kind, self.flow)
+        return Layer(entry, kind, 'roofline', 1, demand)
 
     def add_up(self, layers):
         """Return the Workload of all layers of a net file."""

@@ -60,8 +60,11 @@ def parse_sizes(entry, key, count, default=None):
         raise ValueError(f'no "{key}"; expected shapes, as nets/extract.py writes them')
     if not isinstance(sizes, list):
         sizes = [sizes]
-    are_right = all(type(size) is int and 0 < size <= MAX_SIZE for size in sizes)
-    if len(sizes) != count or not are_right:
+    are_sizes = len(sizes) == count
+    for size in sizes:
+        if type(size) is not int or not 0 < size <= MAX_SIZE:
+            are_sizes = False
+    if not are_sizes:
         expected = f'{count} whole numbers, from 1 to {MAX_SIZE}'
         raise ValueError(f'"{key}" is {quote(entry[key])}; expected {expected}')
     return sizes

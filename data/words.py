@@ -40,6 +40,8 @@ def printable(text):
     >>> printable('two\\nlines')
     'two lines'
     """
+    if text.isprintable():  # as nearly all are
+        return text
     return ''.join(character if character.isprintable() else ' ' for character in text)
 
 

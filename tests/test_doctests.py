@@ -7,7 +7,7 @@ import unittest
 
 from support import fodlam, path
 
-FOLDERS = ('nets',)
+FOLDERS = ('data', 'nets')
 
 
 def load_all():
@@ -29,7 +29,7 @@ class Examples(unittest.TestCase):
                 result = doctest.testmod(module)
                 self.assertEqual(result.failed, 0)
                 attempted += result.attempted
-        self.assertGreater(attempted, 60)  # they are found
+        self.assertGreater(attempted, 100)  # they are found
 
 
 if __name__ == '__main__':

@@ -110,6 +110,10 @@ class Bounds(unittest.TestCase):
         link = [layer for layer in found if layer.get('bound') == 'link']
         self.assertAlmostEqual(len(link) / 53, 0.5, delta=0.1)
 
+    def latency_and_bound(self, entry):
+        cost, bound = eyeriss.eyeriss_cost(entry)
+        return cost.latency_s, bound
+
     def test_rows_that_no_kernel_touches(self):
         """1 x 1 kernels with stride 2 touch every other row of 8: 4; whole rows are read."""
         shape = {'ifmap': [64, 8, 8], 'ofmap': [64, 4, 4], 'kernel': [1, 1], 'stride': [2, 2]}
@@ -164,7 +168,10 @@ class FromPython(unittest.TestCase):
         """Not as JSON in ASCII would be, with blanks."""
         entry = {'name': 'é' * 2500, 'type': 'InnerProduct', 'macs': 1}
         config = json.dumps({'netfile': [entry]}, ensure_ascii=False, separators=(',', ':'))
-        with mock.patch('fodlam.MAX_INPUT_BYTES', 6000):
+        with (
+            mock.patch('fodlam.MAX_INPUT_BYTES', 6000),
+            mock.patch('fodlam.data.sweeps.MAX_INPUT_BYTES', 6000),
+        ):
             for flags in ([], ['--lines']):
                 self.assertEqual(run(*flags, stdin=config.encode()).status, 0)
 

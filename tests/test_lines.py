@@ -77,7 +77,11 @@ class Lines(unittest.TestCase):
             self.assertEqual(run('--lines', stdin=stdin), (0, '', ''))
 
     def test_lines_that_are_too_long_are_cut_and_passed_over(self):
-        with mock.patch('fodlam.MAX_INPUT_BYTES', 10_000), mock.patch('fodlam.READ_BYTES', 64):
+        with (
+            mock.patch('fodlam.MAX_INPUT_BYTES', 10_000),
+            mock.patch('fodlam.data.sweeps.MAX_INPUT_BYTES', 10_000),
+            mock.patch('fodlam.data.sweeps.READ_BYTES', 64),
+        ):
             stdin = (
                 b'{"net": "VGG16"}\n' + b' ' * 50_000 + b'x\n\n{"net": "AlexNet"}\n' + b'y' * 30_000
             )
@@ -91,7 +95,7 @@ class Lines(unittest.TestCase):
         stdin = ''.join(json.dumps(config) + '\n' for config in CONFIGS).encode()
         expected = run('--lines', stdin=stdin)
         for size in (1, 7, 100):
-            with mock.patch('fodlam.READ_BYTES', size):
+            with mock.patch('fodlam.data.sweeps.READ_BYTES', size):
                 self.assertEqual(run('--lines', stdin=stdin), expected)
 
     def test_files_are_read_once(self):

@@ -101,7 +101,7 @@ class Text(unittest.TestCase):
     def test_json_blocks(self):
         for block in blocks_in('json'):
             for entry in json.loads(block):
-                fodlam.check_entry(entry, {})
+                fodlam.check_entry(entry)
 
     def test_length_and_first_screen(self):
         lines = read('README.md').splitlines()
@@ -198,7 +198,7 @@ class Numbers(unittest.TestCase):
             f'{rows[f"{net} conv latency by {other}"]:+.0f}%'
             for net, other in (('VGG16', "AlexNet's shape"), ('AlexNet', "VGG16's shape"))
         )
-        batches = ' or '.join(str(frames) for _, frames in fodlam.EYERISS_FILES.values())
+        batches = ' or '.join(str(fodlam.PUBLISHED[net]['batch_frames']) for net in NETFILES)
         self.says(f'conv {batches}, fc 1', f'| conv {conv}; fc {fc} |', f'| conv {shape} |')
 
     def test_frames(self):

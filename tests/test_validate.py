@@ -16,7 +16,7 @@ from unittest import mock
 
 from support import NETFILES, ROOT, fodlam, path, read, run, validate, validator
 
-from fodlam.data import eyeriss
+from fodlam.data import comparisons, eyeriss
 
 
 README = read('data', 'README.md')
@@ -53,7 +53,7 @@ def errors(per_layer=False):
 
 def table_of(net):
     """Return the conv layers of Table V or VI, as {heading: cell}."""
-    rows = csv.DictReader(read('data', fodlam.EYERISS_FILES[net][0]).splitlines())
+    rows = csv.DictReader(read('data', fodlam.PUBLISHED[net]['eyeriss_file']).splitlines())
     return [row for row in rows if row['Layer'] != 'Total']
 
 
@@ -191,26 +191,26 @@ class Calibrated(unittest.TestCase):
 
         Of that, partial sums are 2.93 to 3.04, and 3.02 together.
         """
-        layers = fodlam.published_layers(per_frame=False)['VGG16']
+        layers = fodlam.published_layers('VGG16', per_frame=False)
         rates, sums, times = [], [], []
         for layer, row in zip(layers, table_of('VGG16')):
             if not row['Layer'].startswith('CONV5'):
                 times.append(float(row['Processing Latency (ms)']) * 1e-3)
                 all_bytes = float(row['Global Buffer Accesses (MB)']) * 2**20
                 rates.append(all_bytes / times[-1] / 1e9)
-                sums.append(3 * eyeriss.partial_sum_bytes(layer['entry']) / 1e9)
+                sums.append(3 * eyeriss.partial_sum_bytes(layer.entry) / 1e9)
         self.assertEqual((round(min(rates), 2), round(max(rates), 2)), (3.11, 3.21))
         of_sums = [x / time for x, time in zip(sums, times)]
         self.assertEqual((round(min(of_sums), 2), round(max(of_sums), 2)), (2.93, 3.04))
         together = math.fsum(sums) / math.fsum(times)
         self.assertEqual(round(together, 2), 3.02)
-        self.assertAlmostEqual(validator.calibrate('VGG16').buffer_bytes_per_s / 1e9, together)
+        self.assertAlmostEqual(comparisons.calibrate('VGG16').buffer_bytes_per_s / 1e9, together)
 
     def test_megabytes_are_of_2_to_the_20(self):
         """CONV1-2's partial sums alone are 2466 x 10^6 bytes, more than 2402.8 x 10^6."""
-        layer, row = fodlam.published_layers(True)['VGG16'][1], table_of('VGG16')[1]
-        self.assertEqual(layer['name'], 'CONV1-2')
-        sums = 3 * eyeriss.partial_sum_bytes(layer['entry'])
+        layer, row = fodlam.published_layers('VGG16', per_frame=True)[1], table_of('VGG16')[1]
+        self.assertEqual(layer.name, 'CONV1-2')
+        sums = 3 * eyeriss.partial_sum_bytes(layer.entry)
         self.assertEqual(round(sums / 1e6), 2466)
         published = float(row['Global Buffer Accesses (MB)'])
         self.assertGreater(sums, published * 1e6)
@@ -218,13 +218,14 @@ class Calibrated(unittest.TestCase):
 
     def test_macs_are_rounded(self):
         """CONV2 of AlexNet is 4 x 223.9488 M = 0.8958 G, printed 0.90."""
-        for net, (_, batch_frames) in fodlam.EYERISS_FILES.items():
-            layers = fodlam.published_layers(True)[net]
+        for net in NETFILES:
+            batch_frames = fodlam.PUBLISHED[net]['batch_frames']
+            layers = fodlam.published_layers(net, per_frame=True)
             for layer, row in zip(layers, table_of(net)):
-                macs = layer['macs'] * batch_frames / 1e9
+                macs = layer.macs * batch_frames / 1e9
                 printed = float(row['Num. of MACs (G)'])
                 # VGG-16's 5.549 is printed as 5.55, and its half of 2.774 as 2.77.
-                self.assertAlmostEqual(macs, printed, delta=0.0051, msg=layer['name'])
+                self.assertAlmostEqual(macs, printed, delta=0.0051, msg=layer.name)
 
     def test_power(self):
         power = statistics.mean(float(row['Power (mW)']) for row in table_of('VGG16')) * 1e-3
@@ -233,27 +234,27 @@ class Calibrated(unittest.TestCase):
     def test_bytes_of_the_buffer(self):
         """The rule for summed channels gives the bytes that CONV1 to CONV4 moved."""
         no_buffer, one_byte = eyeriss.Calibration(1e30, 1e30, 1), eyeriss.Calibration(1e30, 1, 1)
-        layers = fodlam.published_layers(per_frame=True)['VGG16']
+        layers = fodlam.published_layers('VGG16', per_frame=True)
         for layer, row in zip(layers, table_of('VGG16')):
-            (_, link_s), (_, both_s) = (
-                eyeriss.eyeriss_cost(layer['entry'], calibration)[0]
+            link_s, both_s = (
+                eyeriss.eyeriss_cost(layer.entry, calibration)[0].latency_s
                 for calibration in (no_buffer, one_byte)
             )
             published = float(row['Global Buffer Accesses (MB)']) * 2**20 / 3
-            if not layer['name'].startswith('CONV5'):
+            if not layer.name.startswith('CONV5'):
                 # Ifmaps and filters are in the published bytes too.
                 share = (both_s - link_s) / published
-                self.assertTrue(0.9 < share < 1, (layer['name'], share))
+                self.assertTrue(0.9 < share < 1, (layer.name, share))
 
     def test_calibrating_on_table_vi_gives_the_constants(self):
-        calibrated = validator.calibrate('VGG16')
+        calibrated = comparisons.calibrate('VGG16')
         self.assertIsInstance(calibrated, eyeriss.Calibration)
         for constant, measured in zip(self.CONSTANTS, calibrated):
             self.assertAlmostEqual(constant / measured, 1, delta=0.01)
 
     def test_calibrating_on_table_v_finds_another_buffer(self):
         """No layer of AlexNet is bound by it: what they show is no more than the highest rate."""
-        calibrated = validator.calibrate('AlexNet')
+        calibrated = comparisons.calibrate('AlexNet')
         self.assertLess(calibrated.buffer_bytes_per_s, 0.9 * self.CONSTANTS.buffer_bytes_per_s)
 
     def test_papers_constants(self):
@@ -399,19 +400,19 @@ class Process(unittest.TestCase):
             process = self.shell('"$0" -m fodlam.data.validate', cwd=folder)
         self.assertEqual((process.stdout, process.stderr), (validate().out, ''))
 
-    def test_without_its_leaves(self):
+    def test_without_its_rooms(self):
         """Help still works, and what is missing is named."""
         with tempfile.TemporaryDirectory() as folder:
             for name in ('data', 'nets'):
                 shutil.copytree(
-                    path(name), os.path.join(folder, name), ignore=shutil.ignore_patterns('s*.py')
+                    path(name), os.path.join(folder, name), ignore=shutil.ignore_patterns('[a-u]*.py')
                 )
             shutil.copy(path('fodlam.py'), folder)
             script = os.path.join(folder, 'data', 'validate.py')
             self.assertEqual(self.shell('"$0" "$1" -h', script=script).stdout, validator.__doc__)
             process = self.shell('"$0" "$1"', script=script)
         self.assertEqual((process.returncode, process.stdout), (1, ''))
-        self.assertRegex(process.stderr, r'\Avalidate.py: nets/sh[a-z]+.py[^\n]*: [^\n]+\n\Z')
+        self.assertRegex(process.stderr, r'\Avalidate.py: data/comparisons.py: [^\n]+\n\Z')
 
     def test_stdout_that_cannot_be_written(self):
         said = r'\Avalidate.py: standard output: cannot be used \([^\n]+\nstatus 1\n\Z'
