@@ -77,7 +77,6 @@ if __name__ == '__main__':
     sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file once more
 
 
-
 def excepthook(kind, error, trace):
     """Print what nobody has caught, as Python does, but nothing of Ctrl-C, of which Python dies."""
     if kind is not KeyboardInterrupt:
@@ -98,7 +97,6 @@ import json
 import math
 import re
 import reprlib
-from collections import defaultdict
 
 __version__ = '2.0.0'
 
@@ -226,15 +224,12 @@ class place:  # in lower case, as it reads like a statement: with place('config'
     def __exit__(self, kind, error, trace):
         if error is None:
             return
-        where = self.where
-        if isinstance(error, ImportError):  # of fodlam.data.roofline: data/roofline.py
-            where = f'{error.name.removeprefix("fodlam.").replace(".", "/")}.py'
         for class_, template in ADVICE:
             if isinstance(error, class_):
                 advice = template.format(error)
                 # Of an integer of thousands of digits, Python says what a programmer can do.
                 advice = re.sub('use sys.set_int_max.*', 'expected fewer of them', advice)
-                raise InputError(f'{where}: {advice}')
+                raise InputError(f'{self.where}: {advice}')
 
 
 # === Value types ===
@@ -370,7 +365,7 @@ def read_json(source):
 def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
     """Return {row: {field: number}} of a CSV file in data/, scaled, in the file's order.
 
-    columns: {field: (heading, scale)}, those wanted. key: the heading of the column with the rows' names.
+    columns: {field: (heading, scale)}, those wanted. key: the heading of the rows' names.
     least: the smallest number allowed.
     Raises InputError, with file, row and column, if the file is damaged.
     """
@@ -381,15 +376,13 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
 def parse_table(text, columns, key, least):
     """Return {row: {field: number}} of the text of a CSV file, scaled, in the file's order.
 
-    columns: {field: (heading, scale)}, those wanted. key: the heading of the column with the rows' names.
+    columns: {field: (heading, scale)}, those wanted. key: the heading of the rows' names.
     least: the smallest number allowed. Raises ValueError if the text is damaged.
     """
     rows = csv.reader(text.splitlines())
     headings = []
     table, names = {}, set()
-    for cells in rows:
-        if not cells:
-            continue  # a blank line
+    for cells in filter(None, rows):  # which passes over blank lines
         if not headings:
             headings = cells
             continue
@@ -409,9 +402,10 @@ def parse_table(text, columns, key, least):
             except ValueError:
                 number = math.nan
             if not least <= number <= MAX_NUMBER:
-                expected = f'a number from {least:g} to {MAX_NUMBER:g}'
-                where = f'row {rows.line_num}, column "{heading}"'
-                raise ValueError(f'{where}: {quote(cell)}; expected {expected}')
+                raise ValueError(
+                    f'row {rows.line_num}, column "{heading}": {quote(cell)}; '
+                    f'expected a number from {least:g} to {MAX_NUMBER:g}'
+                )
             table[name][field] = number * scale
     if not table:
         raise ValueError(f'no rows: {quote(headings)}; expected some, below a heading')
@@ -548,9 +542,26 @@ def node_scale(from_nm, to_nm, rule):
 
 
 def scale_eie(rule):
-    """Return EIE's power in W and the factor of its times, at Eyeriss's 65 nm, by a scaling rule."""
+    """Return (EIE's power in W, the factor of its times) at Eyeriss's 65 nm, by a scaling rule."""
     power, time = node_scale(EIE_PROCESS_NM, EYERISS_PROCESS_NM, rule)
     return EIE_POWER_W * power, time
+
+
+def add_up(layers):
+    """Return {kind or 'total': Cost}, the sums of what Layers cost, whatever their order."""
+    energies = {kind: [] for kind in KINDS}
+    latencies = {kind: [] for kind in KINDS}
+    for layer in layers:
+        kind = layer.kind
+        if kind not in energies:
+            energies[kind], latencies[kind] = [], []
+        energies[kind].append(layer.cost.energy_j)
+        latencies[kind].append(layer.cost.latency_s)
+    energies['total'] = sum(energies.values(), [])
+    latencies['total'] = sum(latencies.values(), [])
+    return {
+        group: Cost(math.fsum(energies[group]), math.fsum(latencies[group])) for group in energies
+    }
 
 
 class PublishedModel:
@@ -592,9 +603,7 @@ class PublishedModel:
         files = f'data/{self.network["eyeriss_file"]} and data/{EIE_FILE}'
         raise ValueError(f'{files} have no {quote(name)}; expected its row')
 
-    def add_up(self, layers):
-        """Return {kind or 'total': Cost}."""
-        return add_up(layers)
+    add_up = staticmethod(add_up)
 
 
 class AverageModel:
@@ -615,9 +624,7 @@ class AverageModel:
         cost, frames = self.per_mac[kind]
         return Layer(entry, kind, 'scaled', frames, cost * entry['macs'])
 
-    def add_up(self, layers):
-        """Return {kind or 'total': Cost}."""
-        return add_up(layers)
+    add_up = staticmethod(add_up)
 
 
 def published_layers(net, per_frame, rule=None):
@@ -646,20 +653,6 @@ def cost_per_mac(layers):
         frame_s = math.fsum(layer.cost.latency_s / layer.frames for layer in of_kind)
         per_mac[kind] = average, average.latency_s / (frame_s / macs)
     return per_mac
-
-
-def add_up(layers):
-    """Return {kind or 'total': Cost}, the sums of what Layers cost, whatever their order.
-
-    In a sweep, much of the time goes by here, so costs are put into one flat list [J, s, J, s, ...]
-    a kind, and added up by slices of that.
-    """
-    numbers = defaultdict(list, {kind: [] for kind in KINDS})
-    for layer in layers:
-        cost = layer.cost
-        numbers[layer.kind] += (cost.energy_j, cost.latency_s)
-    numbers['total'] = sum(numbers.values(), [])
-    return {group: Cost(math.fsum(x[::2]), math.fsum(x[1::2])) for group, x in numbers.items()}
 
 
 class Catalog:
@@ -691,7 +684,9 @@ class Catalog:
             if not self.layers:
                 spot.where = where
                 unknown = quote(list(self.entries))
-                raise ValueError(f'no cost is known of any of {unknown}; expected conv or fc layers')
+                raise ValueError(
+                    f'no cost is known of any of {unknown}; expected conv or fc layers'
+                )
         self.whole = costed_by.add_up(self.layers.values())
 
 
@@ -717,7 +712,7 @@ CONFIG_EXAMPLE = (
 
 
 def check_config(config):
-    """Raise ValueError for an unknown key of a config or a wrong type, or if it names no network."""
+    """Raise ValueError if a config has an unknown key, a wrong type, or no network."""
     if not isinstance(config, dict):
         raise ValueError(f'{quote(config)}; expected {CONFIG_EXAMPLE}')
     for key, value in config.items():
@@ -862,7 +857,7 @@ def to_report(estimate, per_layer):
 
 
 def report_extras(estimate):
-    """Return what a report has beside sums and layers, as a dict: there is none of a CNN by MACs."""
+    """Return what a report has beside sums and layers, as a dict, which is empty of most CNNs."""
     extras = {}
     if estimate.bounds:
         extras['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
@@ -1059,12 +1054,9 @@ def run(argv, stdin, stdout, stderr):
         yield to_json(report)
         return
     with place('config'):
-        from fodlam.data.formats import render_diagnosis, render_estimate
+        from fodlam.data.formats import render
 
-        if estimate is None:
-            yield render_diagnosis(report, note, format_)
-        else:
-            yield render_estimate(estimate, note, format_, getattr(stdout, 'encoding', None))
+        yield render(estimate, report, note, format_, getattr(stdout, 'encoding', None))
 
 
 def complain(message, stderr, program='fodlam'):

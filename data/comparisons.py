@@ -36,6 +36,7 @@ from fodlam.data.eyeriss import (
 
 # === Constants ===
 
+
 class Measured(namedtuple('Measured', 'table frames_per_s other')):
     """What a published network is held against.
 

@@ -5,12 +5,19 @@ imported in the branch that needs it, so that a table does not load what draws p
 """
 
 
-def render_estimate(estimate, note, format_, encoding):
-    """Return an Estimate as text.
+def render(estimate, report, note, format_, encoding):
+    """Return an Estimate as text, or a report of fodlam.diagnose if there is no Estimate.
 
     note: a sentence on the frames that the costs are for. format_: "csv", "table" or "svg".
     encoding: of the stream that the text is for, or None if any character can be written there.
     """
+    if estimate is None:
+        return render_diagnosis(report, note, format_)
+    return render_estimate(estimate, note, format_, encoding)
+
+
+def render_estimate(estimate, note, format_, encoding):
+    """Return an Estimate as text; note, format_, encoding: as of `render`."""
     if format_ == 'csv':
         from fodlam.data.tables import estimate_csv
 
@@ -31,10 +38,7 @@ def render_estimate(estimate, note, format_, encoding):
 
 
 def render_diagnosis(report, note, format_):
-    """Return a report of `fodlam.diagnose` as text.
-
-    note: a sentence on the frames that the costs are for. format_: "csv" or "table".
-    """
+    """Return a report of fodlam.diagnose as text; note: as of `render`. format_: "csv" or "table"."""
     if format_ == 'csv':
         from fodlam.data.tables import diagnosis_csv
 

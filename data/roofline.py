@@ -44,9 +44,7 @@ ACCELERATOR_KEYS = (*REQUIRED_KEYS, *DEFAULTS)
 
 
 class Accelerator(
-    namedtuple(
-        'Accelerator', (*ACCELERATOR_KEYS, 'device'), defaults=(*DEFAULTS.values(), None)
-    )
+    namedtuple('Accelerator', (*ACCELERATOR_KEYS, 'device'), defaults=(*DEFAULTS.values(), None))
 ):
     """An accelerator with a roofline: its keys, and its name in data/devices.csv, or None."""
 

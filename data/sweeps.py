@@ -4,7 +4,6 @@
 a result on each line out.
 """
 
-import functools
 import json
 import time
 
@@ -34,13 +33,14 @@ class KeptCatalogs:
     def find(self, netfile, model, *arguments):
         """Return Catalog(netfile, model, *arguments), which is made the first time."""
         key = (netfile, model, *arguments)
-        if key not in self.catalogs:
+        catalog = self.catalogs.get(key)
+        if catalog is None:
             if self.entries > MAX_KEPT_ENTRIES:
                 self.catalogs.clear()
                 self.entries = 0
-            self.catalogs[key] = Catalog(netfile, model, *arguments)
-            self.entries += len(self.catalogs[key].entries)
-        return self.catalogs[key]
+            catalog = self.catalogs[key] = Catalog(netfile, model, *arguments)
+            self.entries += len(catalog.entries)
+        return catalog
 
 
 def sweep_reports(configs, per_frame, per_layer, ranges):
@@ -131,18 +131,22 @@ def to_line(estimate, per_layer):
     numbers = []
     for cost in estimate.sums.values():
         numbers += (cost.energy_j, cost.latency_s)
-    sums = sums_template(*estimate.sums) % tuple(numbers)
-    extras = report_extras(estimate)
-    if not extras:
-        return sums.replace('None', 'null') + '}'
-    return f'{sums.replace("None", "null")},{to_compact_json(extras)[1:]}'
+    groups = tuple(estimate.sums)
+    if groups not in SUMS_TEMPLATES:
+        SUMS_TEMPLATES[groups] = sums_template(groups)
+    sums = (SUMS_TEMPLATES[groups] % tuple(numbers)).replace('None', 'null')
+    if not estimate.bounds and not estimate.left_out:
+        return sums + '}'
+    return f'{sums},{to_compact_json(report_extras(estimate))[1:]}'
 
 
-@functools.cache
-def sums_template(*groups):
+SUMS_TEMPLATES = {}  # {groups: what `sums_template` returns of them}
+
+
+def sums_template(groups):
     """Return what the JSON of a report begins with, with %r for each number.
 
-    >>> sums_template('total')
+    >>> sums_template(['total'])
     '{"total":{"energy":%r,"latency":%r}'
     """
     parts = [f'"{group}":{{"energy":%r,"latency":%r}}' for group in groups]

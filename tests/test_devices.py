@@ -84,9 +84,7 @@ class Shares(unittest.TestCase):
         table = dict.fromkeys(['edge-tpu VGG'], {})
         with (
             mock.patch('fodlam.data.devices.read_table', lambda *_: table),
-            self.assertRaisesRegex(
-                ValueError, "devices.csv: unknown network 'VGG'; expected Goo"
-            ),
+            self.assertRaisesRegex(ValueError, "devices.csv: unknown network 'VGG'; expected Goo"),
         ):
             devices.read_devices()
 

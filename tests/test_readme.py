@@ -409,7 +409,9 @@ class ShapeModel(unittest.TestCase):
                 else:
                     other.append(bytes_per_s)
                 if batch_frames == 3 and 'CONV5' in row['Layer']:
-                    peak.append(entry['macs'] / time / eyeriss.EYERISS_PES / eyeriss.EYERISS_CLOCK_HZ)
+                    peak.append(
+                        entry['macs'] / time / eyeriss.EYERISS_PES / eyeriss.EYERISS_CLOCK_HZ
+                    )
         self.assertEqual({f'{share:.2f}' for share in peak}, {'0.85'})
         self.assertLess(max(other), 1.7e9)
         self.says(

@@ -8,7 +8,6 @@ import unittest
 from support import GROUPS, NETFILES, fodlam, path, read, run, validator
 
 from fodlam.data import accelerators, roofline
-
 from fodlam.data.words import engineering
 
 PLAIN = {'macs': 1024, 'clock_mhz': 1000, 'dram_gbps': 10}

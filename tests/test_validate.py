@@ -18,7 +18,6 @@ from support import NETFILES, ROOT, fodlam, path, read, run, validate, validator
 
 from fodlam.data import comparisons, eyeriss
 
-
 README = read('data', 'README.md')
 KEYS = ['quantity', 'unit', 'published', 'modelled', 'error_percent', 'source']
 # Of a network that the papers measured, in order; X is the other one.
@@ -263,7 +262,9 @@ class Calibrated(unittest.TestCase):
         self.assertIn('16-bit', raw)
         self.assertEqual(eyeriss.EYERISS_WORD_BYTES * 8, 16)
         self.assertEqual(eyeriss.EYERISS_LINK_BYTES_PER_S, 0.48e9)
-        self.assertEqual(eyeriss.EYERISS_PES * eyeriss.EYERISS_CLOCK_HZ, 33.6e9)  # the peak, in MAC/s
+        self.assertEqual(
+            eyeriss.EYERISS_PES * eyeriss.EYERISS_CLOCK_HZ, 33.6e9
+        )  # the peak, in MAC/s
 
 
 class CommandLine(unittest.TestCase):
@@ -405,14 +406,16 @@ class Process(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             for name in ('data', 'nets'):
                 shutil.copytree(
-                    path(name), os.path.join(folder, name), ignore=shutil.ignore_patterns('[a-u]*.py')
+                    path(name),
+                    os.path.join(folder, name),
+                    ignore=shutil.ignore_patterns('[a-u]*.py'),
                 )
             shutil.copy(path('fodlam.py'), folder)
             script = os.path.join(folder, 'data', 'validate.py')
             self.assertEqual(self.shell('"$0" "$1" -h', script=script).stdout, validator.__doc__)
             process = self.shell('"$0" "$1"', script=script)
         self.assertEqual((process.returncode, process.stdout), (1, ''))
-        self.assertRegex(process.stderr, r'\Avalidate.py: data/comparisons.py: [^\n]+\n\Z')
+        self.assertRegex(process.stderr, r"\Avalidate.py: validate.py: cannot be loaded [^\n]+'fodlam.data.comparisons'[^\n]+\n\Z")
 
     def test_stdout_that_cannot_be_written(self):
         said = r'\Avalidate.py: standard output: cannot be used \([^\n]+\nstatus 1\n\Z'
