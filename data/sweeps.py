@@ -135,7 +135,7 @@ def to_line(estimate, per_layer):
     if groups not in SUMS_TEMPLATES:
         SUMS_TEMPLATES[groups] = sums_template(groups)
     sums = (SUMS_TEMPLATES[groups] % tuple(numbers)).replace('None', 'null')
-    if not estimate.bounds and not estimate.left_out:
+    if not (estimate.bounds or estimate.energy_by or estimate.left_out):
         return sums + '}'
     return f'{sums},{to_compact_json(report_extras(estimate))[1:]}'
 
