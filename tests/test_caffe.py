@@ -648,9 +648,9 @@ class Mistakes(unittest.TestCase):
             + ''.join(layer(str(n), 'Convolution', convolution(1, 1), 'data') for n in many)
             + layer('sum', 'Eltwise', ''.join(f'bottom: "{n}" ' for n in many)),
         ):
-            start = time.perf_counter()
+            start = time.process_time()
             self.assertEqual(extract('n.prototxt', text).status, 0)
-            self.assertLess(time.perf_counter() - start, 10)
+            self.assertLess(time.process_time() - start, 10)
 
     def test_fuzz(self):
         good = (definitions.vgg_cnn_m() + layer('s', 'Slice', 'top: "t"', 'prob')).encode()

@@ -459,12 +459,12 @@ class Rooms(unittest.TestCase):
         self.assertIn('<rect class="norm"', picture)
 
     def test_one_more_part_of_energy(self):
-        estimate = made(3, bounds=ROOFLINE_BOUNDS, parts=('mac', 'dram', 'sram'))
-        self.assertIn('energy: 50% mac, 33% dram, 17% sram', table(estimate))
-        self.assertIn('energy_sram', tables.estimate_csv(estimate).splitlines()[0])
+        estimate = made(3, bounds=ROOFLINE_BOUNDS, parts=('mac', 'dram', 'leak'))
+        self.assertIn('energy: 50% mac, 33% dram, 17% leak', table(estimate))
+        self.assertIn('energy_leak', tables.estimate_csv(estimate).splitlines()[0])
         picture = pictures.draw_picture(estimate, [])
-        self.assertIn('>sram 17%<', picture)
-        self.assertRegex(picture, r'<rect class="sram" [^<]*><title>layer-1: \S+ uJ for sram<')
+        self.assertIn('>leak 17%<', picture)
+        self.assertRegex(picture, r'<rect class="leak" [^<]*><title>layer-1: \S+ uJ for leak<')
 
 
 class Examples(unittest.TestCase):

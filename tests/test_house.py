@@ -74,7 +74,8 @@ class Alone(unittest.TestCase):
             result = self.run_alone(*flags, stdin=config)
             self.assertEqual((result.returncode, result.stdout), (1, ''))
             self.assertRegex(
-                result.stderr, rf"\Afodlam: config: cannot be loaded [^\n]+'fodlam.data.{room}'\); expected [^\n]+\n\Z"
+                result.stderr,
+                rf"\Afodlam: config: cannot be loaded [^\n]+'fodlam.data.{room}'\); expected [^\n]+\n\Z",
             )
 
 

@@ -34,7 +34,7 @@ class Tables(unittest.TestCase):
 
     def test_networks_are_named_alike(self):
         """A message says the networks of fodlam.py once more, in words; limits are its own."""
-        self.assertEqual(fodlam.CONFIG_TYPES['net'][1], ' or '.join(NETFILES))
+        self.assertEqual(fodlam.CONFIG_TYPES['net'][1], ' or '.join(fodlam.PUBLISHED))
         limits = f'from {fodlam.MIN_PROCESS_NM:g} to {fodlam.MAX_PROCESS_NM:g}'
         self.assertRaisesRegex(ValueError, limits, fodlam.node_scale, 65, 0, None)
 

@@ -26,6 +26,11 @@ def start(*argv, **streams):
     return subprocess.Popen(command, stderr=subprocess.PIPE, **streams)
 
 
+def heed_interrupts():
+    """Let a process that is about to start die of SIGINT, even if this one would not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Trickle(io.BytesIO):
     """A binary stream that gives little at a time."""
 
@@ -122,7 +127,9 @@ class Ends(unittest.TestCase):
         installed = "import fodlam, sys; sys.argv[1:] = ['--lines']; fodlam.command()"
         pipes = dict.fromkeys(('stdin', 'stdout', 'stderr'), subprocess.PIPE)
         for command in (['fodlam.py', '--lines'], ['-m', 'fodlam', '--lines'], ['-c', installed]):
-            with subprocess.Popen([sys.executable, *command], cwd=path(), **pipes) as process:
+            # A shell that runs the tests in the background has SIGINT ignored, which is inherited.
+            settled = {'cwd': path(), 'preexec_fn': heed_interrupts, **pipes}
+            with subprocess.Popen([sys.executable, *command], **settled) as process:
                 process.stdin.write(b'{"net": "VGG16"}\n')
                 process.stdin.flush()
                 self.assertTrue(process.stdout.readline())  # by now it waits for more

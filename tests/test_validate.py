@@ -415,7 +415,10 @@ class Process(unittest.TestCase):
             self.assertEqual(self.shell('"$0" "$1" -h', script=script).stdout, validator.__doc__)
             process = self.shell('"$0" "$1"', script=script)
         self.assertEqual((process.returncode, process.stdout), (1, ''))
-        self.assertRegex(process.stderr, r"\Avalidate.py: validate.py: cannot be loaded [^\n]+'fodlam.data.comparisons'[^\n]+\n\Z")
+        self.assertRegex(
+            process.stderr,
+            r"\Avalidate.py: validate.py: cannot be loaded [^\n]+'fodlam.data.comparisons'[^\n]+\n\Z",
+        )
 
     def test_stdout_that_cannot_be_written(self):
         said = r'\Avalidate.py: standard output: cannot be used \([^\n]+\nstatus 1\n\Z'
