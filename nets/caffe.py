@@ -16,12 +16,12 @@ from fodlam.nets.layers import (
     Unknown,
     check_batch,
     check_shape,
-    conv_members,
     count_from_front,
+    count_per_frame,
     deconvolution_size,
     feature_map,
     joined,
-    positions,
+    macs_and_shapes,
     reshaped,
     window_size,
 )
@@ -361,8 +361,9 @@ def inner_product(parameters, shape, batch):
     """
     filters = parameters.needed_integer('num_output', low=1)
     axis = read_axis(parameters, 'axis', shape, 1)
-    rows = positions(shape[:axis], batch)
-    members = conv_members('InnerProduct', (math.prod(shape[axis:]), rows, 1), (filters, rows, 1))
+    rows = count_per_frame(shape[:axis], batch)
+    row_size = math.prod(shape[axis:])
+    members = macs_and_shapes('InnerProduct', (row_size, rows, 1), (filters, rows, 1))
     return members, (*shape[:axis], filters)
 
 
@@ -384,7 +385,7 @@ def convolution(type_, parameters, shape, batch):
         sizes.append(output_size(size, kernel, stride, 2 * padding, dilation))
     ofmap = (filters, *sizes)
     groups = parameters.integer('group', 1, low=1)
-    members = conv_members(type_, ifmap, ofmap, window.kernel, window.stride, groups)
+    members = macs_and_shapes(type_, ifmap, ofmap, window.kernel, window.stride, groups)
     return members, (shape[0], *ofmap)
 
 

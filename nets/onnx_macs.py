@@ -15,10 +15,10 @@ from collections import namedtuple
 from fodlam.nets.layers import (
     broadcast,
     check_batch,
-    conv_members,
+    count_per_frame,
     deconvolution_size,
     feature_map,
-    positions,
+    macs_and_shapes,
     window_size,
 )
 from fodlam.nets.onnx_op import Unfollowed
@@ -70,7 +70,7 @@ def convolution(op):
     stride, sizes = move_window(op, type_, image, kernel)
     shape_of_output = (shape[0], filters, *sizes)
     height = [1] * (2 - len(image))  # of a 1-D network, the height is 1
-    members = conv_members(
+    members = macs_and_shapes(
         type_,
         ifmap,
         [filters, *height, *sizes],
@@ -273,11 +273,11 @@ def multiply_weights(features, weights, batch):
     stack = weights[:-2]
     k, n = weights[-2:]
     if math.prod(stack) == 1:  # a single matrix, which all rows go through
-        rows = positions(features[:-1], batch)
-        return Entry('InnerProduct', conv_members('InnerProduct', (k, rows, 1), (n, rows, 1)))
+        rows = count_per_frame(features[:-1], batch)
+        return Entry('InnerProduct', macs_and_shapes('InnerProduct', (k, rows, 1), (n, rows, 1)))
     groups = math.prod(stack)
     m = count_rows(features, weights, batch) // groups
-    members = conv_members('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
+    members = macs_and_shapes('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
     return Entry('InnerProduct', members)
 
 
@@ -297,16 +297,16 @@ def multiply_features(left, right, batch):
     """
     k, n = right[-2:]
     rows = count_rows(left, right, batch)
-    groups = positions(broadcast([left[:-2], right[:-2]]), batch)
+    groups = count_per_frame(broadcast([left[:-2], right[:-2]]), batch)
     m = rows // groups
-    members = conv_members('MatMul', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
+    members = macs_and_shapes('MatMul', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
     return Entry('MatMul', members)
 
 
 def count_rows(left, right, batch):
     """Return how many rows the products of stacked matrices have for one frame, taken together."""
     stack = broadcast([left[:-2], right[:-2]])
-    return positions((*stack, left[-2]), batch)
+    return count_per_frame((*stack, left[-2]), batch)
 
 
 def attention(op):
