@@ -75,12 +75,12 @@ class OnnxNet(Net):
     path: the path of the file, for messages.
     frame_shape: (C, H, W) of the first input, whatever the file says, or None.
 
-    feature_maps: names of the graph's inputs that are not weights.
+    feature_inputs: names of the graph's inputs that are not weights.
     first_input: the first of these, or None.
     shapes: {value: shape}, in which sizes may be Symbols, or {value: None}.
     symbols: {name: size}, of the names in the file whose size is known, such as the batch's.
     made: the set of values that there are by now, with '' for one that is left out.
-    dependent: those of them that depend on the network's input.
+    features: those of them that depend on the network's input.
     weights: those of them that do not, which are weights and other constants.
     origins: {value: name of the weights that it was made from, or None}, for those in `weights`.
     constants: {value: numbers}, of small constants that nodes make of shapes and other constants.
@@ -94,10 +94,10 @@ class OnnxNet(Net):
         self.constants = {}
         self.results = set(graph.outputs)
         self.weights = {*graph.tensors, *find_stripped_weights(graph)}
-        self.feature_maps = [name for name in graph.inputs if name not in self.weights]
-        self.first_input = self.feature_maps[0] if self.feature_maps else None
-        self.dependent = set(self.feature_maps)
-        self.made = {'', *self.dependent, *self.weights}
+        self.feature_inputs = [name for name in graph.inputs if name not in self.weights]
+        self.first_input = self.feature_inputs[0] if self.feature_inputs else None
+        self.features = set(self.feature_inputs)
+        self.made = {'', *self.features, *self.weights}
         self.origins = {value: value for value in self.weights}
         self.symbols = {}
         self.read_shapes(frame_shape)
@@ -177,11 +177,11 @@ class OnnxNet(Net):
 
     def find_remedy(self, value):
         """Return what the user can do about the shape of a value that is not known."""
-        if not self.feature_maps:
+        if not self.feature_inputs:
             return 'export the model with inputs of fixed sizes'
         if value == self.first_input or not self.has_known_shape(self.first_input):
             return 'give the size of the first input with --input C,H,W'
-        if value in self.feature_maps:
+        if value in self.feature_inputs:
             return 'export the model with inputs of fixed sizes'
         if self.graph.has_inner_shapes:
             return (
@@ -199,7 +199,7 @@ class OnnxNet(Net):
         """Add an OnnxNode; raise ValueError if it cannot be added."""
         self.check_values(node)
         op = Op(self, node)
-        inputs = [value for value in node.inputs if value in self.dependent]
+        inputs = [value for value in node.inputs if value in self.features]
         entries, shapes = self.apply_rules(op, inputs)
         self.declare_shapes(node.outputs, shapes)
         self.declare_values(node, inputs)
@@ -244,7 +244,7 @@ class OnnxNet(Net):
             if op.count <= rule.weights or not op.node.inputs[rule.weights]:
                 raise ValueError(f'{op.count} inputs; expected two')
             try:
-                entries, shape = rule.entries(op)
+                entries, shape = rule.function(op)
                 shapes = [shape]
             except Unfollowed:
                 self.left_out[type_] = None
@@ -293,7 +293,7 @@ class OnnxNet(Net):
                 for value in outputs:
                     self.origins[value] = origin
         else:
-            self.dependent.update(outputs)
+            self.features.update(outputs)
 
     def find_type(self, op, role, inputs, shapes):
         """Return the type in the net file of a node without MACs.

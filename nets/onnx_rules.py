@@ -258,7 +258,7 @@ def windowed_shape(op, channels, kernel):
     if len(shape) < 3:
         raise Unfollowed
     kernel = op.valid_integers('kernel_shape', kernel, low=1)
-    _, sizes = move_window(op, op.node.type, shape[2:], kernel)
+    _, sizes = move_window(op, shape[2:], kernel)
     return (shape[0], channels, *sizes)
 
 
