@@ -54,7 +54,7 @@ def convolution(op):
         )
     check_has_batch(op.net, shape)
     check_batch(shape[0], op.net.batch)
-    (groups,) = op.valid_integers('group', [1], low=1)
+    groups = op.valid_integer('group', 1, low=1)
     if is_transposed:
         channels, filters = weights[0], weights[1] * groups
     else:
@@ -341,8 +341,8 @@ def attention(op):
     ranks = [len(shape) for shape in shapes]
     is_flat = ranks == [3, 3, 3]
     if is_flat:
-        (query_heads,) = op.valid_integers('q_num_heads', [1], low=1)
-        (key_heads,) = op.valid_integers('kv_num_heads', [1], low=1)
+        query_heads = op.valid_integer('q_num_heads', 1, low=1)
+        key_heads = op.valid_integer('kv_num_heads', 1, low=1)
         query, key, value = shapes
         query = split_heads(query, query_heads)
         key = split_heads(key, key_heads)

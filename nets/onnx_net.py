@@ -40,8 +40,9 @@ INFER_SHAPES = (
 def find_stripped_weights(graph):
     """Return the set of a Graph's inputs that are weights, as in a file without their numbers.
 
-    An input is taken for weights in two cases: if it is where a node has its kernel or its matrix,
-    or if it is a vector and another input has more dimensions. At least one input is left.
+    An input is taken for weights in two cases: if it is where a node has its kernel, or its matrix
+    of two dimensions, or if it is a vector and another input has more dimensions. At least one
+    input is not weights.
     """
     ranks = {}
     for name in graph.inputs:
@@ -56,14 +57,16 @@ def find_stripped_weights(graph):
         if not has_kernel(node.type) and not has_matrix(node.type):
             continue
         index = MACS_RULES[node.type].weights
-        if index >= len(node.inputs) or node.inputs[0] in graph.tensors:
+        if index >= len(node.inputs):
+            continue
+        if node.inputs[0] in graph.tensors:  # the first operand is the weights
             continue
         value = node.inputs[index]
         if value in ranks and (has_kernel(node.type) or ranks[value] == 2):
             weights.add(value)
     if ranks and weights.issuperset(ranks):
-        first = next(iter(ranks))
-        weights.remove(first)
+        first_input = next(iter(ranks))
+        weights.remove(first_input)
     return weights
 
 
@@ -79,7 +82,7 @@ class OnnxNet(Net):
     first_input: the first of these, or None.
     shapes: {value: shape or None}; the sizes in a shape may be Symbols.
     symbols: {name: size}, for names of sizes in the file, such as the batch's, if they are known.
-    made: the set of all values so far, and '', which stands for one that is left out.
+    made: the set of all values so far, with '', which stands for an input that is left out.
     features: the set of values so far that depend on the network's input.
     weights: the set of values so far that do not: weights and other constants.
     origins: {value: name of the weights that it was made from, or None}, for values in `weights`.
@@ -215,7 +218,7 @@ class OnnxNet(Net):
             self.nodes.append(Node(name, type_, role, inputs, node.outputs, {}))
             return
         for entry in entries:
-            # The last one makes the outputs of the node; the others make values without a name.
+            # The last one makes the node's outputs; what the others make has no name in the file.
             outputs = node.outputs if entry is entries[-1] else ['']
             self.nodes.append(Node(name, entry.type, MACS, inputs, outputs, entry.members))
 

@@ -134,9 +134,16 @@ class Op:
             )
         return list(value)
 
+    def valid_integer(self, name, default, low):
+        """Return an attribute that is one integer, and refuse any other, as valid_integers does.
+
+        default: returned if the attribute is left out; low: the smallest integer allowed.
+        """
+        return self.valid_integers(name, [default], low)[0]
+
     def flag(self, name):
-        """Return an attribute that is one integer, 0 for false and more for true; 0 if left out."""
-        return self.valid_integers(name, [0], low=0)[0]
+        """Return whether an attribute that is one integer is there and is not 0."""
+        return self.valid_integer(name, 0, low=0) != 0
 
     # --- Shapes of outputs ---
 
