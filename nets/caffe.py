@@ -166,7 +166,10 @@ def read_sides(parameters, field, prefix, default, low):
 
 
 class Window(namedtuple('Window', 'kernel stride padding dilation')):
-    """How a kernel moves over an image; each is (height, width), and padding is on each side."""
+    """How a kernel moves over an image.
+
+    kernel, stride, padding, dilation: (height, width) each; the padding is as large on either side.
+    """
 
     __slots__ = ()
 
@@ -214,8 +217,8 @@ def crop_shapes(parameters, shapes, count):
         return None
     axis = read_axis(parameters, 'axis', first, 2)
     fits = len(first) == len(second)
-    for size, size_after in zip(first[axis:], second[axis:]):
-        if size < size_after:
+    for size, cut_size in zip(first[axis:], second[axis:]):
+        if cut_size > size:
             fits = False
     if not fits:
         raise ValueError(
@@ -268,8 +271,8 @@ def pooling_shapes(parameters, shapes, count):
 def reshape_shapes(parameters, shapes, count):
     """Reshape: the `num_axes` dimensions from `axis` on are replaced; by default, all of them."""
     shape = shapes[0]
-    asked = read_shapes(parameters, low=-1)
-    dims = asked[-1] if asked else ()
+    given = read_shapes(parameters, low=-1)
+    dims = given[-1] if given else ()
     start = read_axis(parameters, 'axis', (*shape, 1), 0)  # it may be behind the last dimension
     replaced = parameters.integer('num_axes', -1, low=-1)  # -1 for all from `start` on
     end = len(shape)
@@ -299,9 +302,9 @@ def slice_shapes(parameters, shapes, count):
                 f'{size} channels do not divide into {count} slices; '
                 'give "slice_point", or as many tops as divide them'
             )
-        part = size // count
-        cuts = [part * index for index in range(1, count)]
-    parts = []
+        equal_part = size // count
+        cuts = [equal_part * index for index in range(1, count)]
+    parts = []  # the sizes between the cuts
     start = 0
     for end in [*cuts, size]:
         parts.append(end - start)
@@ -474,9 +477,10 @@ def given_shapes(parameters, batch_field):
 
 
 def database_shape(message):
-    """Return the shape of the frames that a layer reads from a database, with a batch of 1.
+    """Return the shape of the frames that a layer reads from a database, in a batch of 1.
 
-    message: the Message of the layer. It is DIGIT_SHAPE if the layer does not tell the size.
+    The shape is DIGIT_SHAPE if the layer does not tell a size.
+    message: the Message of the layer.
     """
     transform = read_parameters(message, 'transform_param')
     image = read_parameters(message, 'image_data_param')
@@ -489,9 +493,10 @@ def database_shape(message):
     if crop or old_crop:
         height = width = crop or old_crop
     is_gray = transform.boolean('force_gray') or not image.boolean('is_color', default=True)
+    channels = 1 if is_gray else DATA_CHANNELS
     if not height or not width:
         return DIGIT_SHAPE
-    return (1, 1 if is_gray else DATA_CHANNELS, height, width)
+    return (1, channels, height, width)
 
 
 # === The network ===
@@ -544,7 +549,7 @@ class CaffeNet(Net):
         else:
             output_shapes = self.follow_shapes(layer, rule, parameters, shapes, len(tops))
         self.note_limits(layer)
-        outputs = self.declare(output_shapes)
+        outputs = self.add_values(output_shapes)
         self.blobs.update(zip(tops, outputs))
         if layer.type == 'Split':
             # Its tops are other names for its input: a layer that reads a top reads the input.
@@ -587,7 +592,7 @@ class CaffeNet(Net):
                 return [shape] * count
         return [Unknown(layer.name, layer.type)] * count
 
-    def declare(self, shapes):
+    def add_values(self, shapes):
         """Return a new value for each shape; raise ValueError if a shape is too large."""
         values = []
         for shape in shapes:
@@ -692,6 +697,7 @@ def locate(layer):
 
 def modern_type(type_):
     """Return the type that a layer in the older field `layers` has today.
+
     >>> modern_type('INNER_PRODUCT'), modern_type('SOFTMAX_LOSS')
     ('InnerProduct', 'SoftmaxWithLoss')
     """

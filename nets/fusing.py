@@ -76,13 +76,15 @@ def fuse_followers(index, node, readers, last_macs, shapes, results):
     value = node.outputs[0]
     while value in readers and value not in results:
         followers = list(readers[value].values())
-        if len(followers) > 1:
+        if len(followers) > 1:  # unless together they are an activation, the value is written
             value = find_activation(value, readers, results)
             if value is None:
                 return
             continue
         follower = followers[0]
-        if not follower.outputs or follower.inputs.count(value) > 1:  # such as x + x
+        if not follower.outputs:  # such as Caffe's Silence
+            return
+        if follower.inputs.count(value) > 1:  # such as x + x, which adds no other feature map
             return
         value = follower.outputs[0]
         if follower.role == POOL:

@@ -7,6 +7,7 @@ The batch. A network may take batches of any size, such as one with the input ['
 Its net file is for one frame, so the batch is divided out in the end. Until then, BATCH stands for
 it: a prime number so large that no other size is a multiple of it by chance. Sizes are computed as
 if the batch were known, and a size can always be divided among the frames:
+
 >>> shape = reshaped((BATCH, 196, 64), (-1, 64))
 >>> shape == (196 * BATCH, 64)
 True
@@ -211,6 +212,7 @@ def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1)
     stride: (vertical, horizontal).
     groups: the number of groups of channels; each group is convolved by itself.
     Raises ValueError if the groups do not divide the channels, or if a number is too large.
+
     >>> macs_and_shapes('Convolution', (96, 27, 27), (256, 27, 27), (5, 5), (1, 1), groups=2)
     ... # doctest: +NORMALIZE_WHITESPACE
     {'macs': 223948800, 'ifmap': [96, 27, 27], 'ofmap': [256, 27, 27],

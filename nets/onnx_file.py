@@ -137,6 +137,7 @@ class Wire:
         Each byte has seven of its bits, and the first byte the lowest ones. The last byte is less
         than 0x80.
         offset: of its first byte; end: of the span that it is in.
+
         >>> Wire(bytes([0xAC, 0x02]), 'm.onnx').varint(0, 2)  # 0x2C + (2 << 7)
         (300, 2)
         """

@@ -280,6 +280,7 @@ def multiply_weights(features, weights, batch):
     features: the shape of a stack of M x K matrices.
     weights: the shape of a stack of K x N matrices.
     batch: the first dimension of the network's input, or None if it is not known.
+
     >>> type_, members = multiply_weights((1, 197, 768), (768, 3072), batch=1)
     >>> type_, members['ifmap'], members['ofmap']
     ('InnerProduct', [768, 197, 1], [3072, 197, 1])

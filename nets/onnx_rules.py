@@ -545,6 +545,7 @@ def gather_numbers(op):
 
 def product_of_numbers(op):
     """ReduceProd: the product of all numbers.
+
     >>> product_of_numbers(example([7, 7]))
     [49]
     """
@@ -553,6 +554,7 @@ def product_of_numbers(op):
 
 def shape_numbers(op):
     """Shape: the sizes of the input, from `start` to before `end`; by default, all of them.
+
     >>> shape_numbers(example(IMAGE))
     (1, 64, 7, 7)
     >>> shape_numbers(example(IMAGE, start=2))
@@ -573,6 +575,7 @@ def size_numbers(op):
 
 def slice_numbers(op):
     """Slice: a part of the numbers or, of a matrix, of the rows.
+
     >>> tuple(slice_numbers(example([1, 64, 7, 7], [2], [4])))
     (7, 7)
     """
@@ -593,6 +596,7 @@ def elementwise(function):
 
     function: of as many numbers as there are operands.
     An operand of a single number is used with each number of the others.
+
     >>> elementwise(operator.mul)(example([2, 3], [10]))
     [20, 30]
     """
@@ -617,6 +621,7 @@ def ceil(number):
 
 def divide(number, divisor):
     """Div: of integers, the quotient is rounded down.
+
     >>> divide(7, 2), divide(7.0, 2.0)
     (3, 3.5)
     """
