@@ -135,8 +135,8 @@ def check_batch(first, batch):
 def count_per_frame(leading, batch):
     """Return how many of the rows, or matrices, in a batch belong to one frame.
 
-    leading: the first dimensions of a shape. Their product is the number in the batch: of rows, if
-    only the last dimension is missing, the length of a row; of matrices, if the last two are.
+    leading: the dimensions of a shape that number the rows, which are all but the last one, or the
+    matrices, which are all but the last two.
     batch: the first dimension of the network's input, or None if it is not known. It may be a
     factor of any of the leading dimensions, as after a Reshape.
     Raises ValueError if it cannot be told how many belong to one frame.

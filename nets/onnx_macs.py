@@ -86,7 +86,7 @@ def fused_convolution(op):
     activation."
     """
     entries, shape = convolution(op)
-    if op.count > 3 and op.is_feature_map(3):
+    if op.input_count > 3 and op.is_feature_map(3):
         entries[0].members['addend'] = True
     return entries, shape
 
@@ -260,9 +260,14 @@ def einsum_matrices(equation, left, right):
     sizes.update(zip(first, left))
     if right != tuple(sizes[letter] for letter in second):  # a letter has two sizes
         raise Unfollowed
-    stacked = [letter for letter in first if letter in second and letter in result]
-    summed = [letter for letter in first if letter in second and letter not in result]
-    rows = [letter for letter in first if letter not in second]
+    rows, stacked, summed = [], [], []
+    for letter in first:
+        if letter not in second:
+            rows.append(letter)
+        elif letter in result:
+            stacked.append(letter)
+        else:
+            summed.append(letter)
     columns = [letter for letter in second if letter not in first]
     if sorted(stacked + rows + columns) != sorted(result):
         raise Unfollowed
@@ -302,6 +307,7 @@ def multiply_features(left, right, batch):
     left: the shape of a stack of M x K matrices.
     right: the shape of a stack of K x N matrices.
     batch: the first dimension of the network's input, or None if it is not known.
+
     Queries by keys, of 12 heads with 64 features at 197 positions:
 
     >>> type_, members = multiply_features((1, 12, 197, 64), (1, 12, 64, 197), batch=1)
@@ -335,7 +341,7 @@ def attention(op):
     [N, heads, positions, size] or [N, positions, heads * size]. There may be more heads of queries
     than of keys and values; then several heads of queries share one of keys and values.
     """
-    shapes = [op.known_shape(index) for index in range(min(op.count, 3))]
+    shapes = [op.known_shape(index) for index in range(min(op.input_count, 3))]
     has_cache = any(op.node.inputs[4:6])  # of earlier keys and values, which are not in the file
     if len(shapes) != 3 or has_cache:
         raise Unfollowed

@@ -248,8 +248,8 @@ class OnnxNet(Net):
         entries, shapes = [], []
         if inputs and type_ in MACS_RULES:
             rule = MACS_RULES[type_]
-            if op.count <= rule.weights or not op.node.inputs[rule.weights]:
-                raise ValueError(f'{op.count} inputs; expected two')
+            if op.input_count <= rule.weights or not op.node.inputs[rule.weights]:
+                raise ValueError(f'{op.input_count} inputs; expected two')
             try:
                 entries, shape = rule.function(op)
                 shapes = [shape]

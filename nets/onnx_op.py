@@ -19,7 +19,7 @@ class Op:
 
     net: the OnnxNet that the node is added to.
     node: the OnnxNode.
-    count: how many inputs it has.
+    input_count: how many inputs it has.
 
     Methods raise Unfollowed if what they should return is not known, and IndexError if the node has
     no such input. Both are LookupErrors, which follow_shapes and follow_numbers (onnx_rules.py)
@@ -29,7 +29,7 @@ class Op:
     def __init__(self, net, node):
         self.net = net
         self.node = node
-        self.count = len(node.inputs)
+        self.input_count = len(node.inputs)
 
     # --- Inputs ---
 
@@ -54,7 +54,7 @@ class Op:
 
     def shapes(self):
         """Return the shapes of all inputs."""
-        return [self.shape(index) for index in range(self.count)]
+        return [self.shape(index) for index in range(self.input_count)]
 
     def numbers(self, index=0):
         """Return the numbers of an input that is a small constant."""
@@ -65,7 +65,7 @@ class Op:
 
     def all_numbers(self):
         """Return the numbers of all inputs, a tuple for each."""
-        return [self.numbers(index) for index in range(self.count)]
+        return [self.numbers(index) for index in range(self.input_count)]
 
     def rows(self):
         """Return the numbers of the first input, a tuple for each index of its first dimension."""
@@ -81,7 +81,7 @@ class Op:
 
         default: returned if the input is left out.
         """
-        if index >= self.count or not self.node.inputs[index]:
+        if index >= self.input_count or not self.node.inputs[index]:
             return tuple(default)
         return as_integers(self.numbers(index))
 
@@ -110,7 +110,7 @@ class Op:
         name: of the attribute that older versions have instead; it counts if there is no input.
         default: returned if there is neither.
         """
-        if index < self.count and self.node.inputs[index]:
+        if index < self.input_count and self.node.inputs[index]:
             return self.input_integers(index)
         return self.integers(name, default)
 
@@ -123,9 +123,9 @@ class Op:
         """Return an attribute that is a list of integers, and refuse any other.
 
         For attributes that decide MACs, where a wrong one must not be passed over.
-        default: a list that is returned if the attribute is left out; it must be as long as this.
+        default: a list, returned if the attribute is left out. The attribute must be as long.
         low: the smallest integer allowed.
-        Raises ValueError if the attribute has another type, length or a smaller integer.
+        Raises ValueError if the attribute is no such list.
         """
         value = self.node.attributes.get(name) or default
         if isinstance(value, (str, Tensor)) or len(value) != len(default) or min(value) < low:

@@ -215,7 +215,7 @@ def global_pool_shape(op):
 
 def matmul_shape(op):
     """MatMul of constants; of features, it has MACs (onnx_macs.py)."""
-    if op.count < 2:
+    if op.input_count < 2:
         raise Unfollowed
     _, _, shape = find_matrices(op)
     return shape
@@ -295,7 +295,7 @@ def reduce_shape(op):
     >>> reduce_shape(example(IMAGE, [2, 3], keepdims=0))
     (1, 64)
     """
-    is_noop = op.integers('noop_with_empty_axes') == (1,) and op.count < 2
+    is_noop = op.integers('noop_with_empty_axes') == (1,) and op.input_count < 2
     size = 1 if op.integer('keepdims', 1) else None
     if is_noop:
         return op.shape()
@@ -336,10 +336,10 @@ def resize_shape(op):
     """
     rank = len(op.shape())
     axes = count_axes(op.integers('axes', default=range(rank)), rank)
-    if op.count == 4:
+    if op.input_count == 4:
         return op.with_sizes(dict(zip(axes, op.input_or_attribute(3, 'sizes'))))
     sizes = {}
-    for axis, scale in zip(axes, op.numbers(op.count - 1)):
+    for axis, scale in zip(axes, op.numbers(op.input_count - 1)):
         sizes[axis] = int(op.shape()[axis] * scale)
     return op.with_sizes(sizes)
 

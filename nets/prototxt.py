@@ -128,7 +128,7 @@ class Message:
 
 
 def parse_integer(text):
-    """Return the integer that a text stands for, which matches INTEGER.
+    """Return the integer that is written in a text, which must match INTEGER.
 
     >>> parse_integer('-12'), parse_integer('0x1F'), parse_integer('017')  # the last one is octal
     (-12, 31, 15)
