@@ -323,8 +323,7 @@ def reshape_shape(op):
 
 
 def resize_shape(op):
-    """Resize and Upsample: the fourth of four inputs has sizes; if there are fewer, the last one
-    has scales.
+    """Resize and Upsample: the last input has sizes if it is the fourth, and scales if it is not.
 
     They are for the axes in the attribute `axes`; by default, for all. "output_dimension =
     floor(input_dimension * scale)".
@@ -374,7 +373,7 @@ def find_slices(op):
     steps = op.input_integers(4, default=[1] * len(starts))
     slices = {}
     for axis, start, end, step in zip(axes, starts, ends, steps):
-        slices[axis] = slice(start, end, step or 1)
+        slices[axis] = slice(start, end, step or 1)  # a step of 0 is an error to Python
     return slices
 
 
@@ -642,7 +641,7 @@ def power(number, exponent):
     return math.nan
 
 
-def where(condition, number, other):
+def select(condition, number, other):
     """Where: the one number where the condition is true, and the other where it is false."""
     return number if condition else other
 
@@ -671,7 +670,7 @@ NUMBER_RULES = {
     'Sub': elementwise(operator.sub),
     'Transpose': transpose_numbers,
     'Unsqueeze': same_numbers,
-    'Where': elementwise(where),
+    'Where': elementwise(select),
 }
 
 

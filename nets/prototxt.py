@@ -69,7 +69,7 @@ class Message:
     def integers(self, field, low=None):
         """Return all values of a field as integers.
 
-        low: the smallest value allowed, and MAX_SIZE is the largest; None if any integer is.
+        low: the smallest value allowed, where MAX_SIZE is the largest; None for no limits.
         """
         found = []
         for text in self.fields.get(field, []):
@@ -85,7 +85,7 @@ class Message:
         return found
 
     def messages(self, field):
-        """Return all values of a field that has Messages."""
+        """Return all values of a field as Messages."""
         values = self.fields.get(field, [])
         for value in values:
             if not isinstance(value, Message):
@@ -286,11 +286,8 @@ class Parser:
         if token.kind == 'word':
             return token.word
         if token.kind == 'string':
-            text = ESCAPE.sub(unescape, token.word[1:-1])
-            if self.peek().kind != 'string':
-                return text
-            parts = [text]  # strings next to each other are one
-            while self.peek().kind == 'string':
+            parts = [ESCAPE.sub(unescape, token.word[1:-1])]
+            while self.peek().kind == 'string':  # strings next to each other are one
                 parts.append(ESCAPE.sub(unescape, self.take().word[1:-1]))
             return ''.join(parts)
         if token.word not in ('{', '<'):
