@@ -1,7 +1,7 @@
 """Caffe: networks from definitions in its text format (.prototxt).
 
-`read_caffe` reads a definition, and adds its layers to a CaffeNet one by one. What a type of layer
-makes of shapes is in a table, LAYER_RULES.
+`read_caffe` reads a definition, and adds its layers to a CaffeNet one by one. The table LAYER_RULES
+has, for each type of layer, how many inputs and outputs it has and how their shapes follow.
 
 Source: caffe.proto and the layers' Reshape functions, github.com/BVLC/caffe
 """
@@ -16,12 +16,12 @@ from fodlam.nets.layers import (
     Unknown,
     check_batch,
     check_shape,
-    conv_members,
     count_from_front,
+    count_per_frame,
     deconvolution_size,
     feature_map,
     joined,
-    positions,
+    macs_and_shapes,
     reshaped,
     window_size,
 )
@@ -35,11 +35,11 @@ MAX_PROTOTXT_BYTES = 4 * 2**20  # definitions of hundreds of layers have some 10
 # Types that take MACs.
 MACS_TYPES = ('Convolution', 'Deconvolution', 'InnerProduct')
 
-# Types that take MACs and are not modelled, and parameters by which others tell that they do.
+# Layers with MACs that are not modelled: these types, and any other type with such parameters.
 UNMODELLED_TYPES = 'Attention DeformableConvolution Embed GRU LSTM MatMul RNN Recurrent'.split()
 MACS_PARAMETERS = ('convolution_param', 'inner_product_param', 'recurrent_param')
 
-# Types with one input and an output of its shape that an accelerator does on the way to DRAM.
+# Types that an accelerator does on the way to DRAM. Their output has the shape of their input.
 PASS_TYPES = (
     'AbsVal BNLL BatchNorm Bias Clip Dropout ELU Exp LRN Log PReLU Power ReLU ReLU6 Scale Sigmoid '
     'Swish TanH Threshold'
@@ -47,8 +47,8 @@ PASS_TYPES = (
 
 INPUT_TYPES = 'Input Data ImageData DummyData MemoryData HDF5Data WindowData'.split()
 
-# The older field `layers` has types in upper case, such as INNER_PRODUCT. Most follow from their
-# words: InnerProduct. These do not.
+# The older field `layers` has types in upper case. Most are today's types in other letters, such as
+# INNER_PRODUCT for InnerProduct (see modern_type). These are not.
 OLD_TYPES = {
     'ABSVAL': 'AbsVal',
     'ARGMAX': 'ArgMax',
@@ -62,13 +62,13 @@ OLD_TYPES = {
     'TANH': 'TanH',
 }
 
-# A Data layer does not say what is in its database. If it crops, that is taken to be color images;
-# if not, the digits of MNIST, as in one of Caffe's own examples, LeNet.
+# A Data layer does not say what is in its database. If the layer crops frames, they are taken to be
+# color images; if not, the digits of MNIST, as in one of Caffe's own examples, LeNet.
 DATA_CHANNELS = 3
 DIGIT_SHAPE = (1, 1, 28, 28)
 
-# The fields of caffe.proto that decide shapes and MACs, and those that stand with them. Any other
-# is an error, as it is to Caffe: `groups` for `group` would multiply the MACs.
+# The messages in caffe.proto that decide shapes and MACs, with all of their fields. Any other field
+# is an error, as it is to Caffe: `groups` for `group`, if ignored, would multiply the MACs.
 KERNEL_FIELDS = 'pad pad_h pad_w kernel_size kernel_h kernel_w stride stride_h stride_w engine'
 FILTER_FIELDS = 'num_output axis bias_term weight_filler bias_filler'
 FIELDS = {
@@ -91,10 +91,11 @@ FIELDS = {
 # === Reading parameters ===
 
 
-def checked_messages(message, field):
-    """Return the values of a field, which are Messages.
+def read_messages(message, field):
+    """Return the Messages that are the values of a field.
 
-    Raises InputError if one of them has a field that it cannot have in Caffe, by FIELDS.
+    message: the Message that has the field.
+    Raises InputError if one of the values has a field that is not in FIELDS.
     """
     found = message.messages(field)
     if field in FIELDS:
@@ -106,21 +107,26 @@ def checked_messages(message, field):
     return found
 
 
-def parameters_of(message, field):
-    """Return the value of a field, which is a Message; an empty one if there is none.
+def read_parameters(message, field):
+    """Return the last Message that is a value of a field, or an empty Message if there is none.
 
-    Raises InputError if it has a field that it cannot have in Caffe, by FIELDS.
+    message: the Message that has the field, such as a layer's with "convolution_param".
+    Raises InputError if one of the values has a field that is not in FIELDS.
     """
-    found = checked_messages(message, field)
+    found = read_messages(message, field)
     if not found:
         return Message(message.where, {})
     return found[-1]
 
 
 def read_shapes(parameters, low):
-    """Return the values of the field `shape` as tuples, with dimensions not less than `low`."""
+    """Return the values of the field `shape`, as a list of tuples.
+
+    parameters: the Message that has the field.
+    low: the smallest dimension allowed.
+    """
     shapes = []
-    for shape in checked_messages(parameters, 'shape'):
+    for shape in read_messages(parameters, 'shape'):
         shapes.append(tuple(shape.integers('dim', low)))
     for shape in shapes:
         if not 1 <= len(shape) <= MAX_RANK:
@@ -131,16 +137,23 @@ def read_shapes(parameters, low):
 
 
 def read_axis(parameters, field, shape, default):
-    """Return the value of a field that names a dimension of a shape, counted from the first."""
+    """Return the value of a field that is a dimension of a shape, counted from the first.
+
+    parameters: the Message that has the field.
+    shape: the shape; default: the value if the field is not there.
+    Both the value and the default may be negative, and are then counted from the last dimension.
+    """
     return count_from_front(f'"{field}"', parameters.integer(field, default), len(shape))
 
 
 def read_sides(parameters, field, prefix, default, low):
-    """Return what a field says for (height, width).
+    """Return (height, width) of a kernel, stride, padding or dilation.
 
-    parameters: a Message; field: such as kernel_size, with one value for both or one for each.
-    prefix: of the two fields that replace these values, such as kernel for kernel_h and kernel_w.
-    default: for what is not given; low: the smallest value allowed.
+    parameters: the Message that has the fields.
+    field: such as kernel_size, with one value for both sides or one for each.
+    prefix: of two fields that count instead, such as kernel for kernel_h and kernel_w.
+    default: for a side that is not given.
+    low: the smallest value allowed.
     """
     values = parameters.integers(field, low) or [default]
     if len(values) > 2:
@@ -153,7 +166,10 @@ def read_sides(parameters, field, prefix, default, low):
 
 
 class Window(namedtuple('Window', 'kernel stride padding dilation')):
-    """How a kernel moves over an image; each is (height, width), and padding is on each side."""
+    """How a kernel moves over an image.
+
+    kernel, stride, padding, dilation: (height, width) each; the padding is as large on either side.
+    """
 
     __slots__ = ()
 
@@ -171,18 +187,21 @@ def read_window(parameters):
 
 # === Rules: the shapes of outputs ===
 
-# Each rule is a function of a layer's parameters, the shapes of its inputs, and how many outputs it
-# has. The first shape is known; others may be Unknown. It returns the shapes of the outputs, or
-# None if they cannot be told. It raises ValueError if the layer cannot take such inputs.
+# Each rule is a function that returns the shapes of a layer's outputs as a list, or None if they
+# cannot be told. It raises ValueError if the layer cannot take such inputs. Its arguments:
+#
+# parameters: the Message of the layer's parameters, or None if no parameter matters.
+# shapes: of the layer's inputs. The first one is known; others may be Unknown.
+# count: how many outputs the layer has.
 
 
 def same_shapes(parameters, shapes, count):
-    """Any number of outputs, with the shape of the first input."""
+    """ReLU and many others: all outputs have the shape of the first input."""
     return [shapes[0]] * count
 
 
 def concat_shapes(parameters, shapes, count):
-    """Concat: inputs one behind the other, along the channels unless it says otherwise."""
+    """Concat: the inputs one behind the other along `axis`; by default, along the channels."""
     for shape in shapes:
         if isinstance(shape, Unknown):
             return None
@@ -198,8 +217,8 @@ def crop_shapes(parameters, shapes, count):
         return None
     axis = read_axis(parameters, 'axis', first, 2)
     fits = len(first) == len(second)
-    for size, size_after in zip(first[axis:], second[axis:]):
-        if size < size_after:
+    for size, cut_size in zip(first[axis:], second[axis:]):
+        if cut_size > size:
             fits = False
     if not fits:
         raise ValueError(
@@ -228,7 +247,7 @@ def flatten_shapes(parameters, shapes, count):
 
 
 def pooling_shapes(parameters, shapes, count):
-    """Pooling: the size is rounded up; a second output tells where each maximum was."""
+    """Pooling: the size is rounded up by default. A second output tells where each maximum was."""
     channels, height, width = feature_map(shapes[0], rank=4)
     batch = shapes[0][0]
     if parameters.boolean('global_pooling'):
@@ -252,18 +271,18 @@ def pooling_shapes(parameters, shapes, count):
 def reshape_shapes(parameters, shapes, count):
     """Reshape: the `num_axes` dimensions from `axis` on are replaced; by default, all of them."""
     shape = shapes[0]
-    asked = read_shapes(parameters, low=-1)
-    dims = asked[-1] if asked else ()
+    given = read_shapes(parameters, low=-1)
+    dims = given[-1] if given else ()
     start = read_axis(parameters, 'axis', (*shape, 1), 0)  # it may be behind the last dimension
-    number = parameters.integer('num_axes', -1, low=-1)
+    replaced = parameters.integer('num_axes', -1, low=-1)  # -1 for all from `start` on
     end = len(shape)
-    if number != -1:
-        end = min(start + number, len(shape))
+    if replaced != -1:
+        end = min(start + replaced, len(shape))
     return [(*shape[:start], *reshaped(shape[start:end], dims), *shape[end:])]
 
 
 def roi_pooling_shapes(parameters, shapes, count):
-    """ROIPooling: one size for any region of interest, of which a frame is taken to have one."""
+    """ROIPooling: every region of interest gets the same size. A frame is taken to have one."""
     channels, _, _ = feature_map(shapes[0], rank=4)
     height = parameters.needed_integer('pooled_h', low=1)
     width = parameters.needed_integer('pooled_w', low=1)
@@ -283,9 +302,9 @@ def slice_shapes(parameters, shapes, count):
                 f'{size} channels do not divide into {count} slices; '
                 'give "slice_point", or as many tops as divide them'
             )
-        part = size // count
-        cuts = [part * index for index in range(1, count)]
-    parts = []
+        equal_part = size // count
+        cuts = [equal_part * index for index in range(1, count)]
+    parts = []  # the sizes between the cuts
     start = 0
     for end in [*cuts, size]:
         parts.append(end - start)
@@ -298,13 +317,13 @@ def slice_shapes(parameters, shapes, count):
     return [(*shape[:axis], part, *shape[axis + 1 :]) for part in parts]
 
 
-class LayerRule(namedtuple('LayerRule', 'parameters bottoms tops shapes')):
-    """What a type of layer takes, and what it makes of shapes.
+class LayerRule(namedtuple('LayerRule', 'parameters bottoms tops output_shapes')):
+    """How layers of a type are read.
 
-    parameters: the field that has its parameters, or None if they do not matter.
+    parameters: the name of the field with their parameters, or None if no parameter matters.
     bottoms: (fewest, most) inputs.
     tops: (fewest, most) outputs.
-    shapes: the rule for the shapes of its outputs, or None if there is none.
+    output_shapes: the rule for the shapes of their outputs, or None if there is none.
     """
 
     __slots__ = ()
@@ -312,8 +331,10 @@ class LayerRule(namedtuple('LayerRule', 'parameters bottoms tops shapes')):
 
 ANY = math.inf
 
-UNKNOWN_RULE = LayerRule(None, (0, ANY), (0, ANY), None)  # of types that are not in the table
+DEFAULT_RULE = LayerRule(None, (0, ANY), (0, ANY), None)  # for types that are not in LAYER_RULES
 
+# Convolution, Deconvolution and InnerProduct have no rule here: their shapes and their MACs are
+# computed together, below.
 LAYER_RULES = {
     'Concat': LayerRule('concat_param', (1, ANY), (1, 1), concat_shapes),
     'Convolution': LayerRule('convolution_param', (1, 1), (1, 1), None),
@@ -331,13 +352,16 @@ LAYER_RULES = {
     'Softmax': LayerRule(None, (1, 1), (1, 1), same_shapes),
     'Split': LayerRule(None, (1, 1), (1, ANY), same_shapes),
 }
+# A Scale or a Bias may read its factors or addends from a second input.
 LAYER_RULES.update(dict.fromkeys(PASS_TYPES, LayerRule(None, (1, 2), (1, 1), same_shapes)))
 
 
-def check_count(ends, names, limits):
+def check_count(field, names, limits):
     """Raise ValueError if a layer has too few or too many inputs or outputs.
 
-    ends: bottoms or tops, as messages call them; names: the layer's; limits: (fewest, most).
+    field: "bottoms" or "tops", for messages.
+    names: the layer's own bottoms or tops.
+    limits: (fewest, most).
     """
     fewest, most = limits
     if fewest <= len(names) <= most:
@@ -347,7 +371,7 @@ def check_count(ends, names, limits):
         expected = f'{fewest}'
     elif most == ANY:
         expected = f'{fewest} or more'
-    raise ValueError(f'{len(names)} {ends}; expected {expected}')
+    raise ValueError(f'{len(names)} {field}; expected {expected}')
 
 
 # === Layers with MACs ===
@@ -356,21 +380,26 @@ def check_count(ends, names, limits):
 def inner_product(parameters, shape, batch):
     """Return (members of the net file's entry, shape of the output) of an InnerProduct layer.
 
-    shape: of its input, in which all dimensions from `axis` on are one row of a matrix.
-    batch: the first dimension of the network's input.
+    parameters: the Message of its parameters.
+    shape: of its input. All dimensions from `axis` on make one row, which is multiplied by the
+    weights; those before `axis` number the rows.
+    batch: the first dimension of the network's input, or None if it is not known.
     """
     filters = parameters.needed_integer('num_output', low=1)
     axis = read_axis(parameters, 'axis', shape, 1)
-    rows = positions(shape[:axis], batch)
-    members = conv_members('InnerProduct', (math.prod(shape[axis:]), rows, 1), (filters, rows, 1))
+    rows = count_per_frame(shape[:axis], batch)
+    row_size = math.prod(shape[axis:])
+    members = macs_and_shapes('InnerProduct', (row_size, rows, 1), (filters, rows, 1))
     return members, (*shape[:axis], filters)
 
 
 def convolution(type_, parameters, shape, batch):
-    """Return (members of the net file's entry, shape of the output) of a layer that convolves.
+    """Return (members of the net file's entry, shape of the output) of a convolution.
 
-    type_: Convolution or Deconvolution; shape: of its input.
-    batch: the first dimension of the network's input.
+    type_: Convolution or Deconvolution.
+    parameters: the Message of its parameters.
+    shape: of its input.
+    batch: the first dimension of the network's input, or None if it is not known.
     """
     filters = parameters.needed_integer('num_output', low=1)
     ifmap = feature_map(shape, rank=4)
@@ -384,19 +413,21 @@ def convolution(type_, parameters, shape, batch):
         sizes.append(output_size(size, kernel, stride, 2 * padding, dilation))
     ofmap = (filters, *sizes)
     groups = parameters.integer('group', 1, low=1)
-    members = conv_members(type_, ifmap, ofmap, window.kernel, window.stride, groups)
+    members = macs_and_shapes(type_, ifmap, ofmap, window.kernel, window.stride, groups)
     return members, (shape[0], *ofmap)
 
 
 def find_role(message, type_, inputs):
     """Return the role of a layer (nets/network.py).
 
-    message: the layer's own; inputs: the values that it reads.
+    message: the Message of the layer.
+    type_: of the layer.
+    inputs: the values that it reads.
     """
     if type_ in PASS_TYPES and len(inputs) == 1:
         return PASS
-    # It is read whatever the type is, so that what is wrong in it is an error.
-    operation = parameters_of(message, 'eltwise_param').string('operation', 'SUM')
+    # Read for all types, so that a mistake in it is an error even where it is not used.
+    operation = read_parameters(message, 'eltwise_param').string('operation', 'SUM')
     if type_ in MACS_TYPES:
         return MACS
     if type_ == 'Pooling':
@@ -412,16 +443,17 @@ def find_role(message, type_, inputs):
 def input_shapes(layer):
     """Return the shapes of the tops of a layer that reads nothing.
 
-    The last one stands for all further tops. Those of labels, and of all tops if the layer does not
-    say what they are, are Unknown.
+    layer: the Layer.
+    If it has more tops than there are shapes, the last shape is that of all others. The shape of a
+    label is Unknown, and so are all shapes that the layer does not tell.
     """
     label = Unknown(layer.name, layer.type)
     if layer.type == 'Input':
-        return given_shapes(parameters_of(layer.message, 'input_param'), 'num') or [label]
+        return given_shapes(read_parameters(layer.message, 'input_param'), 'num') or [label]
     if layer.type == 'DummyData':
-        return given_shapes(parameters_of(layer.message, 'dummy_data_param'), 'num') or [label]
+        return given_shapes(read_parameters(layer.message, 'dummy_data_param'), 'num') or [label]
     if layer.type == 'MemoryData':
-        parameters = parameters_of(layer.message, 'memory_data_param')
+        parameters = read_parameters(layer.message, 'memory_data_param')
         return [*given_shapes(parameters, 'batch_size'), label]
     if layer.type in INPUT_TYPES:
         return [database_shape(layer.message), label]
@@ -429,9 +461,11 @@ def input_shapes(layer):
 
 
 def given_shapes(parameters, batch_field):
-    """Return the shapes that an input layer's parameters give.
+    """Return the shapes that an input layer gives, as a list of tuples.
 
-    They are in the field `shape`, or in a field for each dimension, that of the batch first.
+    A shape is in the field `shape`, or its sizes are in a field for each dimension.
+    parameters: the Message that has the fields.
+    batch_field: the name of the field for the batch.
     """
     batches = parameters.integers(batch_field, low=1)
     channels = parameters.integers('channels', low=1)
@@ -443,10 +477,14 @@ def given_shapes(parameters, batch_field):
 
 
 def database_shape(message):
-    """Return the shape of what a layer reads from a database; DIGIT_SHAPE if it does not say."""
-    transform = parameters_of(message, 'transform_param')
-    image = parameters_of(message, 'image_data_param')
-    data = parameters_of(message, 'data_param')
+    """Return the shape of the frames that a layer reads from a database, in a batch of 1.
+
+    The shape is DIGIT_SHAPE if the layer does not tell a size.
+    message: the Message of the layer.
+    """
+    transform = read_parameters(message, 'transform_param')
+    image = read_parameters(message, 'image_data_param')
+    data = read_parameters(message, 'data_param')
     # Before there was transform_param, its fields stood in data_param.
     crop = transform.integer('crop_size', 0, low=0)
     old_crop = data.integer('crop_size', 0, low=0)
@@ -455,9 +493,10 @@ def database_shape(message):
     if crop or old_crop:
         height = width = crop or old_crop
     is_gray = transform.boolean('force_gray') or not image.boolean('is_color', default=True)
+    channels = 1 if is_gray else DATA_CHANNELS
     if not height or not width:
         return DIGIT_SHAPE
-    return (1, 1 if is_gray else DATA_CHANNELS, height, width)
+    return (1, channels, height, width)
 
 
 # === The network ===
@@ -474,9 +513,9 @@ class CaffeNet(Net):
 
     shapes: {value: shape or Unknown}, in which a value is a number.
     frame_shape: (C, H, W) of the first input, whatever the definition says, or None.
-    blobs: {name: value}, the value that goes by a name by now; layers may write to a name again.
-
-    Caffe puts out whatever no layer reads, so that `results` is empty.
+    blobs: {name: value}, the value that each name stands for so far. A layer may give its output
+    the name of an earlier one, as a ReLU in place does.
+    results: empty, as Caffe puts out just those values that no layer reads.
     """
 
     def __init__(self, where, frame_shape):
@@ -492,34 +531,37 @@ class CaffeNet(Net):
                 raise ValueError(
                     f'bottom {quote(bottom)} is not made by any layer before; expected a top of one'
                 )
-        rule = LAYER_RULES.get(layer.type, UNKNOWN_RULE)
+        rule = LAYER_RULES.get(layer.type, DEFAULT_RULE)
         check_count('bottoms', bottoms, rule.bottoms)
         check_count('tops', tops, rule.tops)
         inputs = [self.blobs[bottom] for bottom in bottoms]
         parameters = None
         if rule.parameters:
-            parameters = parameters_of(layer.message, rule.parameters)
+            parameters = read_parameters(layer.message, rule.parameters)
         role = find_role(layer.message, layer.type, inputs)
         shapes = [self.shapes[value] for value in inputs]
         members = {}
         if role == MACS:
             members, shape = self.compute_macs(layer.type, parameters, shapes[0])
-            made = [shape]
+            output_shapes = [shape]
         elif layer.type in INPUT_TYPES or not bottoms:
-            made = self.read_input(layer, len(tops))
+            output_shapes = self.read_input(layer, len(tops))
         else:
-            made = self.follow_shapes(layer, rule, parameters, shapes, len(tops))
+            output_shapes = self.follow_shapes(layer, rule, parameters, shapes, len(tops))
         self.note_limits(layer)
-        outputs = self.declare(made)
+        outputs = self.add_values(output_shapes)
         self.blobs.update(zip(tops, outputs))
         if layer.type == 'Split':
-            # Its outputs are its input under other names: who reads them reads its input.
+            # Its tops are other names for its input: a layer that reads a top reads the input.
             self.blobs.update(dict.fromkeys(tops, inputs[0]))
             inputs = []
         self.nodes.append(Node(layer.name, layer.type, role, inputs, outputs, members))
 
     def compute_macs(self, type_, parameters, shape):
-        """Return (members of the net file's entry, shape of the output) of a layer with MACs."""
+        """Return (members of the net file's entry, shape of the output) of a layer with MACs.
+
+        type_: of the layer; parameters: the Message of its parameters; shape: of its input.
+        """
         if isinstance(shape, Unknown):
             raise ValueError(
                 f'needs the shape of its input, which {quote(shape.name)} ({shape.type}) does not '
@@ -530,22 +572,28 @@ class CaffeNet(Net):
         return convolution(type_, parameters, shape, self.batch)
 
     def follow_shapes(self, layer, rule, parameters, shapes, count):
-        """Return the shapes of the `count` outputs of a Layer without MACs, as its rule tells.
+        """Return the shapes of the outputs of a layer without MACs.
 
-        rule: its LayerRule; parameters: its Message of parameters; shapes: those of its inputs.
+        layer: the Layer.
+        rule: its LayerRule.
+        parameters: the Message of its parameters, or None.
+        shapes: of its inputs.
+        count: how many outputs it has.
         """
-        made = None
-        if rule.shapes and not isinstance(shapes[0], Unknown):
-            made = rule.shapes(parameters, shapes, count)
-        if made is not None:
-            return made
+        output_shapes = None
+        if rule.output_shapes and not isinstance(shapes[0], Unknown):
+            output_shapes = rule.output_shapes(parameters, shapes, count)
+        if output_shapes is not None:
+            return output_shapes
+        # The outputs are Unknown because of the layer that a message should name: the one that an
+        # input is Unknown because of, or else this one.
         for shape in shapes:
-            if isinstance(shape, Unknown):  # the layer to name, for whoever needs the shape
+            if isinstance(shape, Unknown):
                 return [shape] * count
         return [Unknown(layer.name, layer.type)] * count
 
-    def declare(self, shapes):
-        """Return the new values that have these shapes; raise ValueError if one is too large."""
+    def add_values(self, shapes):
+        """Return a new value for each shape; raise ValueError if a shape is too large."""
         values = []
         for shape in shapes:
             if not isinstance(shape, Unknown):
@@ -556,7 +604,10 @@ class CaffeNet(Net):
         return values
 
     def read_input(self, layer, count):
-        """Return the shapes of the `count` tops of a layer that reads nothing."""
+        """Return the shapes of the tops of a layer that reads nothing, and note the batch.
+
+        layer: the Layer; count: how many tops it has.
+        """
         shapes = input_shapes(layer)
         while len(shapes) < count:
             shapes.append(shapes[-1])
@@ -566,7 +617,7 @@ class CaffeNet(Net):
                 shapes[0] = (batch, *self.frame_shape)
             if not isinstance(shapes[0], Unknown):
                 self.batch = batch
-        if shapes[0] is DIGIT_SHAPE:  # and not the same numbers, given by the definition
+        if shapes[0] is DIGIT_SHAPE:  # `is`, as a definition may give the same numbers itself
             size = ','.join(str(size) for size in DIGIT_SHAPE[1:])
             self.assumptions.append(
                 f'{quote(layer.name)} ({layer.type}) does not say how large a frame is; taken to '
@@ -575,7 +626,7 @@ class CaffeNet(Net):
         return shapes[:count]
 
     def note_limits(self, layer):
-        """Note if a layer has MACs that are not modelled, or that are not per frame."""
+        """Note if MACs of a layer are not modelled, or if those behind it are not for a frame."""
         if layer.type not in MACS_TYPES:
             has_macs = layer.type in UNMODELLED_TYPES
             for field in MACS_PARAMETERS:
@@ -606,10 +657,10 @@ def read_caffe(path, frame_shape):
 
 
 def read_layers(path, where):
-    """Yield (where it is in the file, Layer) of the layers that a network has when it is used.
+    """Yield (place in the file, Layer) for the layers that a network has when it is used.
 
-    where: the name of the file, for messages.
-    Raises InputError, with the line, for what is wrong in the file.
+    path: of the file; where: its name, for messages.
+    Raises InputError, with the line, if something is wrong in the file.
     """
     if os.path.getsize(path) > MAX_PROTOTXT_BYTES:
         raise InputError(
@@ -622,21 +673,30 @@ def read_layers(path, where):
     new, old = definition.messages('layer'), definition.messages('layers')
     if not new and not old:
         raise InputError(f'{where}: no "layer" in it; expected a network in Caffe\'s text format')
-    new = [*input_layers(definition), *new]
-    for index, message in enumerate([*new, *old]):
-        if not is_in_test_phase(message):
-            continue
-        name, type_ = message.string('name'), message.string('type')
-        if name is None or type_ is None:
-            raise message.error('needs "name" and "type"; expected a string for both')
-        if index >= len(new):
-            type_ = modern_type(type_)
-        where_in_file = f'{message.where} ({excerpt(type_)} {quote(name)})'
-        yield where_in_file, Layer(name, type_, message)
+    for message in [*input_layers(definition), *new]:
+        if is_in_test_phase(message):
+            yield locate(read_layer(message))
+    for message in old:
+        if is_in_test_phase(message):
+            layer = read_layer(message)
+            yield locate(layer._replace(type=modern_type(layer.type)))
+
+
+def read_layer(message):
+    """Return the Layer of a Message, with the type that the file has; raise InputError."""
+    name, type_ = message.string('name'), message.string('type')
+    if name is None or type_ is None:
+        raise message.error('needs "name" and "type"; expected a string for both')
+    return Layer(name, type_, message)
+
+
+def locate(layer):
+    """Return (place in the file, Layer) of a Layer."""
+    return f'{layer.message.where} ({excerpt(layer.type)} {quote(layer.name)})', layer
 
 
 def modern_type(type_):
-    """Return today's name of the type of a layer in the older field `layers`.
+    """Return the type that a layer in the older field `layers` has today.
 
     >>> modern_type('INNER_PRODUCT'), modern_type('SOFTMAX_LOSS')
     ('InnerProduct', 'SoftmaxWithLoss')
@@ -648,10 +708,10 @@ def modern_type(type_):
 
 
 def input_layers(definition):
-    """Return a list of the Message of an Input layer, for a definition that has none itself.
+    """Return a list with the Message of an Input layer for a definition without such a layer.
 
     Older definitions have the names of their inputs in `input`, and the shapes in `input_shape` or
-    `input_dim`. The list is empty if there are no such names.
+    `input_dim`. The list is empty if the definition has no `input`.
     """
     names = definition.strings('input')
     if not names:
@@ -671,7 +731,11 @@ def input_layers(definition):
 
 
 def is_in_test_phase(message):
-    """Return whether a layer is in the network when it is used, and not only when it is trained."""
+    """Return whether a layer is in the network when it is used, and not only when it is trained.
+
+    message: the Message of the layer. Its `include` rules say when it is in the network; if it has
+    none, its `exclude` rules say when it is not.
+    """
     included, excluded = message.messages('include'), message.messages('exclude')
     if included:
         return any(is_met(rule) for rule in included)
@@ -679,7 +743,10 @@ def is_in_test_phase(message):
 
 
 def is_met(rule):
-    """Return whether an include or exclude rule is met by the test phase, at level 0, no stage."""
+    """Return whether a network that is used meets an include or exclude rule.
+
+    rule: the Message of the rule. The network is in the test phase, at level 0, without stages.
+    """
     if rule.string('phase', 'TEST') not in ('TEST', '1'):
         return False
     if rule.integer('min_level', 0) > 0:

@@ -7,12 +7,12 @@ A net file is what FODLAM reads: a JSON list of a network's layers, with the mul
   python3 nets/extract.py lenet.prototxt --output nets/lenet.json
   python3 nets/extract.py model.onnx --output nets/model.json
 
-Every layer has its name and type. Those that take MACs also have, per frame (the batch dimension
-never counts), `macs` and shapes, as nets/README.md has them: ifmap [C, H, W], ofmap [K, P, Q],
-kernel [R, S], stride, groups, stored and addend.
+Every layer has a name and a type. A layer with MACs also has `macs`, their number, and its shapes,
+such as ifmap [C, H, W], ofmap [K, P, Q] and kernel [R, S]. All of these are for one frame: the
+batch is left out. nets/README.md explains each of them.
 
-This file is the program: the command line and the files. What it does with a model is in the other
-files of this folder, in the order in which a model goes through them:
+This file is the program: it reads the command line and writes the net file. The work on a model is
+done in the other files of this folder, here in the order in which a model goes through them:
 
   caffe.py, prototxt.py         Caffe: its layers; its text format
   onnx_net.py, onnx_file.py     ONNX: its nodes; its binary format
@@ -38,7 +38,8 @@ import re
 import stat
 import sys
 
-if not __package__:  # it is run as a script: fodlam.py is one folder up, wherever a link to it is
+if not __package__:
+    # It is run as a script, perhaps by a link. fodlam.py is one folder above the file itself.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from fodlam import InputError, choices, command, complain, new_parser, quote, to_json
@@ -52,10 +53,11 @@ PROGRAM = 'extract.py'
 
 
 def read_network(path, frame_shape):
-    """Return the Net of a model, in the format that the end of its name says.
+    """Return the Net of a model; the end of its name tells its format.
 
+    path: of the model.
     frame_shape: (C, H, W) of the first input, whatever the model says, or None.
-    Raises InputError if it cannot be read.
+    Raises InputError if the model cannot be read.
     """
     extension = os.path.splitext(path)[1].lower()
     if extension == '.prototxt':
@@ -74,7 +76,7 @@ def read_network(path, frame_shape):
 
 
 def check_file(path):
-    """Raise InputError if there is no file to read, as opposed to a folder or a pipe."""
+    """Raise InputError if a path leads to nothing, or to a folder or a pipe."""
     try:
         mode = os.stat(path).st_mode
     except OSError as error:
@@ -90,18 +92,20 @@ def check_file(path):
 # === Writing net files ===
 
 
-def write_net_file(text, path, model):
-    """Write a net file, which is there with all of its text or as it was before.
+def write_net_file(text, path, model_path):
+    """Write the whole text of a net file; if that fails, leave the file as it was before.
 
-    path: where it goes; a link is followed. model: the path of the model, which is not overwritten.
-    Raises InputError if it cannot be written.
+    text: of the net file.
+    path: of the net file; if it is a link, the file that it leads to is written.
+    model_path: of the model, which is never overwritten.
+    Raises InputError if the net file cannot be written.
     """
     try:
         target = os.path.realpath(path)
         if os.path.exists(target):
             if not os.path.isfile(target):
                 raise OSError(None, 'it is no regular file')
-            if os.path.samefile(target, model):
+            if os.path.samefile(target, model_path):
                 raise InputError(f'{quote(path)}: it is the model; expected another path')
         write_and_rename(text, target)
     except OSError as error:
@@ -114,19 +118,20 @@ def write_net_file(text, path, model):
 
 
 def write_and_rename(text, path):
-    """Write text to a new file, which takes the name of another once it is whole.
+    """Write text to a temporary file beside a path, then give it the name of the path.
 
-    Raises OSError; then what was written is removed.
+    Raises OSError if that fails; the temporary file is then removed.
     """
-    new = f'{path}.{os.getpid()}.new'
-    file = open(new, 'x', encoding='utf-8')  # noqa: SIM115 (a file of another is not removed)
+    temporary = f'{path}.{os.getpid()}.new'
+    # Outside the try: if the file is there already, somebody else wrote it, and it is not removed.
+    file = open(temporary, 'x', encoding='utf-8')  # noqa: SIM115
     try:
         with file:
             file.write(text)
-        os.replace(new, path)
+        os.replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
-            os.remove(new)
+            os.remove(temporary)
         raise
 
 
@@ -167,7 +172,12 @@ def make_parser():
 
 
 def parse_frame_shape(text, parser):
-    """Return the (C, H, W) that --input gives; (C, L) for a 1-D network; None for None."""
+    """Return the shape of a frame that --input gives, as a tuple.
+
+    It is (C, H, W), or (C, L) for a 1-D network, or (C,) for one without an image.
+    text: the argument of --input, or None if it is not given; then the result is None.
+    parser: refuses what is no shape.
+    """
     if text is None:
         return None
     if not re.fullmatch(r'[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,2}', text):

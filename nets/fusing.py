@@ -1,10 +1,10 @@
 """Fusing: what an accelerator does to a layer's output on its way to DRAM.
 
-Activations, sums and poolings that follow a layer with MACs need not wait until its ofmap has been
-written: only what comes out of them is written, if nothing else reads what is in between. `fuse`
-puts that into the members of the layer's Node:
+Activations, sums and poolings that follow a layer with MACs can be done before its ofmap is
+written. Then only their result is written, if no other layer reads the feature maps in between.
+`fuse` adds this to the members of the layer's Node:
 
-  stored   the shape of what is written, if a pooling has made it smaller than the ofmap
+  stored   the shape that is written, if a pooling has made it smaller than the ofmap
   addend   true if another feature map is added on the way, which must then be read
 """
 
@@ -15,10 +15,10 @@ MAX_ACTIVATION_NODES = 12  # an approximate GELU has eight
 
 
 def fuse(nodes, shapes, results):
-    """Add `stored` and `addend` to the members of those nodes with MACs that have them.
+    """Add `stored` and `addend` to the members of the nodes with MACs, where they apply.
 
     nodes: [Node], in the order in which they run.
-    shapes: {value: shape}, or what stands for a shape that is not known.
+    shapes: {value: shape}, as in Net.
     results: the values that the network puts out, which must all be written.
 
     >>> from fodlam.nets.network import Node
@@ -46,9 +46,10 @@ def find_readers(nodes):
 
 
 def find_last_macs(nodes):
-    """Return {value: index}, the last node with MACs that must have run before there is a value.
+    """Return {value: index}, the last of the nodes with MACs that each value depends on.
 
-    The index is -1 if no node with MACs must have run.
+    nodes: [Node], in the order in which they run; an index is a place in it.
+    The index is -1 for a value that depends on no node with MACs.
     """
     last_macs = {}
     for index, node in enumerate(nodes):
@@ -66,16 +67,24 @@ def fuse_followers(index, node, readers, last_macs, shapes, results):
     """Add `stored` and `addend` to the members of one node with MACs.
 
     index: of the node, in the order in which nodes run.
-    readers: see find_readers; last_macs: see find_last_macs; shapes, results: see fuse.
+    node: the Node.
+    readers: {value: {index: Node}}, from find_readers.
+    last_macs: {value: index}, from find_last_macs.
+    shapes: {value: shape}, as in Net.
+    results: the values that the network puts out.
     """
     value = node.outputs[0]
     while value in readers and value not in results:
         followers = list(readers[value].values())
-        if len(followers) > 1:
+        if len(followers) > 1:  # unless together they are an activation, the value is written
             value = find_activation(value, readers, results)
+            if value is None:
+                return
             continue
         follower = followers[0]
-        if not follower.outputs or follower.inputs.count(value) > 1:
+        if not follower.outputs:  # such as Caffe's Silence
+            return
+        if follower.inputs.count(value) > 1:  # such as x + x, which adds no other feature map
             return
         value = follower.outputs[0]
         if follower.role == POOL:
@@ -90,7 +99,10 @@ def fuse_followers(index, node, readers, last_macs, shapes, results):
 
 
 def add_stored(node, pooled):
-    """Add `stored` to the members of a node whose ofmap is pooled; pooled: the shape after that."""
+    """Add `stored` to the members of a node whose ofmap is pooled, if that makes it smaller.
+
+    pooled: the shape after the pooling, or None or an Unknown.
+    """
     if node.type in ('InnerProduct', 'MatMul'):  # their ofmap is no image
         return
     if not is_known(pooled) or len(pooled) not in (3, 4):
@@ -102,15 +114,25 @@ def add_stored(node, pooled):
 
 
 def find_activation(value, readers, results):
-    """Return the value of an activation that is written out in several nodes, or None.
+    """Return the result of an activation that is made of several nodes, or None if there is none.
 
-    Such as x * sigmoid(x): two nodes read the x, and all that comes of both is their product.
-    value: the x; readers: see find_readers; results: see fuse.
+    In x * sigmoid(x), two nodes read x: the sigmoid and the product. The activation ends at the
+    node that is left when no other node reads x or a value made of it: here, at the product.
+
+    value: the input of the activation, x.
+    readers: {value: {index: Node}}, from find_readers.
+    results: the values that the network puts out, which cannot be inside the activation.
+
+    >>> from fodlam.nets.network import Node
+    >>> sigmoid = Node('sigmoid', 'Sigmoid', PASS, ['x'], ['s'], {})
+    >>> product = Node('product', 'Mul', GATE, ['x', 's'], ['y'], {})
+    >>> find_activation('x', find_readers([sigmoid, product]), results={'y'})
+    'y'
     """
-    inside = {value}
-    waiting = dict(readers[value])  # nodes that read a value inside
+    inside = {value}  # the values that are x, or made of nothing but x
+    waiting = dict(readers[value])  # {index: Node}, those that read a value inside
     for _ in range(MAX_ACTIVATION_NODES):
-        node = waiting.pop(min(waiting))  # in the order in which they run
+        node = waiting.pop(min(waiting))  # the first to run
         if node.role not in (PASS, SUM, GATE) or not inside.issuperset(node.inputs):
             return None
         result = node.outputs[0]

@@ -1,17 +1,17 @@
 """What layers of any format make of shapes, and the MACs and shapes of a net file's entries.
 
-A shape is a tuple of sizes, the batch first: (N, C, H, W) for N frames of C channels, H rows high
-and W columns wide.
+A shape is a tuple of sizes, with the batch first: (N, C, H, W) for N frames of C channels, each H
+pixels high and W pixels wide.
 
-The batch. A network may be for batches of any size, as one with the input ['N', 3, 224, 224]. Its
-net file is per frame, so that the batch is divided out in the end. Until then, BATCH stands for it:
-a prime number so large that no other size is a multiple of it by chance. Sizes are computed as if
-the batch were known, and how much of a size belongs to one frame can always be told:
+The batch. A network may take batches of any size, such as one with the input ['N', 3, 224, 224].
+Its net file is for one frame, so the batch is divided out in the end. Until then, BATCH stands for
+it: a prime number so large that no other size is a multiple of it by chance. Sizes are computed as
+if the batch were known, and a size can always be divided among the frames:
 
 >>> shape = reshaped((BATCH, 196, 64), (-1, 64))
 >>> shape == (196 * BATCH, 64)
 True
->>> positions(shape[:-1], BATCH)  # rows of one frame
+>>> count_per_frame(shape[:-1], BATCH)  # rows of one frame
 196
 
 In messages, the batch has the file's own name for it again:
@@ -19,11 +19,11 @@ In messages, the batch has the file's own name for it again:
 >>> name_batch(f'cannot reshape {[BATCH, 8]} to {[3 * BATCH, 5]}', 'N')
 'cannot reshape [N, 8] to [3*N, 5]'
 
-Other sizes that are not known are Symbols, which are NaN: what is computed from them is not known
-either. A shape that is not known at all is an Unknown, or None.
+Other sizes that are not known are Symbols, which are NaN: a size computed from them is NaN as well.
+A shape that is not known at all is an Unknown, or None.
 
-All functions take and return plain values. For what cannot be, they raise ValueError, which says
-what is wrong and what is valid; whoever calls them adds where in the file that is.
+All functions take and return plain values. They raise ValueError if a layer cannot have such
+shapes. The message says what is wrong and what is valid; Net.add_all adds the place in the file.
 """
 
 import math
@@ -44,7 +44,7 @@ BATCH = 2**61 - 1
 class Symbol(float):
     """A size that is not known: NaN, with the file's name for it.
 
-    Whether it is the same as another size cannot be told, so that it never counts as different.
+    It may be the same as any other size, so it is never known to differ from one.
 
     >>> width = Symbol('W')
     >>> [1, 3, width]
@@ -65,15 +65,18 @@ class Symbol(float):
 
 
 class Unknown(namedtuple('Unknown', 'name type')):
-    """In the place of a shape: the name and type of the layer that does not tell it."""
+    """In place of a shape: the name and type of the layer whose shape is not known."""
 
     __slots__ = ()
 
 
 def name_batch(message, name):
-    """Return a message in which BATCH, and multiples of it, have the batch's name."""
+    """Return a message in which BATCH and multiples of it are replaced by a name for the batch.
 
-    def named(match):
+    name: what the file calls the batch.
+    """
+
+    def name_number(match):
         factor, rest = divmod(int(match.group()), BATCH)
         if rest:
             return match.group()
@@ -81,7 +84,7 @@ def name_batch(message, name):
             return name
         return f'{factor}*{name}'
 
-    return re.sub('[0-9]{19,99}', named, message)
+    return re.sub('[0-9]{19,99}', name_number, message)  # BATCH has 19 digits
 
 
 def sizes_differ(size, other):
@@ -100,7 +103,10 @@ def is_known(shape):
 
 
 def check_shape(shape):
-    """Raise ValueError if a shape has too many dimensions, or too large ones per frame."""
+    """Raise ValueError if a shape has too many dimensions, or one that is too large.
+
+    Multiples of BATCH may be of any size.
+    """
     if len(shape) > MAX_RANK:
         raise ValueError(f'a shape of {len(shape)} dimensions; expected at most {MAX_RANK}')
     for size in shape:
@@ -116,42 +122,47 @@ def check_batch(first, batch):
 
     first: the feature map's first dimension.
     batch: the first dimension of the network's input, or None if it is not known.
-    If they differ, several frames, or a part of one, could be taken for one frame.
+
+    If they differ, several frames could be taken for one, or a part of a frame for all of it.
     """
     if first == batch:
         return
     if first == 1 and batch in (None, BATCH):  # one frame, where the batch is not a number
         return
-    raise ValueError(wrong_batch(first, batch))
+    raise ValueError(wrong_batch_message(first, batch))
 
 
-def positions(leading, batch):
-    """Return how many rows of one frame go through a matrix.
+def count_per_frame(leading, batch):
+    """Return how many of the rows, or matrices, in a batch belong to one frame.
 
-    leading: the input's shape without its last dimension, which is the length of a row.
+    leading: the dimensions of a shape that number the rows, which are all but the last one, or the
+    matrices, which are all but the last two.
     batch: the first dimension of the network's input, or None if it is not known. It may be a
     factor of any of the leading dimensions, as after a Reshape.
-    Raises ValueError if it cannot be told how many rows belong to one frame.
+    Raises ValueError if it cannot be told how many belong to one frame.
 
-    >>> positions((8, 196), batch=8)  # 8 frames of 196 rows
+    >>> count_per_frame((8, 196), batch=8)  # 8 frames of 196 rows
     196
-    >>> positions((1568,), batch=8)  # the same rows, after a Reshape
+    >>> count_per_frame((1568,), batch=8)  # the same rows, after a Reshape
     196
-    >>> positions((), batch=1)  # a single row
+    >>> count_per_frame((), batch=1)  # a single row
     1
     """
     first = leading[0] if leading else 1
-    rows = math.prod(leading)
-    if isinstance(rows, int):  # it is NaN if one of the dimensions is not known
-        if batch is not None and rows % batch == 0:
-            return rows // batch
+    count = math.prod(leading)
+    if isinstance(count, int):  # it is NaN if one of the dimensions is not known
+        if batch is not None and count % batch == 0:
+            return count // batch
         if first == 1:
-            return rows
-    raise ValueError(wrong_batch(first, batch))
+            return count
+    raise ValueError(wrong_batch_message(first, batch))
 
 
-def wrong_batch(first, batch):
-    """Return the message that a first dimension does not agree with the batch of the input."""
+def wrong_batch_message(first, batch):
+    """Return the message of an error: a first dimension is not the batch of the network's input.
+
+    first: the dimension; batch: the first dimension of the network's input, or None.
+    """
     expected = '?' if batch is None else batch
     return (
         f'the first dimension is {first} where the batch of the first input is {expected}; '
@@ -190,18 +201,19 @@ def feature_map(shape, rank=None):
     return (channels, *image)
 
 
-def conv_members(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1):
-    """Return what the net file's entry of a layer with MACs has: its MACs and its shapes.
+def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1):
+    """Return the MACs and shapes of a layer with MACs, as a dict with the keys of a net file.
 
-    type_: what the net file calls the layer: Convolution, Deconvolution, InnerProduct or MatMul.
+    An InnerProduct and a MatMul are convolutions of an image, with a kernel of one pixel.
+    type_: of the layer in the net file: Convolution, Deconvolution, InnerProduct or MatMul.
     ifmap: its input, (channels, height, width) of one frame.
     ofmap: its output, (channels, height, width) of one frame.
     kernel: (height, width).
     stride: (vertical, horizontal).
-    groups: of channels, each of which is convolved by itself.
-    Raises ValueError if the groups do not divide the channels, or a number is too large.
+    groups: the number of groups of channels; each group is convolved by itself.
+    Raises ValueError if the groups do not divide the channels, or if a number is too large.
 
-    >>> conv_members('Convolution', (96, 27, 27), (256, 27, 27), (5, 5), (1, 1), groups=2)
+    >>> macs_and_shapes('Convolution', (96, 27, 27), (256, 27, 27), (5, 5), (1, 1), groups=2)
     ... # doctest: +NORMALIZE_WHITESPACE
     {'macs': 223948800, 'ifmap': [96, 27, 27], 'ofmap': [256, 27, 27],
      'kernel': [5, 5], 'stride': [1, 1], 'groups': 2}
@@ -238,8 +250,13 @@ def conv_members(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1):
 def window_size(size, kernel, stride, padding, dilation=1, round_up=False):
     """Return the size of a convolution's or pooling's output in one direction.
 
-    That is how many places the kernel has in the image, stride by stride.
-    size: of the image; padding: on both sides together.
+    The kernel moves over the image by one stride at a time; the result is how many places it has.
+
+    size: of the image in this direction.
+    kernel: its size in this direction.
+    stride: in pixels.
+    padding: pixels around the image, on both sides together.
+    dilation: the distance between neighbors in the kernel, in pixels; 1 if they touch.
     round_up: whether the last place may reach beyond the end, as in Caffe's pooling layers.
     Raises ValueError if there is no room for the kernel.
 
@@ -263,8 +280,12 @@ def window_size(size, kernel, stride, padding, dilation=1, round_up=False):
 def deconvolution_size(size, kernel, stride, padding, dilation=1, extra=0):
     """Return the size of a deconvolution's output in one direction.
 
-    size: of its input; padding: what is cut off the output, on both sides together.
-    extra: what is added to the output, on one side.
+    size: of its input in this direction.
+    kernel: its size in this direction.
+    stride: in pixels of the output, for each pixel of the input.
+    padding: pixels that are cut off the output, on both sides together.
+    dilation: the distance between neighbors in the kernel, in pixels; 1 if they touch.
+    extra: pixels that are added to the output, on one side.
     Raises ValueError if nothing is left of the output.
 
     >>> deconvolution_size(32, kernel=4, stride=2, padding=2 * 1)
@@ -279,8 +300,10 @@ def deconvolution_size(size, kernel, stride, padding, dilation=1, extra=0):
 def check_output_size(result, size, extent, stride, padding):
     """Raise ValueError if an output has no pixels.
 
-    result: the size of the output in one direction; size: that of the input.
-    extent: of the kernel, with its dilation.
+    result: the size of the output in one direction.
+    size: the size of the input.
+    extent: pixels from one end of the kernel to the other, with its dilation.
+    stride, padding: as the caller has them, for the message.
     """
     if result < 1:
         raise ValueError(
@@ -293,9 +316,11 @@ def check_output_size(result, size, extent, stride, padding):
 
 
 def count_from_front(name, axis, rank):
-    """Return an axis counted from the first dimension; a negative one counts from the last.
+    """Return an axis as a number from 0 on; a negative axis is counted from the last dimension.
 
-    name: what messages call the axis; rank: how many dimensions there are.
+    name: of the axis, for messages.
+    axis: as the file has it.
+    rank: how many dimensions there are.
     Raises ValueError if there is no such dimension.
 
     >>> count_from_front('"axis"', -1, rank=4)
@@ -310,8 +335,10 @@ def count_from_front(name, axis, rank):
 
 
 def joined(shapes, axis):
-    """Return the shape of values that are put one behind the other along an axis.
+    """Return the shape of feature maps that are put one behind the other along an axis.
 
+    shapes: of the feature maps.
+    axis: the dimension that grows, counted from the first.
     Raises ValueError if they differ in another dimension.
 
     >>> joined([(1, 64, 28, 28), (1, 32, 28, 28)], axis=1)
@@ -341,9 +368,10 @@ def can_be_joined(first, second, axis):
 def reshaped(shape, dims):
     """Return the shape that a reshape makes of another, by the rules of Caffe and ONNX.
 
-    dims: the sizes asked for. 0 stands for the size that the shape has in this place, and -1 for
-    what is left.
-    Raises ValueError if there would be more numbers than before, or fewer.
+    shape: before the reshape.
+    dims: the sizes asked for. A 0 copies the size that `shape` has in the same place, and a -1 is
+    the size that keeps the product of all sizes as it was.
+    Raises ValueError if the product of all sizes would change.
 
     >>> reshaped((1, 64, 7, 7), (0, -1))
     (1, 3136)
@@ -368,9 +396,10 @@ def reshaped(shape, dims):
 
 
 def broadcast(shapes):
-    """Return the shape of the result of an element-wise operator, whose operands are stretched.
+    """Return the shape of the result of an element-wise operator, such as a sum.
 
-    Dimensions are compared from the last one back; those that are missing or 1 fit any size.
+    shapes: of its operands, which are stretched to the result. Their dimensions are compared from
+    the last one back; a dimension that is missing or 1 fits any size.
     Raises ValueError if two sizes do not fit.
 
     >>> broadcast([(1, 64, 7, 7), (64, 1, 1)])
@@ -387,9 +416,9 @@ def broadcast(shapes):
         if len(larger) > 1:
             operands = ' and '.join(str(list(shape)) for shape in shapes)
             raise ValueError(f'cannot broadcast {operands}; expected sizes that are the same, or 1')
-        if larger:  # a size that is not known may be 1, or this one
+        if larger:  # sizes that are not known are taken to fit it
             result.append(larger.pop())
-        else:  # all are 1, unless one is 0 or not known
+        else:  # all are 1, or else the result has the first that is 0 or not known
             others = [size for size in sizes if size != 1]
             result.append(others[0] if others else 1)
     return tuple(result)

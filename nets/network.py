@@ -1,7 +1,10 @@
 """A network in the making: what Caffe's and ONNX's readers build, node by node.
 
-A format has a subclass of Net, with a method `add` for one layer of a definition. What comes out is
+Each format has a subclass of Net, whose method `add` adds one layer of a definition. The result is
 a list of Nodes, which `net_file` turns into the entries of a net file.
+
+Values connect the nodes: a value is a feature map that comes in or that one node makes, and that
+others read. ONNX's values are the names in the file, Caffe's are numbers.
 """
 
 from collections import namedtuple
@@ -14,7 +17,7 @@ from fodlam.nets.layers import name_batch
 PASS = 'pass'  # done on the way to DRAM: one input, and an output of its shape, such as ReLU
 POOL = 'pool'  # done on the way to DRAM, and makes what is written smaller
 SUM = 'sum'  # adds feature maps of one shape: done on the way to DRAM once all of them are there
-GATE = 'gate'  # combines them in another way: done on the way only within an activation
+GATE = 'gate'  # combines feature maps otherwise, as by a product: only as a part of an activation
 MACS = 'macs'  # a layer with MACs itself
 OTHER = 'other'  # not done on the way
 
@@ -25,16 +28,16 @@ class Node(namedtuple('Node', 'name type role inputs outputs members')):
     name: its name in the definition.
     type: its type in the net file.
     role: one of the roles above.
-    inputs: the values that it reads, but for weights and other constants.
+    inputs: the values that it reads, without weights and other constants.
     outputs: the values that it makes; no other node makes them.
-    members: its own entries in the net file: MACs and shapes, if it has MACs.
+    members: a dict of its MACs and shapes, as in the net file; empty if it has no MACs.
     """
 
     __slots__ = ()
 
 
 def excerpt(text):
-    """Return text from a file as a message has it: on one line, cut to a length, without quotes."""
+    """Return text from a file, cut to one short line for a message, without quotes around it."""
     return quote(text)[1:-1]
 
 
@@ -43,13 +46,13 @@ class Net:
 
     where: the file's name, for messages.
     nodes: [Node], in the order in which they run.
-    shapes: {value: shape}, of which each format says what else may stand for a shape.
+    shapes: {value: shape}. A shape that is not known is an Unknown in Caffe, and None in ONNX.
     results: the values that the network puts out.
     batch: how many frames the first input has, or None until it is known.
     batch_name: what the file calls that number.
-    left_out: types of layers that have MACs and are not modelled; a dict of None, to keep their
-    order.
-    assumptions: sentences about what the file does not say.
+    left_out: {type: None}, the types of layers that have MACs and are not modelled. It is used as
+    a set that keeps its order.
+    assumptions: sentences, each about something that the file does not say.
     """
 
     def __init__(self, where):
@@ -69,8 +72,8 @@ class Net:
     def add_all(self, layers):
         """Add all layers of a definition.
 
-        layers: pairs of where in the file a layer is, for messages, and the layer.
-        Raises InputError if one cannot be added, and if none of them has MACs.
+        layers: pairs (where, layer); where: its place in the file, for messages.
+        Raises InputError if a layer cannot be added, or if no layer has MACs.
         """
         for where, layer in layers:
             try:
@@ -92,7 +95,11 @@ class Net:
         return f'left out, as FODLAM does not model it: whatever is in {types}'
 
     def notes(self):
-        """Return lines on what FODLAM does not model, or not on all accelerators, or assumes."""
+        """Return lines for the user, on what a reader of the net file should know.
+
+        They are on products of feature maps, which neither Eyeriss nor EIE was measured on, on
+        layers that are left out, and on assumptions.
+        """
         macs_of_products = []
         for node in self.nodes:
             if node.type == 'MatMul' and node.members:
@@ -118,17 +125,17 @@ def net_file(nodes):
     ['relu', 'ReLU#2', 'relu#3']
     """
     entries = []
-    counts = {}  # {canonical name: how many layers have asked for it}
+    last_numbers = {}  # {canonical name: the last number given to a layer of this name}
     for node in nodes:
         name = node.name
         key = canonical(node.name)
-        while canonical(name) in counts:
-            counts[key] += 1
-            name = f'{node.name}#{counts[key]}'
-        counts[canonical(name)] = 1
+        while canonical(name) in last_numbers:  # a definition may have a "relu#2" of its own
+            last_numbers[key] += 1
+            name = f'{node.name}#{last_numbers[key]}'
+        last_numbers[canonical(name)] = 1
         type_ = node.type
         if type_ in KIND_OF_TYPE and not node.members:
-            # FODLAM wants MACs of these types. A product of constants, for one, has none.
+            # FODLAM expects MACs of these types, and a product of constants, for one, has none.
             type_ = f'{type_}, not counted'
         entries.append({'name': name, 'type': type_, **node.members})
     return entries

@@ -1,8 +1,8 @@
-"""ONNX's operators that take MACs: which layers of a net file each of them is.
+"""ONNX's operators with MACs, and the layers of a net file that they become.
 
-MACS_RULES has a rule for each operator: a function of an Op that returns a list of Entries of the
-net file, in the order in which they run, and the shape of the output. It raises ValueError if the
-operator cannot take such inputs, or if it needs a shape that is not known, and Unfollowed if the
+MACS_RULES has a rule for each operator: a function of an Op that returns a list of Entries, in the
+order in which they run, and the shape of the output. A rule raises ValueError if the operator
+cannot take such inputs, or if it needs a shape that is not known. It raises Unfollowed if the
 operator does something that is not modelled.
 
 Source: Operators.md, github.com/onnx/onnx, quoted for each operator
@@ -15,17 +15,20 @@ from collections import namedtuple
 from fodlam.nets.layers import (
     broadcast,
     check_batch,
-    conv_members,
+    count_per_frame,
     deconvolution_size,
     feature_map,
-    positions,
+    macs_and_shapes,
     window_size,
 )
 from fodlam.nets.onnx_op import Unfollowed
 
 
 class Entry(namedtuple('Entry', 'type members')):
-    """A layer with MACs in the net file: its type, and its other members but for the name."""
+    """A layer with MACs in the net file, without its name.
+
+    type: Convolution, Deconvolution, InnerProduct or MatMul; members: its MACs and shapes.
+    """
 
     __slots__ = ()
 
@@ -40,7 +43,7 @@ def convolution(op):
     Conv, the filter "has size (M x C/group x kH x kW)"; for ConvTranspose, "(C x M/group x kH x
     kW)". M is the number of feature maps.
     """
-    type_ = 'Deconvolution' if op.node.type == 'ConvTranspose' else 'Convolution'
+    is_transposed = op.node.type == 'ConvTranspose'
     shape = op.known_shape(0)
     weights = op.known_shape(MACS_RULES[op.node.type].weights, rank=len(shape))
     ifmap = feature_map(shape)
@@ -51,8 +54,8 @@ def convolution(op):
         )
     check_has_batch(op.net, shape)
     check_batch(shape[0], op.net.batch)
-    (groups,) = op.valid_integers('group', [1], low=1)
-    if type_ == 'Deconvolution':
+    groups = op.valid_integer('group', 1, low=1)
+    if is_transposed:
         channels, filters = weights[0], weights[1] * groups
     else:
         channels, filters = weights[1] * groups, weights[0]
@@ -67,28 +70,23 @@ def convolution(op):
             f'"kernel_shape" is {kernel}, but the weights are {list(weights)}; '
             'expected the same size'
         )
-    stride, sizes = move_window(op, type_, image, kernel)
-    shape_of_output = (shape[0], filters, *sizes)
-    height = [1] * (2 - len(image))  # of a 1-D network, the height is 1
-    members = conv_members(
-        type_,
-        ifmap,
-        [filters, *height, *sizes],
-        [*height, *kernel],
-        [*height, *stride],
-        groups,
-    )
-    return [Entry(type_, members)], shape_of_output
+    stride, sizes = move_window(op, image, kernel, is_transposed)
+    output_shape = (shape[0], filters, *sizes)
+    if len(image) == 1:  # a 1-D network is one of images of height 1
+        kernel, stride, sizes = [1, *kernel], [1, *stride], [1, *sizes]
+    type_ = 'Deconvolution' if is_transposed else 'Convolution'
+    members = macs_and_shapes(type_, ifmap, [filters, *sizes], kernel, stride, groups)
+    return [Entry(type_, members)], output_shape
 
 
 def fused_convolution(op):
-    """com.microsoft.FusedConv: Conv, and the fourth input is another feature map, which is added.
+    """com.microsoft.FusedConv: a Conv that adds its fourth input, which may be a feature map.
 
     "The fused convolution operator schema is the same as Conv besides it includes an attribute
     activation."
     """
     entries, shape = convolution(op)
-    if op.count > 3 and op.is_feature_map(3):
+    if op.input_count > 3 and op.is_feature_map(3):
         entries[0].members['addend'] = True
     return entries, shape
 
@@ -96,7 +94,9 @@ def fused_convolution(op):
 def check_has_batch(net, shape):
     """Raise ValueError if the network's first input seems to be one image without a batch.
 
-    shape: of the input of a 2-D convolution, to which a dimension has been added since.
+    net: the OnnxNet.
+    shape: of the input of a convolution. If it has a dimension more than the network's input, a
+    node in between has added a batch of 1.
     """
     first = net.shapes.get(net.first_input) or ()
     if len(first) == 3 and len(shape) == 4 and shape[0] != net.batch:
@@ -106,11 +106,14 @@ def check_has_batch(net, shape):
         )
 
 
-def move_window(op, type_, image, kernel):
+def move_window(op, image, kernel, is_transposed=False):
     """Return (stride, sizes of the output) of a node that moves a kernel over an image.
 
-    type_: Deconvolution, or another type.
-    image: the sizes of the input, without batch and channels; kernel: its sizes.
+    op: the Op of the node; its attributes say how the kernel moves.
+    image: the sizes of the input, without batch and channels: (H, W), or (L,) in a 1-D network.
+    kernel: the sizes of the kernel, as many as of the image.
+    is_transposed: whether it is a ConvTranspose, which goes from a small image to a larger one.
+    The stride and the sizes of the output are lists of as many numbers.
     Raises ValueError if there is no room for the kernel, or if an attribute is wrong.
 
     "`pads` format should be as follow [x1_begin, x2_begin...x1_end, x2_end,...]". "SAME_UPPER or
@@ -124,12 +127,12 @@ def move_window(op, type_, image, kernel):
     pads = op.valid_integers('pads', zeros * 2, low=0)
     extra = op.valid_integers('output_padding', zeros, low=0)
     auto_pad = op.node.attributes.get('auto_pad') or 'NOTSET'
-    if type_ == 'Deconvolution' and op.node.attributes.get('output_shape'):
+    if is_transposed and op.node.attributes.get('output_shape'):
         return stride, op.valid_integers('output_shape', ones, low=1)
     sizes = []
     if auto_pad in ('SAME_UPPER', 'SAME_LOWER'):
         for index in range(rank):
-            if type_ == 'Deconvolution':
+            if is_transposed:
                 sizes.append(image[index] * stride[index])
             else:
                 sizes.append(-(-image[index] // stride[index]))  # rounded up
@@ -143,11 +146,15 @@ def move_window(op, type_, image, kernel):
     round_up = op.flag('ceil_mode')
     for index in range(rank):
         before, after = pads[index], pads[rank + index]
-        window = image[index], kernel[index], stride[index], before + after, dilation[index]
-        if type_ == 'Deconvolution':
-            result = deconvolution_size(*window, extra[index])
+        padding = before + after
+        if is_transposed:
+            result = deconvolution_size(
+                image[index], kernel[index], stride[index], padding, dilation[index], extra[index]
+            )
         else:
-            result = window_size(*window, round_up)
+            result = window_size(
+                image[index], kernel[index], stride[index], padding, dilation[index], round_up
+            )
         if round_up and (result - 1) * stride[index] >= image[index] + before:
             result -= 1  # the last window would start in the padding
         sizes.append(result)
@@ -158,9 +165,9 @@ def move_window(op, type_, image, kernel):
 
 
 def product(op):
-    """MatMul, Gemm, Einsum and operators that are like them: a product of matrices, or of stacks.
+    """MatMul, Gemm, Einsum and operators like them: a product of matrices, or of stacks of them.
 
-    Weights may come first or second; if neither are weights, it is a product of feature maps.
+    One operand may be weights, the first or the second; if none is, both are feature maps.
     """
     left, right, shape = find_matrices(op)
     if not op.is_feature_map(0):
@@ -176,11 +183,13 @@ def product(op):
 def find_matrices(op):
     """Return (left, right, shape of the product) of a node that multiplies matrices.
 
-    left, right: shapes of at least two dimensions, of which the last two are those of a matrix.
-    Raises ValueError if they do not fit.
+    left, right: shapes of stacks of matrices, in which the last two dimensions are rows and
+    columns. A single matrix has no others.
+    Raises ValueError if the shapes do not fit.
 
-    MatMul: "Matrix product that behaves like numpy.matmul". A vector is a row if it comes first,
-    and a column if it comes second.
+    MatMul: "Matrix product that behaves like numpy.matmul". If the first operand is a vector, it is
+    a matrix of one row; if the second one is, it is a matrix of one column. The product has no
+    dimension for this row or column.
     Gemm: "A' = transpose(A) if transA else A; B' = transpose(B) if transB else B; Compute Y =
     alpha * A' * B' + beta * C".
     """
@@ -194,11 +203,12 @@ def find_matrices(op):
             left = transposed(left)
         if op.flag('transB'):
             right = transposed(right)
-    rows = left[-2:-1]  # () if it is a vector
-    columns = right[-1:] if len(right) > 1 else ()
+    rows, columns = left[-2:-1], right[-1:]  # as in the shape of the product
     if len(left) == 1:
+        rows = ()
         left = (1, *left)
     if len(right) == 1:
+        columns = ()
         right = (*right, 1)
     if not left or not right or left[-1] != right[-2]:
         raise ValueError(
@@ -223,12 +233,15 @@ EQUATION = re.compile('([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]*)')
 
 
 def einsum_matrices(equation, left, right):
-    """Return (left, right, shape of the product) of an Einsum, as stacks of matrices.
+    """Return (left, right, shape of the product) of an Einsum, with operands as stacks of matrices.
 
     equation: letters for the dimensions of both operands and of the result, such as 'ij,jk->ik'.
-    A letter of both operands and the result numbers the matrices in the stacks; one of both
-    operands alone is summed over; one of the first operand is for rows, of the second for columns.
-    Raises Unfollowed if it is no product of two stacks of matrices.
+    left, right: the shapes of the operands, in the order of the letters.
+    Raises Unfollowed if the Einsum is no product of two stacks of matrices.
+
+    A letter that is in both operands and in the result numbers the matrices of the stacks. A letter
+    that is only in both operands is summed over. A letter of one operand and the result is for the
+    rows, if it is the first operand, or for the columns, if it is the second.
 
     Queries of 4 heads with 8 features at 7 positions, by keys at 9 positions:
 
@@ -245,11 +258,16 @@ def einsum_matrices(equation, left, right):
         raise Unfollowed
     sizes = dict(zip(second, right))
     sizes.update(zip(first, left))
-    if right != tuple(sizes[letter] for letter in second):
+    if right != tuple(sizes[letter] for letter in second):  # a letter has two sizes
         raise Unfollowed
-    stacked = [letter for letter in first if letter in second and letter in result]
-    summed = [letter for letter in first if letter in second and letter not in result]
-    rows = [letter for letter in first if letter not in second]
+    rows, stacked, summed = [], [], []
+    for letter in first:
+        if letter not in second:
+            rows.append(letter)
+        elif letter in result:
+            stacked.append(letter)
+        else:
+            summed.append(letter)
     columns = [letter for letter in second if letter not in first]
     if sorted(stacked + rows + columns) != sorted(result):
         raise Unfollowed
@@ -261,10 +279,12 @@ def einsum_matrices(equation, left, right):
 
 
 def multiply_weights(features, weights, batch):
-    """Return the Entry of features by weights: fully connected, with a group for each matrix.
+    """Return the Entry of features multiplied by weights, which is a fully-connected layer.
 
-    features: the shape of a stack of M x K matrices; weights: of a stack of K x N matrices.
-    batch: the first dimension of the network's input.
+    If the weights are a stack of matrices, the layer has a group for each.
+    features: the shape of a stack of M x K matrices.
+    weights: the shape of a stack of K x N matrices.
+    batch: the first dimension of the network's input, or None if it is not known.
 
     >>> type_, members = multiply_weights((1, 197, 768), (768, 3072), batch=1)
     >>> type_, members['ifmap'], members['ofmap']
@@ -273,19 +293,20 @@ def multiply_weights(features, weights, batch):
     stack = weights[:-2]
     k, n = weights[-2:]
     if math.prod(stack) == 1:  # a single matrix, which all rows go through
-        rows = positions(features[:-1], batch)
-        return Entry('InnerProduct', conv_members('InnerProduct', (k, rows, 1), (n, rows, 1)))
+        rows = count_per_frame(features[:-1], batch)
+        return Entry('InnerProduct', macs_and_shapes('InnerProduct', (k, rows, 1), (n, rows, 1)))
     groups = math.prod(stack)
     m = count_rows(features, weights, batch) // groups
-    members = conv_members('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
+    members = macs_and_shapes('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
     return Entry('InnerProduct', members)
 
 
 def multiply_features(left, right, batch):
     """Return the Entry of a product of two feature maps, with a group for each pair of matrices.
 
-    left: the shape of a stack of M x K matrices; right: of a stack of K x N matrices.
-    batch: the first dimension of the network's input.
+    left: the shape of a stack of M x K matrices.
+    right: the shape of a stack of K x N matrices.
+    batch: the first dimension of the network's input, or None if it is not known.
 
     Queries by keys, of 12 heads with 64 features at 197 positions:
 
@@ -297,33 +318,38 @@ def multiply_features(left, right, batch):
     """
     k, n = right[-2:]
     rows = count_rows(left, right, batch)
-    groups = positions(broadcast([left[:-2], right[:-2]]), batch)
+    groups = count_per_frame(broadcast([left[:-2], right[:-2]]), batch)
     m = rows // groups
-    members = conv_members('MatMul', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
+    members = macs_and_shapes('MatMul', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
     return Entry('MatMul', members)
 
 
 def count_rows(left, right, batch):
-    """Return how many rows the products of stacked matrices have for one frame, taken together."""
+    """Return how many rows all products of a stack's matrices have together, for one frame.
+
+    left, right: the shapes of the stacks.
+    batch: the first dimension of the network's input, or None if it is not known.
+    """
     stack = broadcast([left[:-2], right[:-2]])
-    return positions((*stack, left[-2]), batch)
+    return count_per_frame((*stack, left[-2]), batch)
 
 
 def attention(op):
     """Attention: two products, of queries by keys, and of the result by values.
 
-    "Computes scaled dot product attention on query, key and value tensors". They are [N, heads,
-    positions, size] or [N, positions, heads * size]. A head of keys and values may serve several of
-    queries.
+    "Computes scaled dot product attention on query, key and value tensors". Each of the three is
+    [N, heads, positions, size] or [N, positions, heads * size]. There may be more heads of queries
+    than of keys and values; then several heads of queries share one of keys and values.
     """
-    shapes = [op.known_shape(index) for index in range(min(op.count, 3))]
-    if len(shapes) != 3 or any(op.node.inputs[4:6]):
-        raise Unfollowed  # with a cache of keys and values that are not in the file
+    shapes = [op.known_shape(index) for index in range(min(op.input_count, 3))]
+    has_cache = any(op.node.inputs[4:6])  # of earlier keys and values, which are not in the file
+    if len(shapes) != 3 or has_cache:
+        raise Unfollowed
     ranks = [len(shape) for shape in shapes]
     is_flat = ranks == [3, 3, 3]
     if is_flat:
-        (query_heads,) = op.valid_integers('q_num_heads', [1], low=1)
-        (key_heads,) = op.valid_integers('kv_num_heads', [1], low=1)
+        query_heads = op.valid_integer('q_num_heads', 1, low=1)
+        key_heads = op.valid_integer('kv_num_heads', 1, low=1)
         query, key, value = shapes
         query = split_heads(query, query_heads)
         key = split_heads(key, key_heads)
@@ -344,7 +370,7 @@ def attention(op):
 
 
 def split_heads(shape, heads):
-    """Return the [N, heads, positions, size] of a shape [N, positions, heads * size].
+    """Return the shape (N, heads, positions, size) for a shape (N, positions, heads * size).
 
     >>> split_heads((1, 197, 768), heads=12)
     (1, 12, 197, 64)
@@ -356,17 +382,17 @@ def split_heads(shape, heads):
 # === Operators ===
 
 
-class MacsRule(namedtuple('MacsRule', 'entries weights')):
+class MacsRule(namedtuple('MacsRule', 'function weights')):
     """How an operator with MACs is read.
 
-    entries: the rule, a function of an Op that returns ([Entry], shape of the output).
-    weights: the index of the input that has the weights, or else the second operand.
+    function: the rule, a function of an Op that returns ([Entry], shape of the output).
+    weights: the index of the second operand, where an operator's weights usually are.
     """
 
     __slots__ = ()
 
 
-# In QLinearConv and QLinearMatMul, two inputs that say how the features are quantized come between.
+# QLinearConv and QLinearMatMul have two inputs between their operands, on how they are quantized.
 MACS_RULES = {
     'Attention': MacsRule(attention, weights=1),
     'Conv': MacsRule(convolution, weights=1),
@@ -384,16 +410,16 @@ MACS_RULES = {
 
 def has_kernel(type_):
     """Return whether an operator's weights are a kernel, which moves over an image."""
-    return type_ in MACS_RULES and MACS_RULES[type_].entries in (convolution, fused_convolution)
+    return type_ in MACS_RULES and MACS_RULES[type_].function in (convolution, fused_convolution)
 
 
 def has_matrix(type_):
     """Return whether an operator's weights are a matrix, or a stack of them."""
-    return type_ in MACS_RULES and MACS_RULES[type_].entries is product
+    return type_ in MACS_RULES and MACS_RULES[type_].function is product
 
 
-# Operators that take MACs, or may have nodes inside that do, and are not modelled; so may all
-# operators that are not ONNX's own.
+# Operators that are not modelled, and that have MACs, or may have nodes inside that do. Operators
+# that are not ONNX's own may have MACs as well (see OnnxNet.apply_rules).
 UNMODELLED_TYPES = (
     'DeformConv DynamicQuantizeMatMul FusedConv FusedGemm FusedMatMul GRU GroupQueryAttention If '
     'LSTM Loop MatMulNBits MultiHeadAttention QAttention QGemm RNN Scan'

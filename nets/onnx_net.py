@@ -17,7 +17,7 @@ from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES, has_kernel, has_
 from fodlam.nets.onnx_op import Op, Unfollowed
 from fodlam.nets.onnx_rules import find_role, follow_numbers, follow_shapes
 
-# A dim such as 64*batch or batch*64.
+# A size in the file, such as batch, 64*batch or batch*64.
 PRODUCT = re.compile('(?:([0-9]{1,9})[*])?([^*]+)(?:[*]([0-9]{1,9}))?')
 
 # Names of weights that an exporter has made up, and that say nothing.
@@ -40,8 +40,9 @@ INFER_SHAPES = (
 def find_stripped_weights(graph):
     """Return the set of a Graph's inputs that are weights, as in a file without their numbers.
 
-    An input is taken for weights if a node has its kernel or its matrix there, and if it is a
-    vector where another input has more dimensions. One input is always left.
+    An input is taken for weights in two cases: if it is where a node has its kernel, or its matrix
+    of two dimensions, or if it is a vector and another input has more dimensions. At least one
+    input is not weights.
     """
     ranks = {}
     for name in graph.inputs:
@@ -56,14 +57,16 @@ def find_stripped_weights(graph):
         if not has_kernel(node.type) and not has_matrix(node.type):
             continue
         index = MACS_RULES[node.type].weights
-        if index >= len(node.inputs) or node.inputs[0] in graph.tensors:
+        if index >= len(node.inputs):
+            continue
+        if node.inputs[0] in graph.tensors:  # the first operand is the weights
             continue
         value = node.inputs[index]
         if value in ranks and (has_kernel(node.type) or ranks[value] == 2):
             weights.add(value)
     if ranks and weights.issuperset(ranks):
-        first = next(iter(ranks))
-        weights.remove(first)
+        first_input = next(iter(ranks))
+        weights.remove(first_input)
     return weights
 
 
@@ -75,15 +78,15 @@ class OnnxNet(Net):
     path: the path of the file, for messages.
     frame_shape: (C, H, W) of the first input, whatever the file says, or None.
 
-    feature_maps: names of the graph's inputs that are not weights.
+    feature_inputs: names of the graph's inputs that are not weights.
     first_input: the first of these, or None.
-    shapes: {value: shape}, in which sizes may be Symbols, or {value: None}.
-    symbols: {name: size}, of the names in the file whose size is known, such as the batch's.
-    made: the set of values that there are by now, with '' for one that is left out.
-    dependent: those of them that depend on the network's input.
-    weights: those of them that do not, which are weights and other constants.
-    origins: {value: name of the weights that it was made from, or None}, for those in `weights`.
-    constants: {value: numbers}, of small constants that nodes make of shapes and other constants.
+    shapes: {value: shape or None}; the sizes in a shape may be Symbols.
+    symbols: {name: size}, for names of sizes in the file, such as the batch's, if they are known.
+    made: the set of all values so far, with '', which stands for an input that is left out.
+    features: the set of values so far that depend on the network's input.
+    weights: the set of values so far that do not: weights and other constants.
+    origins: {value: name of the weights that it was made from, or None}, for values in `weights`.
+    constants: {value: numbers}, for small constants that nodes make of shapes and other constants.
     """
 
     def __init__(self, graph, wire, path, frame_shape):
@@ -94,16 +97,19 @@ class OnnxNet(Net):
         self.constants = {}
         self.results = set(graph.outputs)
         self.weights = {*graph.tensors, *find_stripped_weights(graph)}
-        self.feature_maps = [name for name in graph.inputs if name not in self.weights]
-        self.first_input = self.feature_maps[0] if self.feature_maps else None
-        self.dependent = set(self.feature_maps)
-        self.made = {'', *self.dependent, *self.weights}
+        self.feature_inputs = [name for name in graph.inputs if name not in self.weights]
+        self.first_input = self.feature_inputs[0] if self.feature_inputs else None
+        self.features = set(self.feature_inputs)
+        self.made = {'', *self.features, *self.weights}
         self.origins = {value: value for value in self.weights}
         self.symbols = {}
         self.read_shapes(frame_shape)
 
     def read_shapes(self, frame_shape):
-        """Read the batch and all shapes in the file, with the sizes that `frame_shape` gives."""
+        """Find the batch, and the shapes of all values that the file has shapes for.
+
+        frame_shape: (C, H, W) of the first input, whatever the file says, or None.
+        """
         dims_of = dict(self.graph.shapes)
         first = dims_of.get(self.first_input)
         if frame_shape:
@@ -114,14 +120,14 @@ class OnnxNet(Net):
         if first:
             self.batch = first[0]
             self.batch_name = str(first[0] or '?')
-            if not isinstance(self.batch, int) or self.batch < 1:
+            if not isinstance(self.batch, int) or self.batch < 1:  # not a number of frames
                 self.symbols[self.batch] = BATCH
                 self.batch = BATCH
         for value, dims in dims_of.items():
             self.shapes[value] = None
             if dims is not None:
                 self.shapes[value] = tuple(self.size_of(dim) for dim in dims)
-        if first and first[0] is None:  # a batch without a name
+        if first and first[0] is None:  # the batch has no name, by which size_of could find it
             self.shapes[self.first_input] = (BATCH, *self.shapes[self.first_input][1:])
 
     def size_of(self, dim):
@@ -143,15 +149,15 @@ class OnnxNet(Net):
     # --- What is known of a value ---
 
     def known_shape(self, value, rank=None):
-        """Return the shape of a value, of which only the batch of a feature map may be a Symbol.
+        """Return the shape of a value, in which only the batch of a feature map may be a Symbol.
 
         rank: how many dimensions it must have, or None for any number.
-        Raises ValueError if it is not known so far, and says what helps.
+        Raises ValueError if it is not known so far; the message says what the user can do.
         """
         shape = self.shapes.get(value)
         if not self.has_known_shape(value):
-            what = f'symbolic, {list(shape)}' if shape else 'not in the file'
-            raise ValueError(f'the shape of {quote(value)} is {what}; {self.find_remedy(value)}')
+            state = f'symbolic, {list(shape)}' if shape else 'not in the file'
+            raise ValueError(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
         for size in shape:
             if size < 1:
                 raise ValueError(
@@ -162,7 +168,7 @@ class OnnxNet(Net):
         return shape
 
     def has_known_shape(self, value):
-        """Return whether a value's shape is known, or all of it but the batch of a feature map."""
+        """Return whether all sizes of a value are known, except for the batch of a feature map."""
         shape = self.shapes.get(value)
         if shape is None:
             return False
@@ -170,18 +176,18 @@ class OnnxNet(Net):
         return all(isinstance(size, int) for size in sizes)
 
     def numbers(self, value):
-        """Return the numbers of a value as a tuple, or None if it is no small constant."""
+        """Return the numbers of a value as a tuple, or None if it is not a small constant."""
         if value in self.graph.tensors:
             return self.wire.numbers(self.graph.tensors[value])
         return self.constants.get(value)
 
     def find_remedy(self, value):
-        """Return what the user can do about the shape of a value that is not known."""
-        if not self.feature_maps:
+        """Return what the user can do if the shape of a value is not known."""
+        if not self.feature_inputs:
             return 'export the model with inputs of fixed sizes'
         if value == self.first_input or not self.has_known_shape(self.first_input):
             return 'give the size of the first input with --input C,H,W'
-        if value in self.feature_maps:
+        if value in self.feature_inputs:
             return 'export the model with inputs of fixed sizes'
         if self.graph.has_inner_shapes:
             return (
@@ -199,7 +205,7 @@ class OnnxNet(Net):
         """Add an OnnxNode; raise ValueError if it cannot be added."""
         self.check_values(node)
         op = Op(self, node)
-        inputs = [value for value in node.inputs if value in self.dependent]
+        inputs = [value for value in node.inputs if value in self.features]
         entries, shapes = self.apply_rules(op, inputs)
         self.declare_shapes(node.outputs, shapes)
         self.declare_values(node, inputs)
@@ -211,11 +217,10 @@ class OnnxNet(Net):
             type_ = self.find_type(op, role, inputs, shapes)
             self.nodes.append(Node(name, type_, role, inputs, node.outputs, {}))
             return
-        # Of several entries of one node, the last one makes what the node puts out.
-        for entry in entries[:-1]:
-            self.nodes.append(Node(name, entry.type, MACS, inputs, [''], entry.members))
-        entry = entries[-1]
-        self.nodes.append(Node(name, entry.type, MACS, inputs, node.outputs, entry.members))
+        for entry in entries:
+            # The last one makes the node's outputs; what the others make has no name in the file.
+            outputs = node.outputs if entry is entries[-1] else ['']
+            self.nodes.append(Node(name, entry.type, MACS, inputs, outputs, entry.members))
 
     def check_values(self, node):
         """Raise ValueError if a node reads what is not there, or makes what is there already."""
@@ -232,19 +237,21 @@ class OnnxNet(Net):
             raise ValueError('no outputs; expected one')
 
     def apply_rules(self, op, inputs):
-        """Return (its Entries with MACs, shapes of its outputs) of a node, as far as rules tell.
+        """Return ([Entry], shapes of the outputs) of a node, as far as rules tell.
 
+        op: the Op of the node.
         inputs: the values that it reads and that depend on the network's input.
-        Notes the numbers that it makes, and if MACs are left out.
+        The list of Entries is empty if the node has no MACs, or if they are not modelled; the
+        latter is noted, and so are the numbers of the node's output, if they are known.
         """
         type_ = op.node.type
         entries, shapes = [], []
         if inputs and type_ in MACS_RULES:
             rule = MACS_RULES[type_]
-            if op.count <= rule.weights or not op.node.inputs[rule.weights]:
-                raise ValueError(f'{op.count} inputs; expected two')
+            if op.input_count <= rule.weights or not op.node.inputs[rule.weights]:
+                raise ValueError(f'{op.input_count} inputs; expected two')
             try:
-                entries, shape = rule.entries(op)
+                entries, shape = rule.function(op)
                 shapes = [shape]
             except Unfollowed:
                 self.left_out[type_] = None
@@ -259,9 +266,10 @@ class OnnxNet(Net):
         return entries, shapes
 
     def declare_shapes(self, values, shapes):
-        """Note the shapes of values, with those sizes of the file that are not known otherwise.
+        """Note the shapes of values; sizes that are not known are taken from the file.
 
-        Raises ValueError if the file says other shapes.
+        values: the outputs of a node; shapes: as its rule tells, or [].
+        Raises ValueError if the file has a different shape for a value.
         """
         for value, shape in zip(values, shapes):
             check_shape(shape)
@@ -281,7 +289,8 @@ class OnnxNet(Net):
     def declare_values(self, node, inputs):
         """Note the values that a node makes, and whether they depend on the network's input.
 
-        inputs: the values that it reads and that depend on it.
+        node: the OnnxNode.
+        inputs: the values that it reads and that depend on the network's input.
         """
         outputs = [value for value in node.outputs if value]
         self.made.update(outputs)
@@ -293,13 +302,17 @@ class OnnxNet(Net):
                 for value in outputs:
                     self.origins[value] = origin
         else:
-            self.dependent.update(outputs)
+            self.features.update(outputs)
 
     def find_type(self, op, role, inputs, shapes):
         """Return the type in the net file of a node without MACs.
 
-        One exporter of PyTorch writes a ReduceMean or a Reshape where the other writes a
-        GlobalAveragePool or a Flatten. Both get the latter names.
+        op: the Op of the node; role: its role.
+        inputs: the values that it reads and that depend on the network's input.
+        shapes: of its outputs, as far as they are known.
+
+        Where one exporter of PyTorch writes a GlobalAveragePool or a Flatten, another writes a
+        ReduceMean or a Reshape. Net files have the former names for both.
         """
         type_ = op.node.type
         if type_ == 'ReduceMean' and role == POOL:
@@ -307,11 +320,16 @@ class OnnxNet(Net):
         if type_ == 'Reshape' and inputs and len(shapes) == 1 and len(shapes[0]) == 2:
             # Compared as tuples, in which a Symbol is the same as itself.
             keeps_batch = shapes[0][:1] == op.shape()[:1]
-            return 'Flatten' if keeps_batch else type_
+            if keeps_batch:
+                return 'Flatten'
         return type_
 
     def find_name(self, node, has_macs):
-        """Return the name of a node; if it is the exporter's own, that of its weights instead."""
+        """Return the name of a node in the net file.
+
+        A node with MACs gets the name of its weights if it has none, or one that an exporter has
+        made up, such as node_conv2d_1. If there is no such name either, it is that of its output.
+        """
         if has_macs and (not node.name or node.name.startswith('node_')):
             weights = [value for value in node.inputs if value in self.weights]
             origin = self.origins.get(weights[0]) if weights else None
@@ -326,9 +344,9 @@ class OnnxNet(Net):
 
 
 def contradicts(stated, shape):
-    """Return whether the shape that a file states is another than the one that a node makes.
+    """Return whether two shapes of a value differ in more than the batch, as far as is known.
 
-    The batch may differ.
+    stated: the shape that the file has; shape: the one that a rule tells.
     """
     if len(stated) != len(shape):
         return True
@@ -364,6 +382,6 @@ def read_onnx(path, frame_shape):
 
 
 def locate(nodes, where):
-    """Yield (where it is in the file, OnnxNode) of some nodes; where: the name of the file."""
+    """Yield (place in the file, OnnxNode) of each node; where: the name of the file."""
     for node in nodes:
         yield f'{where}, byte {node.offset} ({excerpt(node.type)} {quote(node.name)})', node

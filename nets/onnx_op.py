@@ -1,7 +1,7 @@
-"""What the rules of ONNX's operators see of a node: an Op.
+"""An Op: a node of an ONNX model, as the rules of operators see it.
 
-A rule is a function of an Op. The rules are in onnx_macs.py, of operators that take MACs, and in
-onnx_rules.py, of what all others make of shapes and of small constants.
+A rule is a function of an Op. Rules for operators with MACs are in onnx_macs.py; rules for the
+shapes and the small constants that all other operators make are in onnx_rules.py.
 """
 
 import math
@@ -11,7 +11,7 @@ from fodlam.nets.onnx_file import OnnxNode, Tensor
 
 
 class Unfollowed(LookupError):
-    """Shapes or numbers that the file does not tell, or that no rule can tell."""
+    """Raised where a rule needs shapes or numbers that are not known, or that it cannot handle."""
 
 
 class Op:
@@ -19,37 +19,42 @@ class Op:
 
     net: the OnnxNet that the node is added to.
     node: the OnnxNode.
-    count: how many inputs it has.
+    input_count: how many inputs it has.
 
-    Most methods raise Unfollowed if they do not know; an input that is not there is an IndexError.
-    Both are LookupErrors.
+    Methods raise Unfollowed if what they should return is not known, and IndexError if the node has
+    no such input. Both are LookupErrors, which follow_shapes and follow_numbers (onnx_rules.py)
+    take for "not known". Where a method raises ValueError instead, the model is refused.
     """
 
     def __init__(self, net, node):
         self.net = net
         self.node = node
-        self.count = len(node.inputs)
+        self.input_count = len(node.inputs)
 
     # --- Inputs ---
 
     def shape(self, index=0):
-        """Return the shape of an input, of which sizes may be Symbols."""
+        """Return the shape of an input, in which sizes may be Symbols."""
         shape = self.net.shapes.get(self.node.inputs[index])
         if shape is None:
             raise Unfollowed
         return shape
 
     def known_shape(self, index, rank=None):
-        """Return the shape of an input, as OnnxNet.known_shape does, or raise ValueError."""
+        """Return the shape of an input, in which only the batch may be a Symbol.
+
+        rank: how many dimensions it must have, or None for any number.
+        Raises ValueError if it is not known so far.
+        """
         return self.net.known_shape(self.node.inputs[index], rank)
 
     def is_feature_map(self, index):
         """Return whether an input depends on the network's input, unlike weights and constants."""
-        return self.node.inputs[index] in self.net.dependent
+        return self.node.inputs[index] in self.net.features
 
     def shapes(self):
         """Return the shapes of all inputs."""
-        return [self.shape(index) for index in range(self.count)]
+        return [self.shape(index) for index in range(self.input_count)]
 
     def numbers(self, index=0):
         """Return the numbers of an input that is a small constant."""
@@ -60,7 +65,7 @@ class Op:
 
     def all_numbers(self):
         """Return the numbers of all inputs, a tuple for each."""
-        return [self.numbers(index) for index in range(self.count)]
+        return [self.numbers(index) for index in range(self.input_count)]
 
     def rows(self):
         """Return the numbers of the first input, a tuple for each index of its first dimension."""
@@ -72,8 +77,11 @@ class Op:
         return rows
 
     def input_integers(self, index, default=()):
-        """Return the numbers of an input, which are integers; the default if it is left out."""
-        if index >= self.count or not self.node.inputs[index]:
+        """Return the integers of an input that is a small constant, as a tuple.
+
+        default: returned if the input is left out.
+        """
+        if index >= self.input_count or not self.node.inputs[index]:
             return tuple(default)
         return as_integers(self.numbers(index))
 
@@ -87,7 +95,7 @@ class Op:
         return value
 
     def integers(self, name, default=()):
-        """Return an attribute that is a list of integers; the default if it is left out."""
+        """Return an attribute that is a list of integers, as a tuple; the default if left out."""
         return as_integers(self.node.attributes.get(name) or default)
 
     def integer(self, name, default):
@@ -96,12 +104,13 @@ class Op:
         return numbers[0] if numbers else default
 
     def input_or_attribute(self, index, name, default=()):
-        """Return the integers of an input, which older versions of an operator had as an attribute.
+        """Return integers that newer versions of an operator have as an input, as a tuple.
 
-        index: of the input, which counts if it is there; name: of the attribute.
-        default: what is returned if there is neither.
+        index: of the input.
+        name: of the attribute that older versions have instead; it counts if there is no input.
+        default: returned if there is neither.
         """
-        if index < self.count and self.node.inputs[index]:
+        if index < self.input_count and self.node.inputs[index]:
             return self.input_integers(index)
         return self.integers(name, default)
 
@@ -111,9 +120,12 @@ class Op:
         return count_from_front('"axis"', axis, len(self.shape()))
 
     def valid_integers(self, name, default, low):
-        """Return an attribute as a list of as many integers as the default, none less than `low`.
+        """Return an attribute that is a list of integers, and refuse any other.
 
-        For attributes that decide MACs: if it is anything else, that is a ValueError.
+        For attributes that decide MACs, where a wrong one must not be passed over.
+        default: a list, returned if the attribute is left out. The attribute must be as long.
+        low: the smallest integer allowed.
+        Raises ValueError if the attribute is no such list.
         """
         value = self.node.attributes.get(name) or default
         if isinstance(value, (str, Tensor)) or len(value) != len(default) or min(value) < low:
@@ -122,16 +134,23 @@ class Op:
             )
         return list(value)
 
+    def valid_integer(self, name, default, low):
+        """Return an attribute that is one integer, and refuse any other, as valid_integers does.
+
+        default: returned if the attribute is left out; low: the smallest integer allowed.
+        """
+        return self.valid_integers(name, [default], low)[0]
+
     def flag(self, name):
-        """Return an attribute that is one integer, which counts if it is not 0; 0 if left out."""
-        return self.valid_integers(name, [0], low=0)[0]
+        """Return whether an attribute that is one integer is there and is not 0."""
+        return self.valid_integer(name, 0, low=0) != 0
 
     # --- Shapes of outputs ---
 
     def with_sizes(self, sizes):
         """Return the first input's shape with other sizes.
 
-        sizes: {axis: size}; None for a dimension that goes.
+        sizes: {axis: size}; a dimension of size None is removed.
 
         >>> example((1, 64, 7, 7)).with_sizes({1: 32})
         (1, 32, 7, 7)
@@ -155,7 +174,10 @@ def as_integers(numbers):
 
 
 def count_axes(axes, rank):
-    """Return a list of axes, counted from the first of `rank` dimensions; raise ValueError."""
+    """Return axes as a list of numbers from 0 on; negative axes are counted from the last one.
+
+    rank: how many dimensions there are. Raises ValueError if there is no such dimension.
+    """
     return [count_from_front('"axes"', axis, rank) for axis in axes]
 
 
@@ -163,7 +185,7 @@ def count_axes(axes, rank):
 
 
 class ExampleNet:
-    """What an Op needs of a network, for examples: the shapes and the numbers of values."""
+    """In place of an OnnxNet in examples: the shapes and the numbers of values, for an Op."""
 
     def __init__(self):
         self.shapes = {}
@@ -176,9 +198,9 @@ class ExampleNet:
 def example(*inputs, outputs=1, **attributes):
     """Return an Op for the examples of rules.
 
-    inputs: a tuple is the shape of a feature map; a list is a constant, its numbers.
-    outputs: how many outputs it has.
-    attributes: an integer or a list of integers each.
+    inputs: a tuple for each feature map, its shape; a list for each constant, its numbers.
+    outputs: how many outputs the node has.
+    attributes: each is an integer or a list of integers.
 
     >>> op = example((1, 64, 7, 7), [0, -1], allowzero=0)
     >>> op.shape(0), op.numbers(1), op.integer('allowzero', default=1)

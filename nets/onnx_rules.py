@@ -1,17 +1,18 @@
-"""ONNX's operators: what each makes of shapes, and of small constants.
+"""ONNX's operators: the shapes and the small constants that they make, and their roles.
 
-A file tells the shapes of its inputs and weights, and often no others. SHAPE_RULES has a rule for
-each operator that tells those of its outputs: a function of an Op that returns the shape of the
-first output, or a list of the shapes of all.
+A file often tells only the shapes of its inputs and weights. SHAPE_RULES has a rule for each
+operator that tells the shapes of its outputs: a function of an Op that returns the shape of the
+first output, or a list of the shapes of all outputs.
 
-Shapes also depend on numbers. A model that makes an image flat for any batch computes the sizes for
-its Reshape from the image's own, by a Shape, a Gather and a Concat. NUMBER_RULES has rules for the
-numbers of an operator's first output, as far as they depend on shapes and constants alone.
+Shapes also depend on numbers. A model that flattens images in batches of any size computes the
+sizes for its Reshape from the image's own sizes, by a Shape, a Gather and a Concat. NUMBER_RULES
+has rules for the numbers of an operator's first output, if they depend on nothing but shapes and
+constants.
 
-What a rule cannot tell is not followed: it raises Unfollowed, or another LookupError, an
-ArithmeticError or a TypeError. A ValueError says that the operator cannot take such inputs.
+If a rule cannot tell, it raises one of NOT_FOLLOWED, and the shape or the numbers stay unknown. If
+the operator cannot take such inputs, it raises ValueError, and the model is refused.
 
-Each rule has an example, in which a tuple is the shape of a feature map, and a list a constant.
+In the rules' examples, a tuple is the shape of a feature map, and a list is a constant.
 
 Source: Operators.md, github.com/onnx/onnx
 """
@@ -29,6 +30,10 @@ from fodlam.nets.onnx_op import Unfollowed, count_axes, example  # noqa: F401 (i
 
 IMAGE = (1, 64, 7, 7)  # for the examples
 
+# Errors of a rule that does not know enough: a number that is not there, an operation on it that is
+# impossible, or one of an unexpected type.
+NOT_FOLLOWED = (LookupError, ArithmeticError, TypeError)
+
 # === Kinds of operators ===
 
 # Operators of one feature map that keep its shape and that an accelerator does on the way to DRAM.
@@ -45,8 +50,8 @@ SAME_TYPES = (
     'ScatterElements ScatterND Sin Softmax Trilu'
 ).split()
 
-# Operators whose operands are broadcast: those that an accelerator does on the way to DRAM if one
-# operand is a constant, and others.
+# Operators whose operands are broadcast. If one of the operands is a constant, an accelerator does
+# those in SCALE_TYPES on the way to DRAM.
 SCALE_TYPES = 'Add Div Max Min Mul Pow Sub'.split()
 BROADCAST_TYPES = [
     *SCALE_TYPES,
@@ -66,8 +71,9 @@ REDUCE_TYPES = (
 def find_role(op, inputs, shapes):
     """Return the role of a node (nets/network.py).
 
+    op: the Op of the node.
     inputs: the values that it reads and that depend on the network's input.
-    shapes: {value: shape}, with those of its outputs.
+    shapes: {value: shape}, for its inputs and outputs.
     """
     type_ = op.node.type
     if len(inputs) == 1 and type_ in PASS_TYPES:
@@ -86,7 +92,10 @@ def find_role(op, inputs, shapes):
 
 
 def have_one_shape(values, shapes):
-    """Return whether some values are known to have the same shape, but for the batch."""
+    """Return whether values are known to have the same shape, except for the batch.
+
+    shapes: {value: shape}.
+    """
     sizes = []
     for value in values:
         shape = shapes.get(value)
@@ -143,7 +152,7 @@ def constant_shape(op):
 
 
 def constant_of_shape_shape(op):
-    """ConstantOfShape: the input is the shape.
+    """ConstantOfShape: the numbers in its input are the shape.
 
     >>> constant_of_shape_shape(example([2, 3]))
     (2, 3)
@@ -161,7 +170,7 @@ def expand_shape(op):
 
 
 def flatten_shape(op):
-    """Flatten: a matrix, whose columns are the dimensions from `axis` on; by default, from 1 on.
+    """Flatten: a matrix. The dimensions from `axis` on become its columns, by default from 1 on.
 
     >>> flatten_shape(example(IMAGE))
     (1, 3136)
@@ -205,24 +214,24 @@ def global_pool_shape(op):
 
 
 def matmul_shape(op):
-    """MatMul of constants: a stack of M x K by a stack of K x N matrices is one of M x N."""
-    if op.count < 2:
+    """MatMul of constants; of features, it has MACs (onnx_macs.py)."""
+    if op.input_count < 2:
         raise Unfollowed
     _, _, shape = find_matrices(op)
     return shape
 
 
 def pad_shape(op):
-    """Pad: the second input is how much is added at the start of each axis, then at the ends.
+    """Pad: the second input has the padding at the start of each axis, then at the end of each.
 
-    A fourth input has the axes that are meant; by default, all.
+    A fourth input may name the axes; by default, all are padded.
 
     >>> pad_shape(example(IMAGE, [0, 0, 1, 1, 0, 0, 2, 2]))
     (1, 64, 10, 10)
     """
     pads = op.input_or_attribute(1, 'pads')
     rank = len(op.shape())
-    axes = count_axes(op.input_or_attribute(3, 'axes', default=range(rank)), rank)
+    axes = named_axes(op, rank, index=3)
     sizes = {}
     for axis, before, after in zip(axes, pads, pads[len(axes) :]):
         sizes[axis] = op.shape()[axis] + (before + after)
@@ -252,18 +261,19 @@ def conv_shape(op):
 def windowed_shape(op, channels, kernel):
     """Return the shape of the output of a node that moves a kernel over an image.
 
-    channels: of the output; kernel: its size, unless an attribute has it.
+    channels: of the output.
+    kernel: its sizes, if the attribute `kernel_shape` is left out.
     """
     shape = op.shape()
     if len(shape) < 3:
         raise Unfollowed
     kernel = op.valid_integers('kernel_shape', kernel, low=1)
-    _, sizes = move_window(op, op.node.type, shape[2:], kernel)
+    _, sizes = move_window(op, shape[2:], kernel)
     return (shape[0], channels, *sizes)
 
 
 def range_shape(op):
-    """Range: from the first input up to the second, which is not reached, by steps of the third.
+    """Range: numbers from the first input to before the second, in steps of the third.
 
     "number_of_elements = max( ceil( (limit - start) / delta ) , 0 )".
 
@@ -278,14 +288,14 @@ def range_shape(op):
 
 
 def reduce_shape(op):
-    """ReduceMean and others: one number along each of `axes`, a second input or an attribute.
+    """ReduceMean and others: each of the axes that are named gets the size 1, or is removed.
 
     >>> reduce_shape(example(IMAGE, axes=[2, 3]))
     (1, 64, 1, 1)
     >>> reduce_shape(example(IMAGE, [2, 3], keepdims=0))
     (1, 64)
     """
-    is_noop = op.integers('noop_with_empty_axes') == (1,) and op.count < 2
+    is_noop = op.integers('noop_with_empty_axes') == (1,) and op.input_count < 2
     size = 1 if op.integer('keepdims', 1) else None
     if is_noop:
         return op.shape()
@@ -293,16 +303,17 @@ def reduce_shape(op):
     return op.with_sizes(dict.fromkeys(axes, size))
 
 
-def named_axes(op, rank):
-    """Return the axes that a ReduceMean, a Squeeze or an Unsqueeze names; all if it names none.
+def named_axes(op, rank, index=1):
+    """Return the axes that a node names as `axes`, an input or an attribute; all if it names none.
 
     rank: how many dimensions there are.
+    index: of the input.
     """
-    return count_axes(op.input_or_attribute(1, 'axes', default=range(rank)), rank)
+    return count_axes(op.input_or_attribute(index, 'axes', default=range(rank)), rank)
 
 
 def reshape_shape(op):
-    """Reshape: the second input is the shape; 0 copies a size, and -1 is what is left.
+    """Reshape: the second input is the shape, in which 0 and -1 have a meaning (see reshaped).
 
     >>> reshape_shape(example(IMAGE, [0, -1]))
     (1, 3136)
@@ -312,10 +323,10 @@ def reshape_shape(op):
 
 
 def resize_shape(op):
-    """Resize and Upsample: the last input has scales; or the fourth has sizes.
+    """Resize and Upsample: the last input has sizes if it is the fourth, and scales if it is not.
 
-    They are for all axes, or for those in `axes`. "output_dimension = floor(input_dimension *
-    scale)".
+    They are for the axes in the attribute `axes`; by default, for all. "output_dimension =
+    floor(input_dimension * scale)".
 
     >>> resize_shape(example(IMAGE, [1.0, 1.0, 2.0, 2.5]))
     (1, 64, 14, 17)
@@ -324,10 +335,10 @@ def resize_shape(op):
     """
     rank = len(op.shape())
     axes = count_axes(op.integers('axes', default=range(rank)), rank)
-    if op.count == 4:
+    if op.input_count == 4:
         return op.with_sizes(dict(zip(axes, op.input_or_attribute(3, 'sizes'))))
     sizes = {}
-    for axis, scale in zip(axes, op.numbers(op.count - 1)):  # scales are the last input
+    for axis, scale in zip(axes, op.numbers(op.input_count - 1)):
         sizes[axis] = int(op.shape()[axis] * scale)
     return op.with_sizes(sizes)
 
@@ -355,21 +366,21 @@ def slice_shape(op):
 
 
 def find_slices(op):
-    """Return {axis: slice} of a Slice node. Its starts and ends may lie beyond the dimension."""
+    """Return {axis: slice} of a Slice node; starts and ends may lie outside of the dimension."""
     rank = len(op.shape())
     starts, ends = op.input_or_attribute(1, 'starts'), op.input_or_attribute(2, 'ends')
     axes = count_axes(op.input_or_attribute(3, 'axes', default=range(len(starts))), rank)
     steps = op.input_integers(4, default=[1] * len(starts))
     slices = {}
     for axis, start, end, step in zip(axes, starts, ends, steps):
-        slices[axis] = slice(start, end, step or 1)
+        slices[axis] = slice(start, end, step or 1)  # a step of 0 is an error to Python
     return slices
 
 
 def split_shapes(op):
     """Split: parts along `axis`, whose sizes are a second input or an attribute.
 
-    Without them, there is a part for each output: "If the tensor is not evenly splittable into
+    If no sizes are given, all parts are of one size: "If the tensor is not evenly splittable into
     num_outputs, the last chunk will be smaller."
 
     >>> split_shapes(example(IMAGE, [16, 48], axis=1))
@@ -389,7 +400,7 @@ def split_shapes(op):
 
 
 def squeeze_shape(op):
-    """Squeeze: the axes that are named go.
+    """Squeeze: the axes that are named are removed.
 
     >>> squeeze_shape(example(IMAGE, [0]))
     (64, 7, 7)
@@ -399,7 +410,7 @@ def squeeze_shape(op):
 
 
 def tile_shape(op):
-    """Tile: the second input is how often each dimension is repeated.
+    """Tile: the second input tells how often the values are repeated along each dimension.
 
     >>> tile_shape(example(IMAGE, [1, 1, 2, 2]))
     (1, 64, 14, 14)
@@ -433,7 +444,7 @@ def unsqueeze_shape(op):
             result.append(1)
         elif sizes:
             result.append(sizes.pop(0))
-        else:  # an axis is named twice
+        else:  # an axis is named twice, so that there are more dimensions than sizes
             result.append(math.nan)
     return tuple(result)
 
@@ -474,23 +485,23 @@ SHAPE_RULES = {
 
 
 def same_numbers(op):
-    """Reshape and others that change the shape alone: the numbers of the first input."""
+    """Reshape and others that change nothing but the shape: the numbers of the first input."""
     return op.numbers()
 
 
 def cast_numbers(op):
-    """Cast: to int32 (6) or int64 (7), cut towards zero; to any other type, a float.
+    """Cast: to integers, rounded towards zero, if it is to int32 or int64; or else to floats.
 
     >>> cast_numbers(example([2.5, -2.5], to=7))
     [2, -2]
     """
-    is_integer = op.integers('to') in ((6,), (7,))  # of TensorProto.DataType
+    is_integer = op.integers('to') in ((6,), (7,))  # int32, int64: TensorProto.DataType
     convert = int if is_integer else float
     return [convert(number) for number in op.numbers()]
 
 
 def concat_numbers(op):
-    """Concat.
+    """Concat: the numbers of all inputs. They are an iterator, as there may be very many.
 
     >>> tuple(concat_numbers(example([1, 64], [49])))
     (1, 64, 49)
@@ -507,7 +518,7 @@ def constant_numbers(op):
 
 
 def constant_of_shape_numbers(op):
-    """ConstantOfShape: zeros, or as many times its attribute `value`.
+    """ConstantOfShape: its attribute `value`, or 0, for each number of the shape.
 
     >>> constant_of_shape_numbers(example([2, 3]))
     (0, 0, 0, 0, 0, 0)
@@ -516,11 +527,11 @@ def constant_of_shape_numbers(op):
     if op.node.attributes.get('value'):
         numbers = constant_numbers(op)
     count = math.prod(op.input_integers(0))
-    return numbers * min(count, MAX_NUMBERS + 1)  # so many are too many already
+    return numbers * min(count, MAX_NUMBERS + 1)  # one more than allowed tells that they are many
 
 
 def gather_numbers(op):
-    """Gather: the numbers, or the rows of a matrix, at the indices in the second input.
+    """Gather: the numbers or, of a matrix, the rows at the indices in the second input.
 
     >>> gather_numbers(example([1, 64, 7, 7], [1]))
     [64]
@@ -532,7 +543,7 @@ def gather_numbers(op):
 
 
 def product_of_numbers(op):
-    """ReduceProd.
+    """ReduceProd: the product of all numbers.
 
     >>> product_of_numbers(example([7, 7]))
     [49]
@@ -541,7 +552,7 @@ def product_of_numbers(op):
 
 
 def shape_numbers(op):
-    """Shape, from `start` to before `end`; by default, all of it.
+    """Shape: the sizes of the input, from `start` to before `end`; by default, all of them.
 
     >>> shape_numbers(example(IMAGE))
     (1, 64, 7, 7)
@@ -562,7 +573,7 @@ def size_numbers(op):
 
 
 def slice_numbers(op):
-    """Slice: of numbers, or of the rows of a matrix.
+    """Slice: a part of the numbers or, of a matrix, of the rows.
 
     >>> tuple(slice_numbers(example([1, 64, 7, 7], [2], [4])))
     (7, 7)
@@ -580,9 +591,10 @@ def transpose_numbers(op):
 
 
 def elementwise(function):
-    """Return the rule of an operator that does a function to the numbers of its operands.
+    """Return the rule of an operator that applies a function to its operands, number by number.
 
-    An operand of one number goes with each number of another.
+    function: of as many numbers as there are operands.
+    An operand of a single number is used with each number of the others.
 
     >>> elementwise(operator.mul)(example([2, 3], [10]))
     [20, 30]
@@ -602,11 +614,12 @@ def elementwise(function):
 
 
 def ceil(number):
+    """Ceil: rounded up."""
     return -(-number // 1)
 
 
 def divide(number, divisor):
-    """Div.
+    """Div: of integers, the quotient is rounded down.
 
     >>> divide(7, 2), divide(7.0, 2.0)
     (3, 3.5)
@@ -617,17 +630,19 @@ def divide(number, divisor):
 
 
 def floor(number):
+    """Floor: rounded down."""
     return number // 1
 
 
 def power(number, exponent):
-    """Pow; higher powers than squares are not followed, or numbers could grow without end."""
+    """Pow: no higher power than a square is followed, or numbers could grow without end."""
     if exponent <= 2:
         return number**exponent
     return math.nan
 
 
-def choose(condition, number, other):
+def select(condition, number, other):
+    """Where: the one number where the condition is true, and the other where it is false."""
     return number if condition else other
 
 
@@ -655,7 +670,7 @@ NUMBER_RULES = {
     'Sub': elementwise(operator.sub),
     'Transpose': transpose_numbers,
     'Unsqueeze': same_numbers,
-    'Where': elementwise(choose),
+    'Where': elementwise(select),
 }
 
 
@@ -663,29 +678,32 @@ NUMBER_RULES = {
 
 
 def follow_shapes(op):
-    """Return the shapes of a node's outputs, as far as its rule tells; [] if there is no rule."""
+    """Return the shapes of a node's outputs, as a list; it is empty if no rule tells them."""
     rule = SHAPE_RULES.get(op.node.type)
-    with contextlib.suppress(LookupError, ArithmeticError, TypeError):
-        if rule is not None:
-            shapes = rule(op)
-            return shapes if isinstance(shapes, list) else [shapes]
-    return []
+    if rule is None:
+        return []
+    try:
+        shapes = rule(op)
+    except NOT_FOLLOWED:
+        return []
+    return shapes if isinstance(shapes, list) else [shapes]
 
 
 def follow_numbers(op):
-    """Return the numbers of a node's first output, as a tuple; None if they cannot be told.
+    """Return the numbers of a node's first output, as a tuple.
 
-    They are not followed either if they are many, or large.
+    It is None if no rule tells them, if they are more than MAX_NUMBERS, or if one is too large.
     """
     rule = NUMBER_RULES.get(op.node.type)
     if rule is None:
         return None
-    with contextlib.suppress(LookupError, ArithmeticError, TypeError):
+    try:
         numbers = tuple(itertools.islice(rule(op), MAX_NUMBERS + 1))
         if len(numbers) > MAX_NUMBERS:
             return None
         for number in numbers:
             if abs(number) >= BATCH**2:
                 return None
-        return numbers
-    return None
+    except NOT_FOLLOWED:
+        return None
+    return numbers

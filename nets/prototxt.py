@@ -1,4 +1,4 @@
-r"""Protobuf's text format, in which Caffe's definitions are written: text in, Messages out.
+r"""Protobuf's text format, in which Caffe's definitions are written. `parse` makes Messages of it.
 
   layer {                       a field, whose value is a message
     name: "conv1"               a string
@@ -16,11 +16,11 @@ from collections import namedtuple
 
 from fodlam import MAX_SIZE, InputError, quote
 
-# Definitions of hundreds of layers have some 50,000 tokens. A token takes up to 200 bytes, so that
-# files with many more could fill the memory, and braces in braces could overflow Python's stack.
+# Definitions of hundreds of layers have some 50,000 tokens. Each takes up to 200 bytes of memory.
 MAX_TOKENS = 500_000
-MAX_DEPTH = 100
+MAX_DEPTH = 100  # braces inside each other, or they could overflow Python's stack
 
+# The groups are the kinds of a Token, and blanks and comments. What matches no other is wrong.
 TOKEN = re.compile(
     r"""(?P<blank>\s+|\#[^\n]*)
       | (?P<string>"[^"\\\n]*(?:\\(?:[0-7abfnrtv\\'"?]|[xX][0-9a-fA-F])[^"\\\n]*){0,999}"
@@ -43,8 +43,9 @@ class Message:
     where: the file and the line that the message starts on, for errors.
     fields: {name: [value]}, in which a value is a string or a Message.
 
-    Its methods return the values of a field, in one of four types. If the field must have just one
-    value and has several, the last one counts. A value of another type raises InputError.
+    The text does not tell the types of fields. Each method reads a field as one type, and raises
+    InputError if a value is not of this type. The methods for a single value return the last one if
+    there are several, as protobuf does.
     """
 
     __slots__ = ('fields', 'where')
@@ -53,12 +54,12 @@ class Message:
         self.where = where
         self.fields = fields
 
-    def error(self, what):
-        """Return the InputError that says where this message is, and what is wrong with it."""
-        return InputError(f'{self.where}: {what}')
+    def error(self, problem):
+        """Return an InputError for this message; problem: what is wrong and what is valid."""
+        return InputError(f'{self.where}: {problem}')
 
     def strings(self, field):
-        """Return all values of a field, none of which is a message."""
+        """Return all values of a field as strings, whatever type they have in the file."""
         values = self.fields.get(field, [])
         for value in values:
             if isinstance(value, Message):
@@ -66,7 +67,10 @@ class Message:
         return list(values)
 
     def integers(self, field, low=None):
-        """Return all values of a field as integers, none less than `low`, if that is not None."""
+        """Return all values of a field as integers.
+
+        low: the smallest value allowed, where MAX_SIZE is the largest; None for no limits.
+        """
         found = []
         for text in self.fields.get(field, []):
             if isinstance(text, Message):
@@ -81,7 +85,7 @@ class Message:
         return found
 
     def messages(self, field):
-        """Return all values of a field, which are Messages."""
+        """Return all values of a field as Messages."""
         values = self.fields.get(field, [])
         for value in values:
             if not isinstance(value, Message):
@@ -89,17 +93,23 @@ class Message:
         return list(values)
 
     def string(self, field, default=None):
-        """Return the value of a field, or the default if there is none."""
+        """Return the value of a field as a string, or the default if there is none."""
         values = self.strings(field)
         return values[-1] if values else default
 
     def integer(self, field, default=None, low=None):
-        """Return the value of a field as an integer, not less than `low`, or the default."""
+        """Return the value of a field as an integer, or the default if there is none.
+
+        low: the smallest value allowed in the file, or None; the default may be smaller.
+        """
         values = self.integers(field, low)
         return values[-1] if values else default
 
     def needed_integer(self, field, low=None):
-        """Return the value of a field as an integer; raise InputError if there is none."""
+        """Return the value of a field as an integer; raise InputError if there is none.
+
+        low: the smallest value allowed, or None.
+        """
         values = self.integers(field, low)
         if not values:
             raise self.error(f'needs "{field}"; expected a value for it')
@@ -118,7 +128,7 @@ class Message:
 
 
 def parse_integer(text):
-    """Return the integer that a text matching INTEGER stands for.
+    """Return the integer that is written in a text, which must match INTEGER.
 
     >>> parse_integer('-12'), parse_integer('0x1F'), parse_integer('017')  # the last one is octal
     (-12, 31, 15)
@@ -131,17 +141,9 @@ def parse_integer(text):
     return int(text)
 
 
-def parse(text, where):
-    """Return the Message of a whole text; where: the name of the file, for errors.
-
-    Raises InputError, with the line, for what is malformed.
-    """
-    return Parser(read_tokens(text, where)).take_message(where, END_OF_FILE)
-
-
 # === Tokens ===
 
-END_OF_FILE = 'end of file'
+END_OF_FILE = 'end of file'  # the word of the last Token; words in a file have no spaces
 
 
 class Token(namedtuple('Token', 'kind word place')):
@@ -158,7 +160,9 @@ class Token(namedtuple('Token', 'kind word place')):
 def read_tokens(text, where):
     """Return the Tokens of a text; the last one is of the kind `end`.
 
-    Raises InputError, with the line, for what is no token, and if there are more than MAX_TOKENS.
+    text: of a file; where: the file's name, for errors.
+    Raises InputError, with the line, at a character that starts no token, and if there are more
+    than MAX_TOKENS.
     """
     tokens = []
     line = 1
@@ -182,11 +186,11 @@ def read_tokens(text, where):
 
 def unexpected(token):
     """Return the InputError for a token that cannot stand where it does."""
-    what = token.word if token.kind == 'end' else quote(token.word)
+    found = token.word if token.kind == 'end' else quote(token.word)
     expected = 'a field or balanced braces'
     if token.kind == 'wrong' and token.word[0] in '"\'':
         expected = 'a string that ends on its line, with escapes such as \\n'
-    return InputError(f'{token.place}: unexpected {what}; expected {expected}')
+    return InputError(f'{token.place}: unexpected {found}; expected {expected}')
 
 
 def unescape(match):
@@ -207,11 +211,14 @@ def unescape(match):
 
 
 class Parser:
-    """Makes Messages of Tokens, which it takes one after the other."""
+    """Makes Messages of Tokens, which it takes one after the other.
+
+    tokens: [Token], as read_tokens returns them; index: of the next one to take.
+    """
 
     def __init__(self, tokens):
         self.tokens = tokens
-        self.index = 0  # of the next token
+        self.index = 0
 
     def peek(self):
         """Return the next token, without taking it."""
@@ -224,7 +231,7 @@ class Parser:
         return token
 
     def skip(self, marks):
-        """Take the next token if it is one of some marks; return whether it was."""
+        """Take the next token if it is one of the characters in `marks`; return whether it was."""
         token = self.peek()
         if token.kind != 'mark' or token.word not in marks:
             return False
@@ -232,10 +239,11 @@ class Parser:
         return True
 
     def take_message(self, where, close, depth=0):
-        """Take a message, whose opening brace has been taken, up to its closing one; return it.
+        """Take the rest of a message, behind its opening brace; return the Message.
 
-        where: the place of the message; close: the word of the token that ends it.
-        depth: how many braces it is inside of.
+        where: the place of the message.
+        close: the word of the token that ends it.
+        depth: how many braces are open.
         """
         message = Message(where, {})
         while self.peek().kind == 'word':
@@ -255,7 +263,10 @@ class Parser:
         return message
 
     def take_list(self, depth):
-        """Take a list of values, whose opening bracket has been taken; return the values."""
+        """Take the rest of a list, behind its opening bracket; return its values.
+
+        depth: how many braces are open.
+        """
         values = []
         if self.skip(']'):
             return values
@@ -267,16 +278,16 @@ class Parser:
         return values
 
     def take_value(self, depth):
-        """Take a value, and return it: a string or a Message."""
+        """Take a value, and return it: a string or a Message.
+
+        depth: how many braces are open.
+        """
         token = self.take()
         if token.kind == 'word':
             return token.word
         if token.kind == 'string':
-            text = ESCAPE.sub(unescape, token.word[1:-1])
-            if self.peek().kind != 'string':
-                return text
-            parts = [text]  # strings next to each other are one
-            while self.peek().kind == 'string':
+            parts = [ESCAPE.sub(unescape, token.word[1:-1])]
+            while self.peek().kind == 'string':  # strings next to each other are one
                 parts.append(ESCAPE.sub(unescape, self.take().word[1:-1]))
             return ''.join(parts)
         if token.word not in ('{', '<'):
@@ -287,3 +298,12 @@ class Parser:
             )
         close = '}' if token.word == '{' else '>'
         return self.take_message(token.place, close, depth + 1)
+
+
+def parse(text, where):
+    """Return the Message of a whole file.
+
+    text: of the file; where: its name, for errors.
+    Raises InputError, with the line, if the text is malformed.
+    """
+    return Parser(read_tokens(text, where)).take_message(where, END_OF_FILE)
