@@ -33,6 +33,7 @@ from fodlam.data.eyeriss import (
     eyeriss_cost,
     partial_sum_bytes,
 )
+from fodlam.data.shape import parse_shape
 
 # === Constants ===
 
@@ -251,7 +252,7 @@ def calibrate(net):
         rates.append(rate)
         powers.append(row['power_w'])
         if rate > NEARLY * EYERISS_BUFFER_BYTES_PER_S:
-            sum_bytes.append(partial_sum_bytes(layer.entry) * frames)
+            sum_bytes.append(partial_sum_bytes(layer.entry, parse_shape(layer.entry)) * frames)
             sum_s.append(row['processing_s'])
         else:
             compute_macs.append(layer.macs * frames)
