@@ -80,8 +80,8 @@ def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
     progress: a text stream, on which it says every second how many lines are done if that is a
     terminal; or None. per_frame: whether costs are for one frame, unless a config says it.
     per_layer, ranges: whether results have layers, and ranges.
-    Each line is the result on one config, in their order, as compact JSON; it is {"error": "line 3: ..."} for a config
-    that is wrong, and there is none for a blank line.
+    Each line is the result on one config, in their order, as compact JSON; for a wrong config, it
+    is {"error": "line 3: ..."}. A blank line has no result.
     Raises InputError after the last line if any config was wrong.
 
     >>> import io
