@@ -1,7 +1,7 @@
 """Estimates on a config's "accelerator", which is a name or an object of its keys.
 
 There are two families of names: NVDLA's published configurations, and devices that were measured
-(data/devices.py).
+(data/devices.py). What is done with an Accelerator, and the class itself, is in data/roofline.py.
 Source: NVDLA's primer (nvdla.org), and the performance estimator in its repository nvdla/hw.
 """
 

@@ -35,7 +35,6 @@ PANEL_LEGEND_HEIGHT = 26
 PANEL_LEGEND_RISE = 8  # of the baseline above the upper end of the axes
 
 MAX_TICKS = 5  # above 0
-AXIS_NUMBER_OFFSET = (-6, 4)  # (x, y) from the left end of a tick to the end of its number
 
 BAR_SHARE = 0.8  # of a slot's width
 MIN_HEIGHT = 1  # of a bar that can be seen
@@ -361,7 +360,7 @@ def draw_grid(panel):
     """Return the elements of a Panel's ticks: lines across it, each with its number on the left."""
     elements = []
     plot = panel.plot
-    x_offset, y_offset = AXIS_NUMBER_OFFSET
+    x_offset, y_offset = svg.AXIS_NUMBER_OFFSET
     for tick in range(panel.ticks + 1):
         number = tick * panel.step
         y = panel.y(number * panel.scale)

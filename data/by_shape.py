@@ -94,7 +94,7 @@ class ShapeModel:
     def layer(self, entry, kind):
         """Return the Layer of an entry; None if its cost is not known.
 
-        entry: the layer's dict in its net file. kind: "conv" or "fc".
+        entry: the layer's dict in its net file. kind: such as "conv".
         """
         if kind == 'conv':
             return self.conv_layer(entry, kind)
@@ -107,10 +107,12 @@ class ShapeModel:
         """Return the Layer of an entry, by its shape; entry, kind: as for `layer`."""
         cost, bound = eyeriss_cost(entry)
         least, most = self.conv_ratio_limits
+        # What is unlike any published layer may be modelled as much too high as MobileNet is.
         one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
         if one_channel_a_group or tuple(entry['kernel']) not in self.known_kernels:
             most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
         layer = Layer(entry, kind, 'shape', 1, cost)
+        # The more too high the model may be, the lower the actual cost.
         layer.low, layer.high = divided(cost, most), divided(cost, least)
         layer.bound = bound
         return layer

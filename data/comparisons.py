@@ -123,7 +123,8 @@ def compare_network(net, per_layer):
     figures = []
     for kind in KINDS:
         layers = [layer for layer in published if layer.kind == kind]
-        # {what the model goes by: [the Cost of each layer]}; the second have not seen this network.
+        # {what a model goes by: [the Cost of each layer]}. The other models are those that do not
+        # know this network.
         models = {'MACs': costs_by_macs(layers, per_mac[kind])}
         other_models = {f"{other}'s MACs": costs_by_macs(layers, other_per_mac[kind])}
         if kind == 'conv':

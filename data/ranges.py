@@ -26,7 +26,7 @@ class RangedAverageModel(AverageModel):
     def layer(self, entry, kind):
         """Return the Layer of an entry, with its range; None if its cost is not known.
 
-        entry: the layer's dict in its net file. kind: "conv" or "fc".
+        entry: the layer's dict in its net file. kind: such as "conv".
         """
         layer = super().layer(entry, kind)
         if layer is None:

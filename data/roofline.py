@@ -105,7 +105,7 @@ class Dataflow(namedtuple('Dataflow', tuple(DATAFLOW_DEFAULTS))):
 class Demand(namedtuple('Demand', 'kind macs mac_slots gain dram_bytes dense', defaults=[None])):
     """What a layer asks of an accelerator with some Dataflow, for one frame.
 
-    kind: "conv" or "fc". macs: the layer's MACs.
+    kind: such as "conv". macs: the layer's MACs.
     mac_slots: the MAC slots that the layer takes, which are fewer by the gain.
     gain: of Winograd's algorithm; 1 without it.
     dram_bytes: how many bytes are read from DRAM and written to it.
@@ -119,7 +119,7 @@ class Demand(namedtuple('Demand', 'kind macs mac_slots gain dram_bytes dense', d
 def make_demand(entry, shape, kind, flow):
     """Return the Demand of a layer, by the rules of NVDLA's performance estimator.
 
-    entry: the layer's dict in its net file. shape: its Shape. kind: "conv" or "fc".
+    entry: the layer's dict in its net file. shape: its Shape. kind: such as "conv".
     flow: a Dataflow.
     Each group is a layer of its own. Where channels are handled in atoms, all groups may instead be
     computed as one dense layer with zeros in its weights, as NVDLA's compiler does.
@@ -147,7 +147,7 @@ def make_demand(entry, shape, kind, flow):
 def demand_of_group(entry, shape, kind, flow):
     """Return (mac_slots, gain, dram_bytes) of one group of a layer, which are those of a Demand.
 
-    entry: the layer's dict in its net file. shape: the Shape of the group. kind: "conv" or "fc".
+    entry: the layer's dict in its net file. shape: the Shape of the group. kind: such as "conv".
     flow: a Dataflow.
     """
     P, Q, sy, sx = shape.P, shape.Q, shape.sy, shape.sx
@@ -221,7 +221,7 @@ class DemandModel:
     def layer(self, entry, kind):
         """Return the Layer of an entry, with a Demand as its cost.
 
-        entry: the layer's dict in its net file. kind: "conv" or "fc".
+        entry: the layer's dict in its net file. kind: such as "conv".
         """
         demand = make_demand(entry, parse_shape(entry), kind, self.flow)
         return Layer(entry, kind, 'roofline', 1, demand)

@@ -38,7 +38,6 @@ LARGE_DOT_ROOM = 1.5  # the factor from the highest intensity to the end of its 
 # From the lower end of the axes down to baselines.
 INTENSITY_NUMBER_DROP = 14
 INTENSITY_TITLE_DROP = 29
-RATE_NUMBER_OFFSET = (-6, 4)  # (x, y) from the left end of a tick to the end of its number
 RATE_TITLE_X = 24
 
 FULL_RADIUS = 30  # of the dot of a layer that takes all of the time
@@ -346,7 +345,7 @@ def draw_intensity_ticks(axes):
 def draw_rate_ticks(axes):
     """Return the elements of the ticks at the left of Axes, with numbers and grid lines."""
     left, _, right, _ = axes.box
-    x_offset, y_offset = RATE_NUMBER_OFFSET
+    x_offset, y_offset = svg.AXIS_NUMBER_OFFSET
     elements = []
     for tick in ticks_between(axes.min_rate, axes.max_rate):
         y = axes.y(tick.number)

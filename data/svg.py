@@ -58,6 +58,8 @@ BOLD = 1.15  # the factor by which bold text, as of headings, is wider
 
 LINE_HEIGHT = 14  # from one line of small text to the next
 LABEL_HEIGHT = 12
+# On an upright axis, (x, y) from the left end of a tick to the end of its number, in small text.
+AXIS_NUMBER_OFFSET = (-6, 4)
 
 
 class Box(namedtuple('Box', 'left top right bottom')):

@@ -51,7 +51,7 @@ class Row(
 
     name: such as "CONV1-1", "total" or "memory-bound". macs: the MACs of one frame.
     cost: a Cost. source: where the cost is from, such as "published" (fodlam.Layer), or "sum".
-    kind: "conv" or "fc"; "total" for the sum of all layers; None for a sum by bound.
+    kind: such as "conv"; "total" for the sum of all layers; None for a sum by bound.
     low, high: the least and the most Cost that it may be; None without ranges.
     frames: how many frames the cost is for; None for a sum.
     bound: what the layer or layers wait for, such as "memory", or None.
