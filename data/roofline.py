@@ -155,8 +155,8 @@ def demand_of_group(entry, shape, kind, flow):
         # It does the same MACs as a convolution with stride 1 and an ofmap as large as its ifmap.
         P, Q, sy, sx = shape.H, shape.W, 1, 1
     batch = flow.fc_batch if entry['type'] == 'InnerProduct' else 1
-    is_winograd = (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
-    gain = flow.winograd_gain if is_winograd else 1
+    can_use_winograd = (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
+    gain = flow.winograd_gain if can_use_winograd else 1
     # In a MatMul both operands are features; the second takes the place of the weights.
     weight_bytes = flow.feature_bytes if entry['type'] == 'MatMul' else flow.weight_bytes
 
@@ -386,10 +386,11 @@ def group_demands(workload, accelerator):
 
 
 def energy_parts(demands, latency_s, accelerator):
-    """Return {part: J} of the energy of Demands on an Accelerator, which is empty if none is known.
+    """Return {part: J} of the energy of Demands on an Accelerator.
 
     demands: a list of Demands, each in its faster way. latency_s: the time that they take together.
-    The parts are "mac", "dram" and "power", of those keys of energy that the Accelerator has.
+    The parts are "mac" (mac_pj), "dram" (dram_pj_per_byte) and "power" (power_mw). One is left out
+    if the Accelerator does not have its key.
     """
     parts = {}
     if accelerator.mac_pj is not None:

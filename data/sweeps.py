@@ -92,8 +92,8 @@ def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
     """
     kept = KeptCatalogs()
     number = 0  # of the line
-    wrong = 0  # how many configs were
-    told = time.monotonic()  # when progress was
+    wrong = 0  # how many lines so far are
+    told = time.monotonic()  # when progress was told last
     for lines in read_lines(stream, where):
         results = []
         for line in lines:
