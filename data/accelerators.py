@@ -1,8 +1,8 @@
-"""Accelerators of a config: by name, or as an object of their keys; and estimates on them.
+"""Estimates on a config's "accelerator", which is a name or an object of its keys.
 
-Names are of two families: NVDLA's published configurations, and devices that were measured
-(data/devices.py). NVDLA: its primer (nvdla.org), and the performance estimator in its repository
-nvdla/hw.
+There are two families of names: NVDLA's published configurations, and devices that were measured
+(data/devices.py). What is done with an Accelerator, and the class itself, is in data/roofline.py.
+Source: NVDLA's primer (nvdla.org), and the performance estimator in its repository nvdla/hw.
 """
 
 from fodlam import (
@@ -30,7 +30,7 @@ from fodlam.data.roofline import (
     price_layer,
 )
 
-# What keys of a config do not go together with an accelerator, and why.
+# {key of a config that does not go together with "accelerator": why}
 CONFLICTS = {
     'process_nm': 'scales the published tables, which an accelerator does not use',
     'process_scaling': 'is for published tables, not for an accelerator',
@@ -40,9 +40,11 @@ CONFLICTS = {
 
 
 def estimate_on_accelerator(config, ranges, find_catalog):
-    """Return the Estimate of a config with "accelerator", which is a dict of its keys.
+    """Return the Estimate of a config with "accelerator".
 
-    ranges, find_catalog: as of fodlam.make_estimate. Raises ValueError if the accelerator is wrong, or other keys do not go together with it.
+    config: a dict of its keys. ranges: whether the Estimate has ranges.
+    find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
+    Raises ValueError if the accelerator is wrong, or another key does not go together with it.
     """
     for key, reason in CONFLICTS.items():
         if key in config:
@@ -70,9 +72,10 @@ def estimate_on_accelerator(config, ranges, find_catalog):
 
 
 def find_accelerator(value):
-    """Return the Accelerator that a config's "accelerator" is.
+    """Return the Accelerator that a config asks for.
 
-    value: a name, or a dict of keys. Raises ValueError if the name, a key or a number is wrong.
+    value: of the config's "accelerator", which should be a name or a dict of keys.
+    Raises ValueError if it is not, or the name, a key or a number is wrong.
     """
     if isinstance(value, str):
         return named_accelerator(value)
@@ -82,7 +85,10 @@ def find_accelerator(value):
 
 
 def parse_accelerator(members):
-    """Return the Accelerator that a dict of its keys describes; raise ValueError if it is wrong."""
+    """Return the Accelerator with some keys; raise ValueError if a key or number is wrong.
+
+    members: {key: number}, as a config has them.
+    """
     numbers = {}
     for key, number in members.items():
         if key not in ACCELERATOR_KEYS:
@@ -92,8 +98,9 @@ def parse_accelerator(members):
         if not is_number(number, least, most):
             expected = f'a number from {least:g} to {most:g}'
             raise ValueError(f'"{key}" is {quote(number)}; expected {expected}')
-        # In one form, 64 for 64.0 and 6.4e1: numbers that are equal give the same digits, whichever
-        # of them a sweep came across first.
+        # 64, 64.0 and 6.4e1 all become 64. A sweep looks Catalogs up by these numbers, which are
+        # equal, and computing with an int may round in other places than with a float: without
+        # this, the digits of a report would depend on which form the sweep met first.
         is_whole = number % 1 == 0 and number <= MAX_SIZE
         numbers[key] = int(number) if is_whole else float(number)
     for key in REQUIRED_KEYS:
@@ -105,7 +112,7 @@ def parse_accelerator(members):
 
 # === Named accelerators ===
 
-# NVDLA primer: seven configurations.
+# NVDLA's primer: its seven configurations.
 NVDLA_FILE = 'nvdla.csv'
 NVDLA_KEY = 'Configuration'
 NVDLA_COLUMNS = {
@@ -115,13 +122,13 @@ NVDLA_COLUMNS = {
     'buffer_kib': ('Convolution Buffer (KiB)', 1),
     'power_mw': ('Average Power at 16 nm (mW)', 1),
 }
-# NVDLA's performance estimator (perf/): channels and filters go in groups of these sizes, and 3 x 3
-# kernels with stride 1 by Winograd's algorithm.
+# NVDLA's performance estimator (perf/): channels and filters are handled in groups of these sizes,
+# and 3 x 3 kernels with stride 1 by Winograd's algorithm, which does 2.25 times fewer MACs.
 NVDLA_DATAFLOW = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
 
 
 def named_accelerator(name):
-    """Return the Accelerator that is called so in data/; raise ValueError if there is none."""
+    """Return the Accelerator of a name; raise ValueError if no table in data/ has it."""
     nvdla = read_table(NVDLA_FILE, NVDLA_COLUMNS, NVDLA_KEY)
     if name in nvdla:
         return Accelerator(**nvdla[name], **NVDLA_DATAFLOW)

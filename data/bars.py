@@ -1,9 +1,12 @@
 """Bars of the energy and latency of layers, as elements of a picture.
 
-Terms: a panel has the bars of one quantity, energy or latency, over axes of its own; a slot is the
-part of a panel's width that one layer has; a whisker is a line on a bar from the least to the most
-that a cost may be; a segment is a part of a bar with a colour of its own. All places and sizes are
-in px, all values in J or s.
+All places and sizes are in px, as in data/svg.py; all values are in J or s.
+
+Terms:
+  panel    the bars of all layers for one quantity, energy or latency, with axes of their own
+  slot     the part of a panel's width that one layer has
+  segment  a part of a bar that has a colour of its own
+  whisker  a line on a bar from the least to the most that its value may be
 """
 
 import math
@@ -24,59 +27,61 @@ from fodlam.data.words import (
     shortened,
 )
 
-# Above the panels: the baseline of the legend of them all, and what that legend takes.
-LEGEND_BASELINE = 8
+# The legend of all panels, above them.
+LEGEND_BASELINE = 8  # below the upper end of the legend
 LEGEND_HEIGHT = 16
-# Above the axes of each panel: what its own legend takes, and the height of the baseline of that.
+# The legend of one panel, between its upper end and its axes.
 PANEL_LEGEND_HEIGHT = 26
-PANEL_LEGEND_RISE = 8
+PANEL_LEGEND_RISE = 8  # of the baseline above the upper end of the axes
 
 MAX_TICKS = 5  # above 0
-AXIS_NUMBER_OFFSET = (-6, 4)  # (x, y) from the end of a tick to the end of its number
 
-BAR_SHARE = 0.8  # of a slot
+BAR_SHARE = 0.8  # of a slot's width
 MIN_HEIGHT = 1  # of a bar that can be seen
-MAX_SMALL_NAMES = 19  # of layers whose bars are too small to see
+# The names of layers whose bars are too small to see stand in the panel's legend.
+MAX_SMALL_NAMES = 19
 MAX_SMALL_NAME_LENGTH = 24  # characters
 
 MAX_WHISKER_CAP = 4  # how far a cap reaches to either side
-MAX_WHISKER_CAP_SHARE = 0.3  # of a slot
+MAX_WHISKER_CAP_SHARE = 0.3  # of a slot's width
 
-# Names of layers stand level under the lowest panel, or turned if one is too long for its slot.
+# Names of layers stand level under the lowest panel, or all turned if one is too long for its slot.
 NAME_TURN = 60  # degrees
 NAME_MARGIN = 4  # between a level name and the next
 MAX_LEVEL_NAME_LENGTH = 100  # characters
 MAX_TURNED_NAME_WIDTH = 96
 MAX_TURNED_NAME_SHARE = 0.34  # of the height of names and panels
-# What names take under the axes; turned ones, more than their own height.
 LEVEL_NAMES_HEIGHT = 18
-TURNED_NAMES_MARGIN = 8
+TURNED_NAMES_MARGIN = 8  # by which turned names take more than the height of the longest
 # (x, y) from the foot of a bar to the middle of a level name, or to the end of a turned one.
 LEVEL_NAME_OFFSET = (0, 14)
 TURNED_NAME_OFFSET = (4, 10)
 
-# Values stand on top of bars, upright if one is too long for its slot.
-VALUE_RISE = 3  # of a baseline above the bar
+# Values stand on top of bars, level, or all upright if one is too long for its slot.
+VALUE_RISE = 3  # from the top of a bar to the lower end of its value
 VALUE_DIGITS = 3  # of the largest value
 MAX_VALUE_DECIMALS = 9
 VALUE_MARGIN = 2  # between a level value and the next
 MAX_UPRIGHT_SHARE = 0.25  # of a panel's height
-MIN_UPRIGHT_SLOT = 10
+MIN_UPRIGHT_SLOT = 10  # the least width of a slot for upright values
 UPRIGHT_OFFSET = 4  # from the middle of a bar to the baseline of an upright value
-# Values stand beside whiskers, where they have half of a slot.
-WHISKER_MARGIN = 8  # what level values leave free of this half
+# Beside whiskers, values have only the right half of a slot.
+WHISKER_MARGIN = 8  # the part of this half that level values leave free
 WHISKER_OFFSET = 6  # from the middle of a bar to the start of a level value
 WHISKER_MIN_UPRIGHT_SLOT = 36
 WHISKER_UPRIGHT_OFFSET = 15
-# What the value takes that stands on the highest bar; upright, more than its own width.
+# The height above the highest bar that is kept free for its value.
 LEVEL_VALUE_HEIGHT = 14
-UPRIGHT_VALUE_MARGIN = 6
+UPRIGHT_VALUE_MARGIN = 6  # more than the width of the longest value
 
 # === Value types ===
 
 
 class Segment(namedtuple('Segment', 'css value title')):
-    """A part of a bar: its class, its value, and what it says when it is pointed at."""
+    """A part of a bar.
+
+    css: its class. value: its part of the bar's value. title: shown when it is pointed at.
+    """
 
     __slots__ = ()
 
@@ -94,20 +99,21 @@ class Bar(namedtuple('Bar', 'name value low high segments')):
 class Panel(namedtuple('Panel', 'plot slot scale step ticks value_texts value_style')):
     """The axes that bars are drawn in, and how values stand on the bars.
 
-    plot: the Box of the axes. slot: the width of a layer. scale: the unit of the upright axis.
-    step: from one tick of that axis to the next, in its unit. ticks: how many come after that of 0.
-    value_texts: the value of each bar as a text. value_style: a ValueStyle; None if there is no
+    plot: the Box of the axes. slot: the width of a slot.
+    scale: the unit of the upright axis in J or s, such as 1e-3. step: from one tick of this axis to
+    the next, in its unit. ticks: how many ticks there are above 0.
+    value_texts: the value of each bar as a text. value_style: a ValueStyle, or None if there is no
     room for values.
     """
 
     __slots__ = ()
 
     def x(self, index):
-        """Return where the middle of a bar is; index: of the bar, from 0."""
+        """Return the x of the middle of a bar; index: of the bar, from 0."""
         return self.plot.left + self.slot * (index + 0.5)
 
     def y(self, value):
-        """Return where the top of a bar of a value is."""
+        """Return the y of a value on the upright axis."""
         top_value = self.scale * self.step * self.ticks
         return self.plot.bottom - self.plot.height * value / top_value
 
@@ -117,10 +123,11 @@ class Panel(namedtuple('Panel', 'plot slot scale step ticks value_texts value_st
 
 
 class Names(namedtuple('Names', 'shown turn every height')):
-    """The names of layers under bars.
+    """The names of layers under the panels.
 
-    shown: {index: name} of the layers that are named. turn: degrees. every: 3 if every third layer
-    is named. height: what the names take.
+    shown: {index of a layer: its name}. every: how many layers there are for each name, as 3 if
+    every third is named. turn: by how many degrees names are turned; 0 if they are level.
+    height: that the names take together.
     """
 
     __slots__ = ()
@@ -129,8 +136,9 @@ class Names(namedtuple('Names', 'shown turn every height')):
 class ValueStyle(namedtuple('ValueStyle', 'turn anchor offset height')):
     """How values stand on top of bars.
 
-    turn: degrees. anchor: as of svg.text. offset: from the middle of a bar to the right.
-    height: what the value takes that stands on the highest bar.
+    turn: by how many degrees they are turned; 0 if they are level. anchor: svg.START or svg.MIDDLE.
+    offset: from the middle of a bar to the x of its value.
+    height: that is kept free above the highest bar for its value.
     """
 
     __slots__ = ()
@@ -140,10 +148,10 @@ class ValueStyle(namedtuple('ValueStyle', 'turn anchor offset height')):
 
 
 def draw_bars(estimate, layers, box, panel_quantities):
-    """Return the elements of panels of bars, one below the other, with a bar for each layer.
+    """Return the elements of panels, one below the other, with the names of layers under them.
 
-    layers: the Estimate's Layers. box: the Box that the panels fill.
-    panel_quantities: a list of the quantities that have a panel, "energy" and "latency".
+    layers: the Estimate's Layers. box: the Box that panels, legends and names fill.
+    panel_quantities: the quantities that have a panel, such as ["energy", "latency"].
     """
     slot = box.width / max(len(layers), 1)
     names = names_under_bars(layers, slot, box.height)
@@ -151,7 +159,7 @@ def draw_bars(estimate, layers, box, panel_quantities):
     elements = []
     top = box.top
     if len(panel_quantities) > 1:
-        # Otherwise the only panel has this behind its own legend.
+        # A single panel has these entries at the end of its own legend instead.
         elements, _ = svg.legend(box.left, top + LEGEND_BASELINE, legend)
         top += LEGEND_HEIGHT
         legend = []
@@ -167,7 +175,7 @@ def draw_bars(estimate, layers, box, panel_quantities):
 
 
 def names_under_bars(layers, slot, height):
-    """Return the Names of Layers; slot: the width that each has; height: of names and panels."""
+    """Return the Names of Layers; slot: the width of a slot; height: of names and panels."""
     names = [shortened(layer.name, MAX_LEVEL_NAME_LENGTH) for layer in layers]
     widths = [svg.text_width(name, svg.SMALL_SIZE) for name in names]
     if all(width < slot - NAME_MARGIN for width in widths):
@@ -183,7 +191,7 @@ def names_under_bars(layers, slot, height):
 
 
 def draw_names(names, left, bottom, slot):
-    """Return the elements of Names; left, bottom: of the axes; slot: the width of a layer."""
+    """Return the elements of Names; left, bottom: of the lowest axes; slot: the width of a slot."""
     if names.turn:
         x_offset, y_offset = TURNED_NAME_OFFSET
         anchor = svg.END
@@ -199,9 +207,10 @@ def draw_names(names, left, bottom, slot):
 
 
 def common_legend(estimate, panel_quantities, names):
-    """Return the LegendEntries of what is in all panels.
+    """Return the LegendEntries that hold for all panels.
 
-    panel_quantities: a list of the quantities that have a panel. names: the Names under the panels.
+    panel_quantities: the quantities that have a panel, such as ["energy", "latency"].
+    names: the Names under the panels.
     """
     entries = []
     if len(panel_quantities) > 1:
@@ -220,22 +229,22 @@ def common_legend(estimate, panel_quantities, names):
 
 
 def make_bar(layer, quantity, estimate):
-    """Return the Bar of the energy or latency of a Layer of an Estimate."""
+    """Return the Bar of a Layer of an Estimate; quantity: "energy" or "latency"."""
     low_cost, high_cost = range_of(layer) if estimate.ranges else (layer.cost, layer.cost)
     value = quantities(layer.cost)[quantity]
     low, high = quantities(low_cost)[quantity], quantities(high_cost)[quantity]
     if quantity == 'energy' and layer.energy_by:
         segments = energy_segments(layer)
     else:
-        waits = quantity == 'latency' and layer.bound is not None
-        css = layer.bound if waits else layer.kind
+        has_bound = quantity == 'latency' and layer.bound is not None
+        css = layer.bound if has_bound else layer.kind
         text = cost_text(layer.cost, quantity, low_cost, high_cost)
         segments = [Segment(css, value, f'{layer.name}: {text}')]
     return Bar(layer.name, value, low, high, segments)
 
 
 def energy_segments(layer):
-    """Return the Segments of the parts that a Layer's energy has."""
+    """Return the list of Segments of a Layer's energy, one for each part of it."""
     segments = []
     for part, energy_j in layer.energy_by.items():
         name = ENERGY_PART_NAMES.get(part, part)
@@ -270,10 +279,10 @@ def draw_bar(bar, panel, index):
 
 
 def draw_panel(bars, quantity, box, slot, legend):
-    """Return the elements of a panel of Bars in a Box: legend, axes, bars, and values.
+    """Return the elements of a panel of Bars: legend, axes, bars and values.
 
-    quantity: "energy" or "latency". slot: the width of a layer. legend: LegendEntries to put behind
-    the name of the quantity.
+    quantity: "energy" or "latency". box: the Box that the panel fills. slot: the width of a slot.
+    legend: a list of LegendEntries, which stand after the name of the quantity.
     """
     plot = box._replace(top=box.top + PANEL_LEGEND_HEIGHT)
     panel = make_panel(bars, plot, slot)
@@ -282,7 +291,7 @@ def draw_panel(bars, quantity, box, slot, legend):
     legend_y = plot.top - PANEL_LEGEND_RISE
     elements, legend_end = svg.legend(plot.left, legend_y, [title, *legend])
     if legend_end > (box.left + box.right) / 2 and not all(panel.can_show(bar) for bar in bars):
-        # The legend leaves too little room: the names of small layers have a line of their own.
+        # The legend leaves too little room: the names of small layers get the line below it.
         legend_end = box.left
         plot = plot._replace(top=plot.top + svg.LINE_HEIGHT)
         panel = make_panel(bars, plot, slot)
@@ -297,7 +306,10 @@ def draw_panel(bars, quantity, box, slot, legend):
 
 
 def panel_legend(estimate, quantity):
-    """Return the LegendEntries of the shares that parts of an Estimate's energy or latency have."""
+    """Return the list of LegendEntries of a panel: the colours of its segments, and their shares.
+
+    quantity: "energy" or "latency".
+    """
     entries = []
     total = quantities(estimate.sums['total'])[quantity]
     if quantity == 'latency' and estimate.bounds:
@@ -313,10 +325,10 @@ def panel_legend(estimate, quantity):
 
 
 def make_panel(bars, plot, slot):
-    """Return the Panel for Bars; plot: the Box of the axes; slot: the width of a layer."""
+    """Return the Panel for Bars; plot: the Box of the axes; slot: the width of a slot."""
     most = max((bar.high for bar in bars), default=0)
     if most == 0:
-        most = 1  # as an axis does not end at 0
+        most = 1  # as no axis goes from 0 to 0
     exponent, _ = prefix_of(most)
     scale = 1000.0**exponent
     texts = texts_of_values(bars, scale)
@@ -328,7 +340,9 @@ def make_panel(bars, plot, slot):
 
 
 def ticks_above(most):
-    """Return (step, count) of ticks, the last of which is above `most`.
+    """Return (step, count) of the ticks above 0 of an axis that ends above a number.
+
+    most: the number. The step is 1, 2 or 5 times a power of ten.
 
     >>> ticks_above(206.6)  # 50, 100, 150, 200, 250
     (50.0, 5)
@@ -338,15 +352,15 @@ def ticks_above(most):
         step = decade * factor
         if step * MAX_TICKS >= most:
             break
-    # A little more, or rounding might put the last tick on `most` itself.
+    # 1e-9 is added, as a quotient that is rounded down might put the last tick on `most` itself.
     return step, math.floor(most / step + 1e-9) + 1
 
 
 def draw_grid(panel):
-    """Return the elements of a Panel's ticks, each a line across it with a number on the left."""
+    """Return the elements of a Panel's ticks: lines across it, each with its number on the left."""
     elements = []
     plot = panel.plot
-    x_offset, y_offset = AXIS_NUMBER_OFFSET
+    x_offset, y_offset = svg.AXIS_NUMBER_OFFSET
     for tick in range(panel.ticks + 1):
         number = tick * panel.step
         y = panel.y(number * panel.scale)
@@ -358,9 +372,9 @@ def draw_grid(panel):
 
 
 def draw_small_names(bars, panel, quantity, left):
-    """Return a text on the Bars that are too small to see; an empty line if there are none.
+    """Return the element of a text on the Bars that are too small to see; '' if there are none.
 
-    quantity: "energy" or "latency". left: where the text may start.
+    quantity: "energy" or "latency". left: the x from which on the line is free.
     """
     small = [bar for bar in bars if not panel.can_show(bar)]
     if not small:
@@ -377,9 +391,10 @@ def draw_small_names(bars, panel, quantity, left):
 
 
 def fitted_list(names, before, after, width):
-    """Return as many names as fit and the number of the rest, as a text between two texts.
+    """Return a text that lists as many names as fit, and says how many more there are.
 
-    width: what all of this may take in small text.
+    before, after: texts that stand before and after the list.
+    width: that the whole text may have, in small characters.
 
     >>> fitted_list(['conv_1', 'conv_2', 'conv_3'], before='small: ', after='.', width=140)
     'small: conv_1, 2 more.'
@@ -398,9 +413,9 @@ def fitted_list(names, before, after, width):
 
 
 def texts_of_values(bars, scale):
-    """Return the values of Bars as texts, with so many decimals that the largest has three digits.
+    """Return the list of the values of Bars as texts, all with the same number of decimals.
 
-    scale: the unit of the texts.
+    scale: the unit of the texts in J or s, such as 1e-3. The largest value has three digits.
     """
     most = max((bar.value for bar in bars), default=0) / scale
     decimals = 0
@@ -413,23 +428,24 @@ def texts_of_values(bars, scale):
 def style_of_values(bars, texts, plot, slot):
     """Return the ValueStyle of Bars; None if there is no room for values.
 
-    texts: of the values. plot: the Box of the axes. slot: the width of a layer.
+    texts: the values as texts. plot: the Box of the axes. slot: the width of a slot.
     """
     width = max((svg.text_width(content, svg.SMALL_SIZE) for content in texts), default=0)
     if any(bar.low != bar.high for bar in bars):
         level_room = slot / 2 - WHISKER_MARGIN
-        level = ValueStyle(0, svg.START, WHISKER_OFFSET, LEVEL_VALUE_HEIGHT)
+        level = ValueStyle(0, svg.START, offset=WHISKER_OFFSET, height=LEVEL_VALUE_HEIGHT)
         min_upright_slot = WHISKER_MIN_UPRIGHT_SLOT
         upright_offset = WHISKER_UPRIGHT_OFFSET
     else:
         level_room = slot - VALUE_MARGIN
-        level = ValueStyle(0, svg.MIDDLE, 0, LEVEL_VALUE_HEIGHT)
+        level = ValueStyle(0, svg.MIDDLE, offset=0, height=LEVEL_VALUE_HEIGHT)
         min_upright_slot = MIN_UPRIGHT_SLOT
         upright_offset = UPRIGHT_OFFSET
     if width < level_room:
         return level
     if slot >= min_upright_slot and width < MAX_UPRIGHT_SHARE * plot.height:
-        return ValueStyle(90, svg.START, upright_offset, width + UPRIGHT_VALUE_MARGIN)
+        height = width + UPRIGHT_VALUE_MARGIN
+        return ValueStyle(90, svg.START, offset=upright_offset, height=height)
     return None
 
 

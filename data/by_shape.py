@@ -1,7 +1,10 @@
-"""Costs by shape: conv layers as data/eyeriss.py says, fc layers as data/eie.py does.
+"""Costs by shape: of conv layers by data/eyeriss.py, of fc layers with a density by data/eie.py.
 
 This is what "scaling": "shape" in a config asks for. Fc layers without a density are costed by
 their MACs.
+
+Terms: a ratio is a modelled cost over the published one, as a Cost whose energy and latency are
+ratios of energies and of latencies.
 """
 
 from fodlam import (
@@ -24,15 +27,17 @@ from fodlam.data.eie import (
     read_eie_rows,
 )
 from fodlam.data.eyeriss import MOBILENET_RATIO, eyeriss_cost
-from fodlam.data.ranges import RangedAverageModel
+from fodlam.data.ranges import RangedAverageModel, limits_of
 
-SCALINGS = ('mac', 'shape')  # that a config's "scaling" may be
+SCALINGS = ('mac', 'shape')  # the values that a config's "scaling" may have
 
 
 def estimate_by_shape(config, ranges, find_catalog):
-    """Return the Estimate of a config with "scaling" or "density", which is a dict of its keys.
+    """Return the Estimate of a config with "scaling" or "density".
 
-    ranges, find_catalog: as of fodlam.make_estimate. Raises ValueError if these keys are wrong.
+    config: a dict of its keys. ranges: whether the Estimate has ranges.
+    find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
+    Raises ValueError if "scaling" or "density" is wrong, or does not go with the other keys.
     """
     for key in ('scaling', 'density'):
         if key in config and 'net' in config:
@@ -51,20 +56,25 @@ def estimate_by_shape(config, ranges, find_catalog):
 
 
 def add_up_bounds(layers):
-    """Return {bound: Cost}, the sums of the Layers that wait for the same."""
-    bounds = sorted({layer.bound for layer in layers if layer.bound})
-    return {
-        bound: add_up(layer for layer in layers if layer.bound == bound)['total']
-        for bound in bounds
-    }
+    """Return {bound: Cost}, the sum of the Layers with each bound, such as "buffer".
+
+    >>> conv1 = Layer({'name': 'conv1', 'macs': 9}, 'conv', 'shape', 1, Cost(1.0, 2.0))
+    >>> conv1.bound = 'link'
+    >>> conv2 = conv1.replaced(cost=Cost(3.0, 4.0))
+    >>> [(bound, cost.energy_j) for bound, cost in add_up_bounds([conv1, conv2]).items()]
+    [('link', 4.0)]
+    """
+    sums = {}
+    for bound in sorted({layer.bound for layer in layers if layer.bound}):
+        sums[bound] = add_up(layer for layer in layers if layer.bound == bound)['total']
+    return sums
 
 
 class ShapeModel:
     """Conv layers cost what their shape asks of Eyeriss, fc layers what their density asks of EIE.
 
-    All costs are for one frame. A range is as far from the cost as published layers are from what
-    the model says of them.
-    rule: by which EIE comes from 45 to 65 nm (see fodlam.node_scale).
+    All costs are for one frame. A layer's range allows for the ratios of all published layers.
+    rule: a config's "process_scaling", by which EIE's costs are scaled from 45 to 65 nm.
     density: the Density of fc layers that do not have their own, or None.
     """
 
@@ -74,14 +84,18 @@ class ShapeModel:
         published = sum(averaged_layers(per_frame=True, rule=rule).values(), [])
         conv_layers = [layer for layer in published if layer.kind == 'conv']
         self.known_kernels = {tuple(layer.entry['kernel']) for layer in conv_layers}
-        self.conv_ratios = limits_of(ratios_by_shape(conv_layers))
+        self.conv_ratio_limits = limits_of(ratios_by_shape(conv_layers))
         rows = read_eie_rows()
         self.imbalance = imbalance(rows)
-        self.fc_ratios = limits_of([Cost(ratio, ratio) for ratio in error_ratios(rows)])
+        # On EIE, energy is power times time, so that both have one ratio.
+        self.fc_ratio_limits = limits_of([Cost(ratio, ratio) for ratio in error_ratios(rows)])
         self.eie_power_w, self.eie_time = scale_eie(rule)
 
     def layer(self, entry, kind):
-        """Return the Layer of a net file's entry; None if its cost is not known."""
+        """Return the Layer of an entry; None if its cost is not known.
+
+        entry: the layer's dict in its net file. kind: such as "conv".
+        """
         if kind == 'conv':
             return self.conv_layer(entry, kind)
         density = parse_entry_density(entry) or self.density
@@ -90,35 +104,35 @@ class ShapeModel:
         return self.fc_layer(entry, kind, density)
 
     def conv_layer(self, entry, kind):
-        """Return the Layer of a conv layer's entry, by its shape."""
+        """Return the Layer of an entry, by its shape; entry, kind: as for `layer`."""
         cost, bound = eyeriss_cost(entry)
-        least, most = self.conv_ratios
+        least, most = self.conv_ratio_limits
+        # What is unlike any published layer may be modelled as much too high as MobileNet is.
         one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
         if one_channel_a_group or tuple(entry['kernel']) not in self.known_kernels:
             most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
         layer = Layer(entry, kind, 'shape', 1, cost)
-        layer.low = divided(cost, most)
-        layer.high = divided(cost, least)
+        # The more too high the model may be, the lower the actual cost.
+        layer.low, layer.high = divided(cost, most), divided(cost, least)
         layer.bound = bound
         return layer
 
     def fc_layer(self, entry, kind, density):
-        """Return the Layer of an fc layer's entry, by its Density."""
+        """Return the Layer of an entry, by its Density; entry, kind: as for `layer`."""
         latency_s = even_time(entry['macs'], density) * self.imbalance * self.eie_time
         cost = Cost(self.eie_power_w * latency_s, latency_s)
-        least, most = self.fc_ratios
+        least, most = self.fc_ratio_limits
         layer = Layer(entry, kind, 'density', 1, cost)
-        layer.low = divided(cost, most)
-        layer.high = divided(cost, least)
+        layer.low, layer.high = divided(cost, most), divided(cost, least)
         return layer
 
     def add_up(self, layers):
-        """Return {kind or 'total': Cost} of all layers of a net file."""
+        """Return {kind or 'total': Cost}, the sums of Layers."""
         return add_up(layers)
 
 
 def ratios_by_shape(layers):
-    """Return modelled over published energy and latency of conv Layers, as a Cost for each."""
+    """Return the list of the ratios of published conv Layers, in their order."""
     ratios = []
     for layer in layers:
         modelled, _ = eyeriss_cost(layer.entry)
@@ -126,13 +140,12 @@ def ratios_by_shape(layers):
     return ratios
 
 
-def limits_of(ratios):
-    """Return (least, most) of ratios of energies and latencies, which are Costs."""
-    energies = [ratio.energy_j for ratio in ratios]
-    latencies = [ratio.latency_s for ratio in ratios]
-    return Cost(min(energies), min(latencies)), Cost(max(energies), max(latencies))
+def divided(cost, divisor):
+    """Return a Cost of two quotients: of the energies and of the latencies of two Costs.
 
-
-def divided(cost, ratio):
-    """Return a Cost whose energy and latency are each divided by those of another."""
-    return Cost(cost.energy_j / ratio.energy_j, cost.latency_s / ratio.latency_s)
+    >>> modelled, published = Cost(energy_j=3.0, latency_s=5.0), Cost(energy_j=2.0, latency_s=4.0)
+    >>> ratio = divided(modelled, published)
+    >>> ratio.energy_j, ratio.latency_s
+    (1.5, 1.25)
+    """
+    return Cost(cost.energy_j / divisor.energy_j, cost.latency_s / divisor.latency_s)

@@ -1,6 +1,7 @@
-"""The model held against every figure in data/ that it models.
+"""The model compared with every figure in data/ that it models.
 
-data/validate.py is the program that prints this, and says what the names of its rows mean.
+data/validate.py is the program that prints this. Its docstring says what the names of figures mean,
+such as "AlexNet conv energy by VGG16's MACs".
 """
 
 import math
@@ -33,16 +34,17 @@ from fodlam.data.eyeriss import (
     eyeriss_cost,
     partial_sum_bytes,
 )
+from fodlam.data.shape import parse_shape
 
 # === Constants ===
 
 
 class Measured(namedtuple('Measured', 'table frames_per_s other')):
-    """What a published network is held against.
+    """How a published network was measured.
 
-    table: of its conv layers, in the Eyeriss paper. frames_per_s: the frame rate that the text
-    reports for them. other: the network that is left for a model to go by, as though nobody had
-    measured this one.
+    table: that of its conv layers, in the Eyeriss paper. frames_per_s: the frame rate of these that
+    the paper's text reports. other: another published network, which models go by that do not know
+    this one.
     """
 
     __slots__ = ()
@@ -53,16 +55,16 @@ VALIDATED = {
     'AlexNet': Measured('Eyeriss Table V', 34.7, other='VGG16'),
     'VGG16': Measured('Eyeriss Table VI', 0.7, other='AlexNet'),
 }
-# "Processing" latency overlaps all DRAM traffic. A megabyte is 2^20 bytes
-# (data/README.md).
+# Columns of the tables. "Processing" latency has all DRAM traffic overlapped with computing. A
+# megabyte is 2^20 bytes (data/README.md).
 EYERISS_BOUND_COLUMNS = {
     'processing_s': ('Processing Latency (ms)', 1e-3),
     'buffer_bytes': ('Global Buffer Accesses (MB)', 2**20),
 }
-# 16 bytes a cycle at 200 MHz, which VGG-16's CONV1 to CONV4 run at 97 to 100 percent of: layers
-# that come so near are bound by the global buffer.
+# The peak rate of the global buffer: 16 bytes a cycle at 200 MHz. VGG-16's CONV1 to CONV4 attain 97
+# to 100 percent of it, all other layers much less: above this share, a layer is buffer-bound.
 EYERISS_BUFFER_BYTES_PER_S = 16 * 200e6
-NEARLY = 0.95
+BUFFER_BOUND_SHARE = 0.95
 
 # Han et al., ISCA 2016.
 EIE_TABLE = 'EIE Table IV'
@@ -77,16 +79,22 @@ DEVICES_SOURCE = 'QuTiBench'
 
 
 class Figure(namedtuple('Figure', 'quantity unit published modelled source')):
-    """A published number, and what the model makes of it, in the same unit.
+    """A published number, and the modelled one for the same quantity.
 
-    Where published is None, it is a typical error, and modelled is that over no error.
+    quantity: its name. unit: "J", "s" or "frame/s", of both numbers. source: of the published one.
+    published: None if this is a typical error over many quantities. Then modelled is the factor by
+    which they are too high or too low, and the unit is ''.
     """
 
     __slots__ = ()
 
     @property
     def error_percent(self):
-        """The model's error."""
+        """By how much the modelled number is too high.
+
+        >>> Figure('VGG16 fc latency', 's', published=2.0, modelled=2.5, source='').error_percent
+        25.0
+        """
         return (self.modelled / (self.published or 1) - 1) * 100
 
 
@@ -104,7 +112,7 @@ def make_figures(per_layer):
 def compare_network(net, per_layer):
     """Return the Figures of a published network, by models that know it and by some that do not.
 
-    per_layer: add the Figures of each layer.
+    net: a key of VALIDATED. per_layer: whether each layer has its own Figures as well.
     """
     other = VALIDATED[net].other
     published = published_layers(net, per_frame=True)
@@ -115,7 +123,8 @@ def compare_network(net, per_layer):
     figures = []
     for kind in KINDS:
         layers = [layer for layer in published if layer.kind == kind]
-        # {what the model goes by: the Cost of each layer}
+        # {what a model goes by: [the Cost of each layer]}. The other models are those that do not
+        # know this network.
         models = {'MACs': costs_by_macs(layers, per_mac[kind])}
         other_models = {f"{other}'s MACs": costs_by_macs(layers, other_per_mac[kind])}
         if kind == 'conv':
@@ -133,7 +142,7 @@ def compare_network(net, per_layer):
             name = f'{net} conv frame rate'
             figures.append(Figure(name, 'frame/s', rate, 1 / measured.latency_s, source))
         if per_layer:
-            # Of a conv layer, by models that know both networks.
+            # For conv layers, only by models that know both networks.
             shown = models if kind == 'conv' else {**models, **other_models}
             for index, layer in enumerate(layers):
                 each = {how: costs[index] for how, costs in shown.items()}
@@ -142,14 +151,18 @@ def compare_network(net, per_layer):
 
 
 def costs_by_macs(layers, per_mac):
-    """Return the list of the Costs of Layers by their MACs; per_mac: a value of cost_per_mac."""
+    """Return the list of the Costs of Layers by their MACs.
+
+    per_mac: (Cost of one MAC, frames), as fodlam.cost_per_mac has it for the layers' kind.
+    """
     average, _ = per_mac
     return [average * layer.macs for layer in layers]
 
 
 def costs_by_shape(net, layers, calibration):
-    """Return the list of the Costs of a network's conv Layers by their shapes; with a Calibration.
+    """Return the list of the Costs of conv Layers by their shapes.
 
+    net: a key of PUBLISHED, the network that the Layers are of. calibration: a Calibration.
     Raises InputError if the net file has no shape, or a wrong one, for a layer.
     """
     costs = []
@@ -161,31 +174,34 @@ def costs_by_shape(net, layers, calibration):
 
 
 def costs_by_density(net):
-    """Return the list of the Costs of a network's fc layers by their densities."""
+    """Return the list of the Costs of a network's fc layers by their densities.
+
+    net: a key of PUBLISHED.
+    """
     config = {'netfile': PUBLISHED[net]['netfile'], 'scaling': 'shape'}
     layers = make_estimate(config, per_frame=True, ranges=False).make_layers()
     return [layer.cost for layer in layers if layer.source == 'density']
 
 
 def sum_costs(costs):
-    """Return the sum of some Costs, which does not depend on their order."""
+    """Return the sum of some Costs, whose last digit does not depend on their order."""
     return Cost(
         math.fsum(cost.energy_j for cost in costs), math.fsum(cost.latency_s for cost in costs)
     )
 
 
 def compare(subject, published, models, source):
-    """Return the Figures of the energy and of the latency of a layer or of several together.
+    """Return the Figures of the energy and of the latency of a layer, or of several together.
 
-    subject: what they are called, such as "AlexNet conv". published: their Cost. models: {what a
-    model goes by: their Cost}. source: the table of the published Cost.
+    subject: what the layers are called, such as "AlexNet conv". published: their published Cost.
+    models: {what a model goes by: the Cost that it gives them}. source: of the published Cost.
     """
     figures = []
     for quantity, unit in QUANTITY_UNITS.items():
         for how, cost in models.items():
             name = f'{subject} {quantity} by {how}'
-            numbers = quantities(published)[quantity], quantities(cost)[quantity]
-            figures.append(Figure(name, unit, *numbers, source))
+            measured, modelled = quantities(published)[quantity], quantities(cost)[quantity]
+            figures.append(Figure(name, unit, measured, modelled, source))
     return figures
 
 
@@ -200,15 +216,17 @@ def compare_nvdla():
 
 
 def compare_devices():
-    """Return the Figures of devices: frames per second of networks that they were measured with.
+    """Return the Figures of devices: frames of networks per second.
 
-    Each by its roofline, and by what the other network says that the same device was measured with.
+    Each network on a device is modelled by the roofline, and for each other network that the device
+    was measured with by the share that it attains, and by its MACs per second.
     """
     shares = read_shares()
     macs = {}
     for network, netfile in DEVICES_NETS.items():
         macs[network] = sum(entry.get('macs', 0) for entry in read_net(netfile).values())
-    figures, errors = [], {'share': [], 'MACs': []}  # how many times too high or too low
+    figures = []
+    errors = {'share': [], 'MACs': []}  # factors by which rates are too high or too low, above 1
     for device, rows in read_devices().items():
         for network, row in rows.items():
             rate = row['frames_per_s']
@@ -236,29 +254,34 @@ def compare_devices():
 def calibrate(net):
     """Return the Calibration that the Eyeriss table of one network gives by itself.
 
-    The buffer's rate is that of partial sums, by shape, in the layers that are bound by it. Where
-    none is, as in AlexNet, it is the highest rate of all bytes that was seen: it may be more.
+    net: a key of PUBLISHED.
+    The buffer's rate is that of the partial sums, by shape, in buffer-bound layers. If there are no
+    such layers, as in AlexNet, it is the highest rate of all bytes in any layer: the least that the
+    buffer must be able to do.
     """
     frames = PUBLISHED[net]['batch_frames']
     columns = {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS}
     table = read_table(PUBLISHED[net]['eyeriss_file'], columns)
-    conv_layers = [x for x in published_layers(net, per_frame=False) if x.kind == 'conv']
     rates, powers = [], []
-    compute_macs, compute_s, sum_bytes, sum_s = [], [], [], []  # of layers by what bounds them
-    for layer in conv_layers:
+    compute_macs, compute_s = [], []  # of compute-bound layers
+    sum_bytes, sum_s = [], []  # of buffer-bound layers
+    for layer in published_layers(net, per_frame=False):
+        if layer.kind != 'conv':
+            continue
         row = table[layer.name]
         rate = row['buffer_bytes'] / row['processing_s']
         rates.append(rate)
         powers.append(row['power_w'])
-        if rate > NEARLY * EYERISS_BUFFER_BYTES_PER_S:
-            sum_bytes.append(partial_sum_bytes(layer.entry) * frames)
+        if rate > BUFFER_BOUND_SHARE * EYERISS_BUFFER_BYTES_PER_S:
+            sum_bytes.append(partial_sum_bytes(layer.entry, parse_shape(layer.entry)) * frames)
             sum_s.append(row['processing_s'])
         else:
             compute_macs.append(layer.macs * frames)
             compute_s.append(row['processing_s'])
     macs_per_s = math.fsum(compute_macs) / math.fsum(compute_s)
+    buffer_bytes_per_s = math.fsum(sum_bytes) / math.fsum(sum_s) if sum_s else max(rates)
     return Calibration(
         pe_efficiency=macs_per_s / (EYERISS_PES * EYERISS_CLOCK_HZ),
-        buffer_bytes_per_s=math.fsum(sum_bytes) / math.fsum(sum_s) if sum_s else max(rates),
+        buffer_bytes_per_s=buffer_bytes_per_s,
         power_w=math.fsum(powers) / len(powers),
     )

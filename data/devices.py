@@ -1,9 +1,9 @@
-"""Devices that were measured, and what the figures of any accelerator are worth.
+"""Devices that were measured, and how far off estimates on any accelerator are.
 
-A device attains some share of its roofline, which carries over from one network to another. How far
-it carries is read off the devices that were measured with two networks.
+A device attains a share of its roofline's rate, from 0 to 1. For other networks, the model assumes
+the same share. How wrong that is can be told by devices that were measured with two networks.
 
-QuTiBench (data/README.md): Blott et al., IEEE Transactions on Computers, 2020.
+Source: QuTiBench (data/README.md), Blott et al., IEEE Transactions on Computers, 2020.
 """
 
 import functools
@@ -28,11 +28,11 @@ DEVICES_NETS = {
     'MobileNet': 'mobilenet.json',
     'ResNet-50': 'resnet50.json',
 }
-DEVICES_CLOCK_MHZ = 1000  # any will do, as only the peak counts
+DEVICES_CLOCK_MHZ = 1000  # any would do, as only MACs per cycle times the clock counts
 
 
 def read_devices():
-    """Return {device: {network: {field of DEVICES_COLUMNS: number}}}.
+    """Return {device: {network: {field of DEVICES_COLUMNS: number}}}, what was measured.
 
     Raises InputError or ValueError if the table is damaged.
     """
@@ -49,11 +49,12 @@ def read_devices():
 
 
 def bare_device(row):
-    """Return the plain roofline of a device, as an Accelerator; a MAC is two operations.
+    """Return the roofline of a device without an efficiency or power, as an Accelerator.
 
-    row: {field of DEVICES_COLUMNS: number}, as measured with any network.
+    row: {field of DEVICES_COLUMNS: number} of the device with any network.
     """
     return Accelerator(
+        # A MAC is two operations.
         macs=row['operations_per_s'] / 2 / (DEVICES_CLOCK_MHZ * 1e6),
         clock_mhz=DEVICES_CLOCK_MHZ,
         dram_gbps=row['dram_gbps'],
@@ -65,8 +66,9 @@ def bare_device(row):
 def find_device(name, devices):
     """Return a device as an Accelerator.
 
-    Its efficiency is the geometric mean of the shares that its networks attain, and its power the
-    mean of theirs. devices: the result of `read_devices`, which has the name.
+    name: of the device. devices: the result of `read_devices`, which must have the name.
+    The efficiency is the geometric mean of the device's shares over the networks that it was
+    measured with, and the power is the mean of its powers.
     """
     rows = list(devices[name].values())
     powers = [row['power_mw'] for row in rows]
@@ -80,16 +82,17 @@ def find_device(name, devices):
 def read_shares():
     """Return {device: {network: share}}, the share of its roofline's rate that a device attains.
 
-    They are worked out once, which takes as long as 20 networks, and kept.
+    They are worked out once, which takes as long as estimates of 20 networks, and kept.
     """
     return shares_in(fodlam.DATA_DIR, fodlam.NETS_DIR)
 
 
 @functools.cache
 def shares_in(data_dir, nets_dir):
-    """Return the shares of `read_shares`, by the tables and net files in two folders.
+    """Return {device: {network: share}}, as `read_shares` does.
 
-    The folders are fodlam.DATA_DIR and fodlam.NETS_DIR: arguments tell what is kept of others.
+    data_dir, nets_dir: fodlam.DATA_DIR and fodlam.NETS_DIR, where everything is read from. They are
+    arguments only so that the cache keeps the shares of each pair of folders apart.
     """
     networks = {}  # {network: [(entry, Shape, kind)]}
     workloads = {}  # {(network, Dataflow): Workload}, as several devices have one Dataflow
@@ -100,11 +103,13 @@ def shares_in(data_dir, nets_dir):
             if network not in networks:
                 networks[network] = read_shapes(DEVICES_NETS[network])
             accelerator = bare_device(row)
-            key = network, accelerator.dataflow
-            if key not in workloads:
-                demands = [make_demand(*x, accelerator.dataflow) for x in networks[network]]
-                workloads[key] = Workload(demands)
-            costs = cost_workload(workloads[key], accelerator, limits=None)
+            flow = accelerator.dataflow
+            if (network, flow) not in workloads:
+                demands = []
+                for entry, shape, kind in networks[network]:
+                    demands.append(make_demand(entry, shape, kind, flow))
+                workloads[network, flow] = Workload(demands)
+            costs = cost_workload(workloads[network, flow], accelerator, limits=None)
             shares[device][network] = row['frames_per_s'] * costs.sums['total'].latency_s
     return shares
 
@@ -120,39 +125,46 @@ def read_shapes(netfile):
 
 
 def geometric_mean(numbers):
-    """Return the geometric mean of some numbers above 0."""
+    """Return the geometric mean of some numbers above 0.
+
+    >>> geometric_mean([1, 4])
+    2.0
+    """
     return math.prod(numbers) ** (1 / len(numbers))
 
 
-# === What figures are worth ===
+# === How far off estimates are ===
 
 
 def time_limits(accelerator):
-    """Return (least, most), factors from the time of a layer on an Accelerator to what it may be.
+    """Return (least, most), the factors from a layer's modelled time to what it may be.
 
-    A device goes from the most to the least that its networks attain. Any other efficiency is off
-    by as much as that of two networks on one device may be, but nothing is faster than its
-    roofline. Without an efficiency, the roofline is a bound, of which devices attain some share.
+    accelerator: the Accelerator that the layer runs on.
     """
     shares = read_shares()
-    own = shares.get(accelerator.device, {}).values()
-    if len(own) > 1:
-        return accelerator.efficiency / max(own), accelerator.efficiency / min(own)
+    own_shares = shares.get(accelerator.device, {}).values()
+    if len(own_shares) > 1:
+        # From the highest to the lowest share that the device was measured to attain.
+        efficiency = accelerator.efficiency
+        return efficiency / max(own_shares), efficiency / min(own_shares)
     if accelerator.efficiency is None:
+        # The time is a bound. At worst, as low a share is attained as by any device.
         return 1, 1 / min(all_shares(shares))
+    # The efficiency may be as far off as from one network to another on the same device; but
+    # nothing is faster than its roofline.
     factor = max(factors_apart(shares))
     return max(1 / factor, accelerator.efficiency), factor
 
 
 def all_shares(shares):
-    """Return the list of all shares in {device: {network: share}}."""
+    """Return the list of all shares of all devices; shares: {device: {network: share}}."""
     return [share for by_network in shares.values() for share in by_network.values()]
 
 
 def factors_apart(shares):
-    """Return the factor between the shares of two networks on one device, for each device.
+    """Return the list of the factors between the highest and the lowest share of each device.
 
-    shares: {device: {network: share}}. Devices with one network do not count.
+    shares: {device: {network: share}}. Devices that have only one share are left out.
 
     >>> factors_apart({'a': {'x': 0.25, 'y': 0.5}, 'b': {'x': 0.3}})
     [2.0]
@@ -165,9 +177,10 @@ def factors_apart(shares):
 
 
 def accuracy_notes(estimate):
-    """Return sentences on what an Estimate on an accelerator is worth."""
+    """Return the list of sentences on how far off an Estimate on an accelerator may be."""
     accelerator = estimate.accelerator
-    # Ranges say as much in numbers, but for those of a device, which are of its own networks alone.
+    # Ranges say the same in numbers. Only those of a device do not: they go by the networks that it
+    # was measured with, and not by all devices.
     if estimate.ranges and accelerator.device is None:
         return []
     shares = read_shares()
@@ -177,13 +190,14 @@ def accuracy_notes(estimate):
 
 
 def bound_note(shares):
-    """Return a sentence on what a roofline is worth; shares: {device: {network: share}}."""
-    every = all_shares(shares)
-    return f'a roofline is a bound: real devices attain {min(every):.0%} to {max(every):.0%} of it'
+    """Return a sentence on the shares that devices attain; shares: {device: {network: share}}."""
+    attained = all_shares(shares)
+    low, high = min(attained), max(attained)
+    return f'a roofline is a bound: real devices attain {low:.0%} to {high:.0%} of it'
 
 
 def share_note(shares):
-    """Return a sentence on what a device's share is worth; shares: {device: {network: share}}."""
+    """Return a sentence on how shares differ by network; shares: {device: {network: share}}."""
     factors = factors_apart(shares)
     typical = geometric_mean(factors)
     return (

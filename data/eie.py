@@ -1,4 +1,4 @@
-"""EIE: what a fully-connected layer costs, from its densities.
+"""EIE: what a fully-connected (fc) layer costs, by its densities.
 
 nets/README.md, "EIE from a layer's densities", derives the model and says how far it is off.
 Source: Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, ISCA 2016.
@@ -11,25 +11,28 @@ from collections import namedtuple
 
 from fodlam import EIE_FILE, choices, is_number, quote, read_table
 
-# Tables III (sizes, and what pruning keeps) and IV (times) of the paper.
-EIE_COLUMNS = {
+# Columns of EIE_FILE: Tables III (sizes, and what pruning keeps) and IV (times) of the paper.
+EIE_LAYER_COLUMNS = {
     'inputs': ('Inputs', 1),
     'outputs': ('Outputs', 1),
     'weights': ('Weights (%)', 1e-2),
     'activations': ('Activations (%)', 1e-2),
     'actual_s': ('Actual Time (us)', 1e-6),
 }
-# From the text and Table V: 64 PEs at 800 MHz do a MAC a cycle each. The distance to the next weight
-# is stored in 4 bits, so that a run of 16 zeros takes an entry of its own.
-EIE_PES = 64
+# The paper's text and Table V.
+EIE_PES = 64  # processing elements; each does a MAC per cycle
 EIE_CLOCK_HZ = 800e6
-EIE_RUN = 16
-# With fewer weights than this, all entries are ends of runs, to eight digits.
-EIE_LEAST_KEPT = 1e-9
-# Of the three networks in the tables, NeuralTalk is no CNN: it calibrates, and the CNNs are tests.
+# The distance to the next weight is stored in 4 bits, so that 16 zeros in a row take an entry of
+# their own.
+EIE_ZEROS_PER_ENTRY = 16
+# If a smaller share of the weights is kept, an fc layer has an entry for each 16 zeros and, to
+# eight digits, no others.
+EIE_MIN_WEIGHTS = 1e-9
+# What the names of the layers begin with that the model is calibrated on. They are of NeuralTalk,
+# which is no CNN, so that the CNNs in the tables are tests.
 EIE_CALIBRATED_ON = 'NT-'
 
-LEAST_DENSITY = math.ulp(0.0)  # the smallest number above 0
+MIN_DENSITY = math.ulp(0.0)  # the smallest number above 0
 
 
 class Density(namedtuple('Density', 'weights activations')):
@@ -39,26 +42,39 @@ class Density(namedtuple('Density', 'weights activations')):
 
 
 def even_time(macs, density):
-    """Return the time in s of an fc layer on EIE at 45 nm, if its work is spread evenly.
+    """Return the time in s of an fc layer on EIE at 45 nm, with its work spread evenly over PEs.
 
-    macs: of the layer without pruning. density: its Density.
-    With a share w of the weights kept at random, each takes 1 / (1 - (1 - w)^16) entries; each
-    entry is multiplied for the share of the inputs that is not zero.
+    macs: the MACs of the layer, zeros and all. density: its Density.
+    If a share w of the weights is kept, at random places, each of these takes 1 / (1 - (1 - w)^16)
+    entries on average, as runs of zeros take entries as well. An entry takes a PE one cycle if its
+    input is not zero, and no time if it is.
 
     >>> dense = even_time(4096 * 4096, Density(weights=1, activations=1))
     >>> round(dense * 1e6, 2)  # in us: 16.8 million MACs, 64 a cycle, at 800 MHz
     327.68
     """
-    kept = density.weights
-    if kept < EIE_LEAST_KEPT:  # 1 - kept would be rounded
-        entries = macs / EIE_RUN
-    else:
-        entries = macs * kept / (1 - (1 - kept) ** EIE_RUN)
+    entries = count_entries(macs, density.weights)
     return entries * density.activations / (EIE_PES * EIE_CLOCK_HZ)
 
 
+def count_entries(weights, kept):
+    """Return how many entries the weights of an fc layer take in EIE's memory.
+
+    weights: how many there are, zeros and all. kept: the share that is not zero.
+
+    >>> count_entries(1600, kept=1), round(count_entries(1600, kept=0.1))  # 160 weights, 36 runs
+    (1600.0, 196)
+    """
+    if kept < EIE_MIN_WEIGHTS:  # 1 - kept would be rounded
+        return weights / EIE_ZEROS_PER_ENTRY
+    return weights * kept / (1 - (1 - kept) ** EIE_ZEROS_PER_ENTRY)
+
+
 class EieRow(namedtuple('EieRow', 'name even_s actual_s')):
-    """An fc layer of EIE's table: its time in s with its work spread evenly, and as reported."""
+    """An fc layer of EIE's table.
+
+    name: such as "AlexNet FC6". even_s: its time by `even_time`. actual_s: its time as reported.
+    """
 
     __slots__ = ()
 
@@ -66,7 +82,7 @@ class EieRow(namedtuple('EieRow', 'name even_s actual_s')):
 def read_eie_rows():
     """Return the list of EieRows in EIE's table."""
     rows = []
-    for name, row in read_table(EIE_FILE, EIE_COLUMNS).items():
+    for name, row in read_table(EIE_FILE, EIE_LAYER_COLUMNS).items():
         density = Density(row['weights'], row['activations'])
         even_s = even_time(row['inputs'] * row['outputs'], density)
         rows.append(EieRow(name, even_s, row['actual_s']))
@@ -74,9 +90,9 @@ def read_eie_rows():
 
 
 def imbalance(rows):
-    """Return by what factor layers take longer than with their work spread evenly.
+    """Return the factor by which layers take longer than with their work spread evenly.
 
-    rows: EieRows, of which those of NeuralTalk tell.
+    rows: EieRows. Only those that the model is calibrated on count.
     """
     calibrating = [row for row in rows if row.name.startswith(EIE_CALIBRATED_ON)]
     actual_s = math.fsum(row.actual_s for row in calibrating)
@@ -84,42 +100,54 @@ def imbalance(rows):
 
 
 def error_ratios(rows):
-    """Return modelled over published time of each EieRow that does not calibrate the model."""
+    """Return the list of modelled over published times of layers.
+
+    rows: EieRows. Those that the model is calibrated on are left out.
+    """
     factor = imbalance(rows)
     tests = [row for row in rows if not row.name.startswith(EIE_CALIBRATED_ON)]
     return [row.even_s * factor / row.actual_s for row in tests]
 
 
 def parse_entry_density(entry):
-    """Return the Density that a net file's entry has, or None; raise ValueError if it is wrong."""
+    """Return the Density of a layer; None if its entry does not have one.
+
+    entry: the layer's dict in its net file.
+    Raises ValueError if the density is wrong, or only one of its two shares is there.
+    """
     keys = ('weight_density', 'activation_density')
-    values = [entry[key] for key in keys if key in entry]
-    return check_density(keys, values) if values else None
+    if not any(key in entry for key in keys):
+        return None
+    return read_density(entry, keys)
 
 
-def parse_density(members):
-    """Return the Density that a config's "density" is; raise ValueError if it is wrong."""
+def parse_density(value):
+    """Return the Density that a config asks for.
+
+    value: of the config's "density", which should be {"weights": share, "activations": share}.
+    Raises ValueError if it is not.
+    """
     keys = Density._fields
-    if not isinstance(members, dict):
+    if not isinstance(value, dict):
         expected = '{"weights": 0.1, "activations": 0.35}'
-        raise ValueError(f'"density": got {quote(members)}; expected {expected}')
-    for key in members:
+        raise ValueError(f'"density": got {quote(value)}; expected {expected}')
+    for key in value:
         if key not in keys:
             raise ValueError(f'"density": unknown key {quote(key)}; {choices(keys)}')
-    values = [members[key] for key in keys if key in members]
     try:
-        return check_density(keys, values)
+        return read_density(value, keys)
     except ValueError as error:
         raise ValueError(f'"density": {error}') from None
 
 
-def check_density(keys, values):
-    """Return two values as a Density; raise ValueError unless both are there, and are shares.
+def read_density(members, keys):
+    """Return the Density whose two shares a dict has; raise ValueError if one is missing or wrong.
 
-    keys: what a message calls them.
+    members: the dict. keys: under which it has the share of weights, and that of activations.
     """
-    are_shares = all(is_number(value, LEAST_DENSITY, 1) for value in values)
-    if len(values) != 2 or not are_shares:
+    shares = [members[key] for key in keys if key in members]
+    are_numbers = all(is_number(share, MIN_DENSITY, 1) for share in shares)
+    if len(shares) != 2 or not are_numbers:
         both = ' and '.join(f'"{key}"' for key in keys)
-        raise ValueError(f'{both} are {quote(values)}; expected both, above 0 and up to 1')
-    return Density(*values)
+        raise ValueError(f'{both} are {quote(shares)}; expected both, above 0 and up to 1')
+    return Density(*shares)

@@ -1,14 +1,16 @@
-"""Reports as text in a format other than JSON: each format's room, and what it is handed.
+"""Reports as text in a format other than JSON: which room makes which format.
 
-A new format is a name in FORMATS of fodlam.py, and a branch here that calls its room. A room is
-imported in the branch that needs it, so that a table does not load what draws pictures.
+For a new format, add its name to FORMATS in fodlam.py, and here a branch that calls its room. A
+room is imported in the branch that needs it, so that a table does not load what draws pictures.
 """
 
 
 def render(estimate, report, note, format_, encoding):
     """Return an Estimate as text, or a report of fodlam.diagnose if there is no Estimate.
 
-    note: a sentence on the frames that the costs are for. format_: "csv", "table" or "svg".
+    estimate: an Estimate, or None. report: the result of fodlam.diagnose if there is no Estimate;
+    otherwise it is not used. note: a sentence on the frames that the costs are for.
+    format_: "csv", "table" or "svg".
     encoding: of the stream that the text is for, or None if any character can be written there.
     """
     if estimate is None:
@@ -17,7 +19,11 @@ def render(estimate, report, note, format_, encoding):
 
 
 def render_estimate(estimate, note, format_, encoding):
-    """Return an Estimate as text; note, format_, encoding: as of `render`."""
+    """Return an Estimate as text.
+
+    note: a sentence on the frames that the costs are for. format_: "csv", "table" or "svg".
+    encoding: of the stream that the text is for, or None if any character can be written there.
+    """
     if format_ == 'csv':
         from fodlam.data.tables import estimate_csv
 
@@ -38,7 +44,10 @@ def render_estimate(estimate, note, format_, encoding):
 
 
 def render_diagnosis(report, note, format_):
-    """Return a report of fodlam.diagnose as text; note: as of `render`. format_: "csv" or "table"."""
+    """Return a report of fodlam.diagnose as text.
+
+    note: a sentence on the frames that the costs are for. format_: "csv" or "table".
+    """
     if format_ == 'csv':
         from fodlam.data.tables import diagnosis_csv
 

@@ -1,4 +1,7 @@
-"""Reports as pictures: a heading, and under it bars, a roofline, or both."""
+"""Reports as pictures: a heading, and under it bars, a roofline, or both.
+
+All places and sizes are in px, as in data/svg.py.
+"""
 
 from fodlam.data import svg
 from fodlam.data.bars import draw_bars
@@ -6,32 +9,31 @@ from fodlam.data.roofline_plot import draw_roofline
 from fodlam.data.svg import Box
 from fodlam.data.words import cost_text, has_energy_parts, remarks_on, title_of
 
-# All in px.
 HEADING_LEFT = 16
 HEADING_GAP = 8  # above the heading, and below it
 TITLE_LINE_HEIGHT = 19
 MAX_TITLE_LINES = 2
 MAX_REMARK_LINES = 5
 
-# The ends of plots. To the left of them are the numbers of axes.
-LEFT = 72
-RIGHT = 776
-LOWEST = 492
+# Where plots end on the left, on the right and at the bottom. The numbers of axes are left of them.
+PLOT_LEFT = 72
+PLOT_RIGHT = 776
+PLOT_BOTTOM = 492
 
-ROOFLINE_SHARE = 0.5  # of the height that is left by the heading, if bars are under the roofline
+ROOFLINE_SHARE = 0.5  # of the height under the heading, if bars are under the roofline
 
 
 def draw_picture(estimate, notes):
-    """Return an Estimate as SVG: on an accelerator its roofline, on Eyeriss and EIE bars.
+    """Return an Estimate as SVG, with a roofline on an accelerator, and with bars otherwise.
 
-    The roofline has bars of the energy under it, if that has several parts.
-    notes: sentences to put under the title.
+    Under a roofline, there are bars of the energy if that has several parts.
+    notes: a list of sentences to put under the title.
     """
     layers = estimate.make_layers()
     title = title_of(estimate, layers)
     remarks = [total_remark(estimate), *remarks_on(estimate), *notes]
     elements, top = draw_heading(title, remarks)
-    whole = Box(LEFT, top, RIGHT, LOWEST)
+    whole = Box(PLOT_LEFT, top, PLOT_RIGHT, PLOT_BOTTOM)
     if estimate.accelerator is None:
         elements += draw_bars(estimate, layers, whole, ['energy', 'latency'])
     elif has_energy_parts(estimate):
@@ -44,7 +46,7 @@ def draw_picture(estimate, notes):
 
 
 def total_remark(estimate):
-    """Return what the total of an Estimate is, in words: "total: 1.016 J, 4.310 s"."""
+    """Return a sentence on the total of an Estimate, such as "total: 1.016 J, 4.310 s"."""
     total = estimate.sums['total']
     low, high = estimate.ranges['total'] if estimate.ranges else (None, None)
     texts = []
@@ -55,9 +57,12 @@ def total_remark(estimate):
 
 
 def draw_heading(title, remarks):
-    """Return (elements, y of the lower end) of a title, with remarks in small text under it."""
+    """Return (elements, y of the lower end) of a title with remarks in small text under it.
+
+    remarks: a list of sentences. What is too long for the heading is left out.
+    """
     elements = []
-    width = RIGHT - HEADING_LEFT
+    width = PLOT_RIGHT - HEADING_LEFT
     y = HEADING_GAP
     for line in svg.wrapped(title, width / svg.BOLD, svg.HEADING_SIZE)[:MAX_TITLE_LINES]:
         y += TITLE_LINE_HEIGHT

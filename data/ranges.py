@@ -1,8 +1,8 @@
 """Ranges: the least and the most that costs may be, for --range.
 
-By MACs, a layer's range goes from the least to the most that one MAC costs in any published layer of
-the kind. A layer that has been measured has no range: its cost is both ends of it. All other models
-give ranges to their layers by themselves.
+A layer that is costed by its MACs has a range from the least to the most that a MAC costs in any
+published layer of its kind. A layer that has been measured has no range: both ends are its cost.
+Models by shape and rooflines make their ranges themselves (data/by_shape.py, data/roofline.py).
 """
 
 from fodlam import AverageModel, Cost, add_up, averaged_layers, quantities
@@ -11,7 +11,8 @@ from fodlam import AverageModel, Cost, add_up, averaged_layers, quantities
 class RangedAverageModel(AverageModel):
     """An AverageModel whose layers have ranges.
 
-    per_frame, rule: as of AverageModel.
+    per_frame: whether Eyeriss's costs are for one frame, and not for its batches.
+    rule: a config's "process_scaling", by which EIE's costs are scaled from 45 to 65 nm.
     """
 
     def __init__(self, per_frame, rule):
@@ -20,14 +21,13 @@ class RangedAverageModel(AverageModel):
         layers = sum(averaged_layers(per_frame, rule).values(), [])
         for kind in self.per_mac:
             costs = [layer.cost / layer.macs for layer in layers if layer.kind == kind]
-            energies = [cost.energy_j for cost in costs]
-            latencies = [cost.latency_s for cost in costs]
-            low = Cost(min(energies), min(latencies))
-            high = Cost(max(energies), max(latencies))
-            self.range_per_mac[kind] = low, high
+            self.range_per_mac[kind] = limits_of(costs)
 
     def layer(self, entry, kind):
-        """Return the Layer of an entry, with its range; None if its cost is not known."""
+        """Return the Layer of an entry, with its range; None if its cost is not known.
+
+        entry: the layer's dict in its net file. kind: such as "conv".
+        """
         layer = super().layer(entry, kind)
         if layer is None:
             return None
@@ -35,24 +35,37 @@ class RangedAverageModel(AverageModel):
         return layer.replaced(low=low * layer.macs, high=high * layer.macs)
 
 
+def limits_of(costs):
+    """Return two Costs: the least energy and latency of some Costs, and the most."""
+    energies = [cost.energy_j for cost in costs]
+    latencies = [cost.latency_s for cost in costs]
+    return Cost(min(energies), min(latencies)), Cost(max(energies), max(latencies))
+
+
 def range_of(layer):
-    """Return (low, high) of a Layer, two Costs."""
+    """Return (low, high), the least and the most Cost of a Layer; both its cost without a range."""
     return layer.low or layer.cost, layer.high or layer.cost
 
 
 def add_up_ranges(layers):
-    """Return {kind or 'total': (low, high)}, the sums of Layers at the least and at the most."""
-    lows, highs = [], []
+    """Return {kind or 'total': (low, high)}, the sums of the least and of the most Costs of Layers.
+
+    low, high: Costs.
+    """
+    layers_at_least, layers_at_most = [], []
     for layer in layers:
         low, high = range_of(layer)
-        lows.append(layer.replaced(cost=low))
-        highs.append(layer.replaced(cost=high))
-    low_sums, high_sums = add_up(lows), add_up(highs)
+        layers_at_least.append(layer.replaced(cost=low))
+        layers_at_most.append(layer.replaced(cost=high))
+    low_sums, high_sums = add_up(layers_at_least), add_up(layers_at_most)
     return {group: (low_sums[group], high_sums[group]) for group in low_sums}
 
 
 def scale_ranges(estimate, power, time):
-    """Multiply the ranges of an Estimate: all powers by `power`, and all times by `time`."""
+    """Multiply the ranges of an Estimate and of its layers.
+
+    power, time: the factors of all powers and of all times.
+    """
     make_layers = estimate.make_layers
 
     def make_ranged_layers():
@@ -70,10 +83,10 @@ def scale_ranges(estimate, power, time):
 
 
 def range_quantities(low, high):
-    """Return two Costs as reports have them.
+    """Return a range as reports have it; low, high: its two ends, which are Costs.
 
     >>> range_quantities(Cost(0.1, 2.0), Cost(0.3, 4.0))
     {'energy_range': [0.1, 0.3], 'latency_range': [2.0, 4.0]}
     """
-    most = quantities(high)
-    return {f'{key}_range': [least, most[key]] for key, least in quantities(low).items()}
+    least, most = quantities(low), quantities(high)
+    return {f'{quantity}_range': [least[quantity], most[quantity]] for quantity in least}

@@ -1,7 +1,8 @@
 """The labels of a roofline: where the names of roofs and layers stand so that all can be read.
 
-The terms are those of data/roofline_plot.py. A spot is a list of Dots in one place, of which the
-first takes longest. All places and sizes are in px.
+The terms are those of data/roofline_plot.py, and one more:
+  spot  a list of Dots in about the same place, which have one label; the first takes longest
+All places and sizes are in px, as in data/svg.py.
 """
 
 import math
@@ -10,38 +11,41 @@ from fodlam.data import svg
 from fodlam.data.svg import LABEL_HEIGHT, SMALL_SIZE, Box
 from fodlam.data.words import engineering, shortened
 
-SAME_SPOT = 3  # the most between dots that are labelled together
-MAX_SPOTS = 100  # that are labelled; no more fit, and each dot is held against all of them
+SAME_SPOT_DISTANCE = 3  # how far a dot of a spot may be from the first, across and up or down
+MAX_SPOTS = 100  # with a label; more do not fit, and each dot is compared with all of them
 FIRST_SPOTS = 3  # that are labelled before roofs are
 MAX_NAMES_OF_SPOT = 4
 MAX_NAME_LENGTH = 20  # characters
-MAX_SPOT_NAME_LENGTH = 24
+MAX_SPOT_NAME_LENGTH = 24  # characters
 
 LABEL_RISE = 3  # of a label's baseline above the lower end of its Box
-DOT_GAP = 3  # from a dot to a label that is level with it, above it or below it
-# From the middle of a dot across, and as far up or down, to the corner of a label: a share of the
-# radius, and some px more.
+DOT_GAP = 3  # from a dot to a label beside, above or below it
+# A label may also be aslant of a dot. It is then as far across from the middle of the dot as it is
+# up or down: by this share of the radius, and by this gap more.
 DOT_CORNER_SHARE = 0.7
 DOT_CORNER_GAP = 2
-# From a peak down to the lower end of its label, the best first.
-PEAK_LABEL_DROPS = (-2, 16, -16, 30)
-PEAK_LABEL_STEPS = 8  # places for the label along the flat part of a roof
-PEAK_LABEL_GAP = 4  # between the label and the right end of the axes
-RIDGE_LABEL_GAP = 4  # between the label and the line down from the ridge
+# The label of a peak is near the flat part of its roof.
+PEAK_LABEL_DROPS = (-2, 16, -16, 30)  # from the roof down to its lower end, the best first
+PEAK_LABEL_STEPS = 8  # how many places there are for it along the roof
+PEAK_LABEL_GAP = 4  # from its right end to that of the axes
+# The label of a ridge is near the lower end of the axes, beside the line down from the ridge.
+RIDGE_LABEL_GAP = 4  # from the line
 RIDGE_LABEL_RISE = 5  # above the lower end of the axes
-RIDGE_LABEL_ROWS = 4  # places for the label, one above the other
-BANDWIDTH_RISE = 5  # of the baseline of the label that goes along a roof
-# As this label is turned, a row of squares stands for the place that it takes.
-BANDWIDTH_SQUARE_RISE = 9  # of their middles above the roof
-BANDWIDTH_SQUARE_HALF = 7  # half of their width and height
-BANDWIDTH_SQUARE_STEP = 8  # from one to the next
+RIDGE_LABEL_ROWS = 4  # how many places there are for it, one above the other
+# The label of a bandwidth goes along the part of the roof that rises. As Boxes are not turned, a
+# row of squares stands for the place that it takes.
+BANDWIDTH_RISE = 5  # of its baseline above the roof
+BANDWIDTH_SQUARE_RISE = 9  # of the middles of squares above the roof
+BANDWIDTH_SQUARE_HALF = 7  # half of the width of a square
+BANDWIDTH_SQUARE_STEP = 8  # from one square to the next
 
 
 def draw_labels(axes, roofs, dots):
     """Return the elements of the labels of Roofs and Dots.
 
-    dots: those that take longest first. The earlier a label is put, the more room there is for it.
+    dots: the Dots, those that take longest first.
     """
+    # The earlier a label is put, the more room there is for it.
     labels = Labels(axes, roofs)
     spots = spots_of(dots)
     label_bandwidth(labels, roofs[0])
@@ -50,6 +54,7 @@ def draw_labels(axes, roofs, dots):
     for roof in roofs:
         label_peak(labels, roof, dots)
     for roof in roofs:
+        # Roofs with an efficiency have the same ridges.
         if roof.bytes_per_s == roofs[0].bytes_per_s:
             label_ridge(labels, roof)
     for spot in spots[FIRST_SPOTS:]:
@@ -60,7 +65,8 @@ def draw_labels(axes, roofs, dots):
 class Labels:
     """The labels of a roofline, none of which runs into another, crosses a Roof or leaves the Axes.
 
-    taken: the Boxes that labels are in. elements: those labels.
+    axes: the Axes. roofs: a list of Roofs. taken: the Boxes of the labels so far. elements: the
+    labels so far.
     """
 
     def __init__(self, axes, roofs):
@@ -70,10 +76,10 @@ class Labels:
         self.elements = []
 
     def put(self, name, x, boxes, avoided=()):
-        """Draw a name in the first of some Boxes that is free; return whether any is free.
+        """Put a name in the first Box that is free; return whether one is.
 
-        x: of the roof or dot that has the name. boxes: where the name may be, the best first.
-        avoided: Boxes where it may not be.
+        x: of the point that the name belongs to. boxes: the Boxes where the name may be, the best
+        first. avoided: Boxes that the name must not overlap.
         """
         for box in boxes:
             if self.is_free(box, avoided):
@@ -107,7 +113,7 @@ def draw_label(name, x, box):
 
 
 def label_boxes(name, corners):
-    """Return the Boxes of a name whose lower left corners are some (x, y)."""
+    """Return the list of Boxes that fit a name; corners: the (x, y) of their lower left corners."""
     width = svg.text_width(name, SMALL_SIZE)
     return [Box(x, y - LABEL_HEIGHT, x + width, y) for x, y in corners]
 
@@ -122,7 +128,7 @@ def overlap(box, other):
 
 
 def label_bandwidth(labels, roof):
-    """Put a Roof's bandwidth along the part of it that rises, if that is long enough."""
+    """Put the bandwidth of a Roof along the part of it that rises, if that is long enough."""
     foot_x, foot_y = labels.axes.foot(roof)
     ridge_x, ridge_y = labels.axes.ridge(roof)
     name = f'bandwidth: {engineering(roof.bytes_per_s, "B")}/s'
@@ -133,7 +139,10 @@ def label_bandwidth(labels, roof):
     cosine, sine = (ridge_x - foot_x) / length, (foot_y - ridge_y) / length
 
     def point(along, above):
-        """Return the (x, y) that is some px along the Roof from its foot, and some above it."""
+        """Return the (x, y) of a point.
+
+        along: how far it is from the foot along the Roof. above: how far it is above the Roof.
+        """
         x = foot_x + along * cosine - above * sine
         y = foot_y - along * sine - above * cosine
         return x, y
@@ -149,7 +158,7 @@ def label_bandwidth(labels, roof):
 
 
 def label_peak(labels, roof, dots):
-    """Put the peak of a Roof above or below its flat part, where no Dots are if there is room."""
+    """Put the peak of a Roof near its flat part: where no Dots are, or else over Dots."""
     x, y = labels.axes.ridge(roof)
     right = labels.axes.box.right
     name = f'{roof.name}: {engineering(roof.peak_macs_per_s, "MAC")}/s'
@@ -164,7 +173,7 @@ def label_peak(labels, roof, dots):
 
 
 def dot_boxes(dots):
-    """Return the Boxes of Dots, of no more than can have labels."""
+    """Return the list of Boxes around Dots, for no more Dots than there are labels."""
     boxes = []
     for dot in dots[:MAX_SPOTS]:
         boxes.append(
@@ -174,7 +183,7 @@ def dot_boxes(dots):
 
 
 def label_ridge(labels, roof):
-    """Put the intensity of a Roof's ridge at the bottom, to the right or left of the line there."""
+    """Put the intensity of a Roof's ridge to the right or left of the line down from the ridge."""
     x, _ = labels.axes.ridge(roof)
     bottom = labels.axes.box.bottom - RIDGE_LABEL_RISE
     name = f'ridge: {roof.ridge_intensity:.4g} MACs per byte'
@@ -189,7 +198,7 @@ def label_ridge(labels, roof):
 
 
 def spots_of(dots):
-    """Return the spots that Dots are on, no more than can have labels."""
+    """Return the list of the first spots of Dots, up to MAX_SPOTS."""
     spots = []
     for dot in dots:
         spot = find_spot(dot, spots)
@@ -201,16 +210,16 @@ def spots_of(dots):
 
 
 def find_spot(dot, spots):
-    """Return the one of some spots that a Dot is on; None if it is on none of them."""
+    """Return the spot that a Dot belongs to; None if it belongs to none of the spots."""
     for spot in spots:
-        first = spot[0]
-        if abs(first.x - dot.x) <= SAME_SPOT and abs(first.y - dot.y) <= SAME_SPOT:
+        across, up = abs(spot[0].x - dot.x), abs(spot[0].y - dot.y)
+        if across <= SAME_SPOT_DISTANCE and up <= SAME_SPOT_DISTANCE:
             return spot
     return None
 
 
 def label_spot(labels, spot):
-    """Put the name of the Dots on a spot beside the first of them; there may be no room for it."""
+    """Put the name of a spot beside its first Dot, if there is room."""
     x, y, radius = spot[0].x, spot[0].y, spot[0].radius
     name = spot_name([dot.layer.name for dot in spot])
     width = svg.text_width(name, SMALL_SIZE)
@@ -234,7 +243,7 @@ def label_spot(labels, spot):
 
 
 def spot_name(names):
-    """Return what the dots of layers on one spot are called; names: of the layers.
+    """Return the name of a spot; names: of the layers whose Dots it has.
 
     >>> spot_name(['fc6', 'fc7', 'fc8'])
     'fc6, fc7, fc8'

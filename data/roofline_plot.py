@@ -1,9 +1,15 @@
 """The roofline of an accelerator with a dot for each layer, as elements of a picture.
 
-Terms: the intensity of a layer is how many MACs it does for each byte of DRAM, and its rate how
-many MACs it does per second. A roof is the highest rate that an accelerator allows by intensity: it
-rises with its bandwidth, up to its ridge, and from there on is flat at its peak. Intensities go
-across and rates go up, both by decades. All places and sizes are in px.
+The axis of intensities goes across, that of rates goes up; both are logarithmic. All places and
+sizes are in px, as in data/svg.py.
+
+Terms:
+  intensity  of a layer: its MACs per byte of DRAM
+  rate       of a layer: its MACs per second
+  roof       the line of the highest rate that an accelerator allows at each intensity
+  foot       the left end of a roof, from where on it rises with the bandwidth
+  ridge      the corner of a roof, from where on it is flat
+  peak       the rate of the flat part
 """
 
 import math
@@ -14,25 +20,24 @@ from fodlam.data.roofline_labels import draw_labels
 from fodlam.data.svg import Box, LegendEntry
 from fodlam.data.words import BOUNDS, engineering, percent, prefix_of, share_of
 
-# Above the axes there is a legend; under them are numbers and a title.
-HEAD_HEIGHT = 26
-FOOT_HEIGHT = 34
+LEGEND_HEIGHT = 26  # above the axes
+AXIS_TEXTS_HEIGHT = 34  # below the axes: numbers, and a title
 
-LEGEND_BASELINE = 12  # from the upper end of the legend
-LEGEND_SHARES = (0.01, 0.05, 0.1)  # of the time, of the dots that the legend shows
+LEGEND_BASELINE = 12  # below the upper end of the legend
+# The legend shows the dots of layers with these shares of the time.
+LEGEND_SHARES = (0.01, 0.05, 0.1)
 LEGEND_DOT_RISE = 4  # of the middle of such a dot above the baseline
 LEGEND_DOT_GAP = 4  # from such a dot to its text
-LEGEND_DOT_ADVANCE = 36  # from the right end of such a dot to the next
+LEGEND_DOT_ADVANCE = 36  # from the right end of such a dot to the left end of the next
 
-MAX_DECADES = 10  # of an axis, that have a number
-MAJOR_TICK = 7  # length
-MINOR_TICK = 4
-MAX_PREFIXED_RATE = 1e18  # larger numbers have no prefix
-LARGE_DOT_ROOM = 1.5  # by what factor the axis of intensities goes on after the highest
-# From the lower end of the axes to baselines.
+MAX_DECADES = 10  # that have a number on an axis
+MAJOR_TICK_LENGTH = 7
+MINOR_TICK_LENGTH = 4
+MAX_PREFIXED_RATE = 1e18  # MAC/s; from here on, numbers have no prefix
+LARGE_DOT_ROOM = 1.5  # the factor from the highest intensity to the end of its axis, at least
+# From the lower end of the axes down to baselines.
 INTENSITY_NUMBER_DROP = 14
 INTENSITY_TITLE_DROP = 29
-RATE_NUMBER_OFFSET = (-6, 4)  # (x, y) from the axis to the end of the number
 RATE_TITLE_X = 24
 
 FULL_RADIUS = 30  # of the dot of a layer that takes all of the time
@@ -42,13 +47,17 @@ MIN_RADIUS = 2
 
 
 class Roof(namedtuple('Roof', 'name peak_macs_per_s bytes_per_s css')):
-    """A roof: its name, its peak, the bandwidth with which it rises, and the class of its line."""
+    """A roof.
+
+    name: such as "peak". peak_macs_per_s: its peak. bytes_per_s: the bandwidth with which it rises.
+    css: the class of its line.
+    """
 
     __slots__ = ()
 
     @property
     def ridge_intensity(self):
-        """The intensity from which on the roof is flat, in MACs per byte."""
+        """The intensity of the ridge, in MACs per byte."""
         return self.peak_macs_per_s / self.bytes_per_s
 
 
@@ -70,12 +79,12 @@ class Axes(namedtuple('Axes', 'box min_intensity max_intensity min_rate max_rate
     __slots__ = ()
 
     def x(self, intensity):
-        """Return where an intensity is."""
+        """Return the x of an intensity, in MACs per byte."""
         share = log_share(intensity, self.min_intensity, self.max_intensity)
         return self.box.left + self.box.width * share
 
     def y(self, rate):
-        """Return where a rate is."""
+        """Return the y of a rate, in MACs per second."""
         share = log_share(rate, self.min_rate, self.max_rate)
         return self.box.bottom - self.box.height * share
 
@@ -84,7 +93,7 @@ class Axes(namedtuple('Axes', 'box min_intensity max_intensity min_rate max_rate
         return self.x(roof.ridge_intensity), self.y(roof.peak_macs_per_s)
 
     def foot(self, roof):
-        """Return the (x, y) where a Roof starts, at the left or at the bottom."""
+        """Return the (x, y) of a Roof's foot, at the left or at the lower end of the axes."""
         intensity = max(self.min_intensity, self.min_rate / roof.bytes_per_s)
         return self.x(intensity), self.y(intensity * roof.bytes_per_s)
 
@@ -95,7 +104,7 @@ class Axes(namedtuple('Axes', 'box min_intensity max_intensity min_rate max_rate
         return box.top <= y_at_left and y_at_right <= box.bottom
 
     def roof_y(self, roof, x):
-        """Return the y of a Roof at an x: up to the ridge it is a straight line, then flat."""
+        """Return the y of a Roof at an x."""
         ridge_x, ridge_y = self.ridge(roof)
         foot_x, foot_y = self.foot(roof)
         slope = (foot_y - ridge_y) / (ridge_x - foot_x)
@@ -103,7 +112,9 @@ class Axes(namedtuple('Axes', 'box min_intensity max_intensity min_rate max_rate
 
 
 def log_share(number, first, last):
-    """Return how far a number is along a logarithmic axis, 0 at its first number and 1 at its last.
+    """Return how far along a logarithmic axis a number is, as a share of the axis.
+
+    first, last: the numbers at the ends of the axis.
 
     >>> log_share(1000, 1, 1e6)
     0.5
@@ -117,10 +128,10 @@ def log_share(number, first, last):
 def draw_roofline(estimate, layers, box):
     """Return the elements of the roofline of an Estimate's accelerator, with a dot for each layer.
 
-    layers: the Estimate's Layers. box: the Box that it fills, with a legend.
+    layers: the Estimate's Layers. box: the Box that axes, their texts and a legend fill.
     """
     roofs = roofs_of(estimate.accelerator)
-    plot = Box(box.left, box.top + HEAD_HEIGHT, box.right, box.bottom - FOOT_HEIGHT)
+    plot = Box(box.left, box.top + LEGEND_HEIGHT, box.right, box.bottom - AXIS_TEXTS_HEIGHT)
     axes = make_axes(layers, roofs, plot)
     dots = dots_of(layers, estimate.sums['total'].latency_s, axes)
     elements = draw_legend(estimate, box)
@@ -132,7 +143,11 @@ def draw_roofline(estimate, layers, box):
 
 
 def roofs_of(accelerator):
-    """Return the Roofs of an Accelerator; the first is that without Winograd or an efficiency."""
+    """Return the list of Roofs of an Accelerator.
+
+    The first is the highest rate without Winograd's algorithm. If the Accelerator has a gain by
+    this or an efficiency, there are Roofs with these.
+    """
     peak, bandwidth = accelerator.peak_macs_per_s, accelerator.bytes_per_s
     gain, efficiency = accelerator.winograd_gain, accelerator.efficiency
     roofs = [Roof('peak', peak, bandwidth, 'axis')]
@@ -140,17 +155,17 @@ def roofs_of(accelerator):
         roofs.append(Roof('with Winograd', peak * gain, bandwidth, 'axis dash'))
     if efficiency is None or efficiency == 1:
         return roofs
-    lower_peak, lower_bandwidth = peak * efficiency, bandwidth * efficiency
+    attained_bandwidth = bandwidth * efficiency
     name = f'efficiency {efficiency:.3g}'
-    roofs.append(Roof(name, lower_peak, lower_bandwidth, 'axis dotted'))
+    roofs.append(Roof(name, peak * efficiency, attained_bandwidth, 'axis dotted'))
     if gain != 1:
-        lower_peak = peak * gain * efficiency
-        roofs.append(Roof(f'with Winograd, {name}', lower_peak, lower_bandwidth, 'axis dotted'))
+        name = f'with Winograd, {name}'
+        roofs.append(Roof(name, peak * gain * efficiency, attained_bandwidth, 'axis dotted'))
     return roofs
 
 
 def draw_roof(roof, axes):
-    """Return the elements of a Roof: its line, and one down from its ridge."""
+    """Return the elements of a Roof: its line, and a line down from its ridge."""
     x, y = axes.ridge(roof)
     return [
         svg.line(roof.css, axes.foot(roof), (x, y), (axes.box.right, y)),
@@ -159,7 +174,10 @@ def draw_roof(roof, axes):
 
 
 def draw_legend(estimate, box):
-    """Return the elements of the legend: what the colours and the sizes of dots mean."""
+    """Return the elements of the legend: what the colours and the sizes of dots mean.
+
+    box: the Box of the whole roofline, which has the legend at its upper end.
+    """
     entries = []
     total_s = estimate.sums['total'].latency_s
     for bound in BOUNDS:
@@ -184,9 +202,9 @@ def draw_legend(estimate, box):
 
 
 def dots_of(layers, total_s, axes):
-    """Return the Dots of the Layers that have MACs, those that take longest first.
+    """Return the list of Dots of the Layers that have MACs, those that take longest first.
 
-    total_s: the time that all Layers take.
+    total_s: the time in s that all Layers take.
     """
     dots = []
     for layer in sorted(layers, key=lambda layer: layer.cost.latency_s, reverse=True):
@@ -208,7 +226,13 @@ def rate_of(layer):
 
 
 def radius_of(share):
-    """Return the radius of a dot whose area is in proportion to a share of the time."""
+    """Return the radius of a layer's dot, whose area is in proportion to the layer's time.
+
+    share: of the time of all layers that this layer takes.
+
+    >>> radius_of(1), radius_of(0.25)  # a quarter of the area
+    (30.0, 15.0)
+    """
     return max(MIN_RADIUS, FULL_RADIUS * math.sqrt(share))
 
 
@@ -226,7 +250,10 @@ def draw_dot(dot):
 
 
 def make_axes(layers, roofs, plot):
-    """Return Axes that fill a Box, with room for all Layers and around the ridges of all Roofs."""
+    """Return Axes that have all Layers in them, and some room around the ridges of all Roofs.
+
+    plot: the Box that the Axes fill.
+    """
     intensities, rates = [], []
     for layer in layers:
         if layer.macs:
@@ -245,13 +272,14 @@ def make_axes(layers, roofs, plot):
 
 
 def round_number(number, up):
-    """Return the next 1, 2 or 5 times a power of ten above a number, or below it.
+    """Return a number rounded to 1, 2 or 5 times a power of ten; up: whether it is rounded up.
 
     >>> round_number(3456.0, up=False), round_number(3456.0, up=True)
     (2000.0, 5000.0)
     """
     decade = 10.0 ** math.floor(math.log10(number))
-    # One more at either end, as the logarithm of a power of ten may be rounded across it.
+    # 0.5 and 20 are for powers of ten, whose logarithm may be rounded to below or above their
+    # exponent.
     candidates = [decade * factor for factor in (0.5, 1, 2, 5, 10, 20)]
     if up:
         return min(candidate for candidate in candidates if candidate >= number)
@@ -259,10 +287,12 @@ def round_number(number, up):
 
 
 def ticks_between(first, last):
-    """Return the Ticks of an axis from one number to another, which go in decades.
+    """Return the list of Ticks of a logarithmic axis.
 
-    On a long axis only some powers of ten have their number shown; only on an axis where all have,
-    there are ticks between them.
+    first, last: the numbers at its ends.
+    Powers of ten have long ticks with a number. On an axis that is too long for that, only every
+    second or third power has a number shown. On others, there are short ticks for 2 to 9 times a
+    power of ten.
 
     >>> [tick.number for tick in ticks_between(5, 20)]
     [5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 20.0]
@@ -277,16 +307,17 @@ def ticks_between(first, last):
     for exponent in range(first_exponent, last_exponent + 1):
         for digit in digits:
             number = float(f'{digit}e{exponent}')
+            # An end of the axis counts, even if it is rounded a little.
             is_between = first <= number * 1.000001 and number <= last * 1.000001
             if is_between and digit == 1:
-                ticks.append(Tick(number, MAJOR_TICK, has_number=exponent % every == 0))
+                ticks.append(Tick(number, MAJOR_TICK_LENGTH, has_number=exponent % every == 0))
             elif is_between:
-                ticks.append(Tick(number, MINOR_TICK, has_number=False))
+                ticks.append(Tick(number, MINOR_TICK_LENGTH, has_number=False))
     return ticks
 
 
 def draw_axes(axes):
-    """Return the elements of Axes: ticks with numbers and a grid, lines, and titles."""
+    """Return the elements of Axes: ticks with numbers and grid lines, the two axes, and titles."""
     left, top, right, bottom = axes.box
     elements = draw_intensity_ticks(axes) + draw_rate_ticks(axes)
     elements.append(svg.line('tick', (left, top), (left, bottom), (right, bottom)))
@@ -314,7 +345,7 @@ def draw_intensity_ticks(axes):
 def draw_rate_ticks(axes):
     """Return the elements of the ticks at the left of Axes, with numbers and grid lines."""
     left, _, right, _ = axes.box
-    x_offset, y_offset = RATE_NUMBER_OFFSET
+    x_offset, y_offset = svg.AXIS_NUMBER_OFFSET
     elements = []
     for tick in ticks_between(axes.min_rate, axes.max_rate):
         y = axes.y(tick.number)
@@ -327,10 +358,10 @@ def draw_rate_ticks(axes):
 
 
 def rate_text(rate):
-    """Return a rate as an axis has it.
+    """Return the number of a tick on the axis of rates; rate: in MACs per second.
 
-    >>> rate_text(1e12)
-    '1 T'
+    >>> rate_text(1e12), rate_text(1e20)
+    ('1 T', '1e+20 ')
     """
     if rate >= MAX_PREFIXED_RATE:
         return f'{rate:g} '

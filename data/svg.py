@@ -1,7 +1,9 @@
 """Elements of a picture in SVG: texts, lines, bars, dots, legends, and the page that they are on.
 
-All places and sizes are in px, from the upper left corner of the page. A function here returns an
-element as text; its class says how the style below draws it.
+All places and sizes are in px: x from the left end of the page, y from its upper end downwards.
+
+An element is a text in SVG's language. An argument `css` is a class, or several with blanks between
+them: STYLE says how elements of each class are drawn.
 """
 
 from collections import namedtuple
@@ -14,9 +16,11 @@ from fodlam.data.words import printable, shortened
 WIDTH = 800
 HEIGHT = 500
 
-# Light or dark, as the program that shows the picture has it. Each kind of layer, each bound and
-# each part of energy is a class with a colour in both. Classes that belong together share one: conv
-# layers, computing and the energy of MACs; fc layers, memory and the energy of DRAM.
+# The picture is light or dark, as the program that shows it prefers. Each kind of layer, bound and
+# part of energy is a class, and has a colour for either. Classes that belong together have the same
+# colour: conv, compute and mac; fc, memory and dram.
+# Other short classes: h is for headings, s for small text; e and m for texts that end at x, or have
+# their middle there; bg is the background.
 STYLE = """\
 text { font: 11px Helvetica, Arial, sans-serif; fill: #222 }
 .h { font-size: 15px; font-weight: bold } .s, .label { font-size: 10px }
@@ -36,28 +40,30 @@ text { fill: #eee } .label, circle { stroke: #16191f } .bg { fill: #16191f }
 }
 """
 
-# Classes of texts by how they look.
+# The looks of a text, as classes.
 NORMAL = ''
 HEADING = 'h'
 SMALL = 's'
 LABEL = 'label'  # small, with a halo
-# Classes of texts by where x is: at their start, middle or end.
+# Its anchors, as classes: whether its x is that of its start, middle or end.
 START = ''
 MIDDLE = 'm'
 END = 'e'
 
-# The sizes that STYLE gives to texts.
+# The sizes that STYLE gives to texts of these looks; that of labels is small.
 HEADING_SIZE = 15
 NORMAL_SIZE = 11
 SMALL_SIZE = 10
-BOLD = 1.15  # by what factor bold text, as of headings, is wider
+BOLD = 1.15  # the factor by which bold text, as of headings, is wider
 
 LINE_HEIGHT = 14  # from one line of small text to the next
 LABEL_HEIGHT = 12
+# On an upright axis, (x, y) from the left end of a tick to the end of its number, in small text.
+AXIS_NUMBER_OFFSET = (-6, 4)
 
 
 class Box(namedtuple('Box', 'left top right bottom')):
-    """A rectangle."""
+    """A rectangle: the x of its left and right ends, and the y of its top and bottom."""
 
     __slots__ = ()
 
@@ -73,7 +79,10 @@ class Box(namedtuple('Box', 'left top right bottom')):
 
 
 def page(title, elements):
-    """Return a whole picture; title: what a program that shows it calls it."""
+    """Return a whole picture as text.
+
+    title: what programs that show the picture call it. elements: a list of all that is on it.
+    """
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'width="{WIDTH}" height="{HEIGHT}" role="img">',
@@ -86,8 +95,8 @@ def page(title, elements):
 
 # === The width of text ===
 
-# Of characters, in hundredths of the text's size: at least what they take in Arial and in DejaVu
-# Sans, the widest of the usual fonts.
+# {character: its width in hundredths of the text's size}. It is at least that in Arial and in
+# DejaVu Sans, the widest of the usual fonts.
 GLYPH_WIDTHS = {
     **dict.fromkeys(" ',-./:;I\\fijl|", 37),
     **dict.fromkeys('!()[]rt', 42),
@@ -96,12 +105,14 @@ GLYPH_WIDTHS = {
     **dict.fromkeys('#+<=>M^w~', 87),
     **dict.fromkeys('%@Wm', 102),
 }
-OTHER_ASCII_WIDTH = 65
-OTHER_WIDTH = 102
+OTHER_ASCII_WIDTH = 65  # of the ASCII characters that are not in GLYPH_WIDTHS
+OTHER_WIDTH = 102  # of all others
 
 
 def text_width(content, size):
-    """Return the greatest width that a text may have; size: of its characters.
+    """Return the width of a text in the widest of the usual fonts.
+
+    content: the text. size: of its font.
 
     >>> text_width('illicit', 10) < text_width('massive', 10)
     True
@@ -113,11 +124,13 @@ def text_width(content, size):
     return size / 100 * hundredths
 
 
-MAX_FITTED_LENGTH = 200  # characters: more never fit, and each is tried
+MAX_FITTED_LENGTH = 200  # characters, as more never fit; `fitted` tries one after the other
 
 
 def fitted(name, width, size):
-    """Return a name, with its beginning cut off if it would be wider than `width` in a size.
+    """Return a name, with its beginning cut off if it would be wider than `width`.
+
+    size: of its font.
 
     >>> fitted('inception_3a/3x3_reduce', 60, 10)
     '..3_reduce'
@@ -133,7 +146,10 @@ def fitted(name, width, size):
 
 
 def wrapped(content, width, size):
-    """Return the lines of a text, none of which is wider than `width` in a size."""
+    """Return the lines of a text that is broken between words, none wider than `width`.
+
+    content: the text. size: of its font. A word that is too wide for a line is cut.
+    """
     lines = []
     last = ''
     for word in printable(content).split():
@@ -153,42 +169,64 @@ def wrapped(content, width, size):
 
 
 def safe(content):
-    """Return a text as it can stand in SVG."""
+    """Return a text as it can stand in SVG.
+
+    >>> safe('a<b')
+    'a&lt;b'
+    """
     return escape(printable(content))
 
 
 def text(x, y, content, style=NORMAL, anchor=START, turn=0):
-    """Return a text whose baseline is at y; turn: by how many degrees, counterclockwise."""
+    """Return the element of a text.
+
+    x: of its start, middle or end, as the anchor says. y: of its baseline. content: the text.
+    style: NORMAL, HEADING, SMALL or LABEL. anchor: START, MIDDLE or END.
+    turn: by how many degrees it is turned around (x, y), counterclockwise.
+
+    >>> text(8, 20, 'fc6', SMALL, MIDDLE)
+    '<text class="s m" x="8.0" y="20.0">fc6</text>'
+    """
     css = f'{style} {anchor}'.strip()
     turned = f' transform="rotate({-turn:.1f} {x:.1f} {y:.1f})"' if turn else ''
     return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}"{turned}>{safe(content)}</text>'
 
 
 def line(css, *points):
-    """Return a line of a class through points, which are (x, y)."""
+    """Return the element of a line; points: the (x, y) that it goes through."""
     path = ' '.join(f'{x:.1f},{y:.1f}' for x, y in points)
     return f'<polyline class="{css}" points="{path}"/>'
 
 
 def rectangle(css, x, y, width, height, title=''):
-    """Return a rectangle of a class; title: what it says when it is pointed at."""
-    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return f'<rect class="{css}" {place}>{title_element(title)}</rect>'
+    """Return the element of a rectangle.
+
+    x, y: of its upper left corner. title: the text that is shown when it is pointed at, or ''.
+    """
+    where = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect class="{css}" {where}>{title_element(title)}</rect>'
 
 
 def dot(css, x, y, radius, title=''):
-    """Return a circle of a class; title: what it says when it is pointed at."""
-    place = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"'
-    return f'<circle class="{css}" {place}>{title_element(title)}</circle>'
+    """Return the element of a circle.
+
+    x, y: of its middle. title: the text that is shown when it is pointed at, or ''.
+    """
+    where = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"'
+    return f'<circle class="{css}" {where}>{title_element(title)}</circle>'
 
 
 def title_element(title):
-    """Return the element that gives the element around it a title; nothing for no title."""
+    """Return the element that gives a title to the element that it is in; '' for no title."""
     return f'<title>{safe(title)}</title>' if title else ''
 
 
 def whisker(x, top, bottom, cap):
-    """Return an upright line with a cap at either end; cap: how far caps reach to either side."""
+    """Return the element of an upright line with a cap, a short level line, at either end.
+
+    x: of the line. top, bottom: the y of its ends. cap: how far caps reach to the left and right.
+    """
+    # It is drawn without lifting the pen.
     return line(
         'whisker',
         (x - cap, top),
@@ -202,25 +240,26 @@ def whisker(x, top, bottom, cap):
 
 # === Legends ===
 
-SWATCH = 10  # width and height of a square of colour
-SWATCH_ADVANCE = 14  # from the start of a square to that of the text behind it
+SWATCH = 10  # the width and height of a square of colour
+SWATCH_ADVANCE = 14  # from the left end of a square to the start of its text
 WHISKER_CAP = 3
-ENTRY_GAP = 8
+ENTRY_GAP = 8  # from the end of a text to the next entry
 
 
 class LegendEntry(namedtuple('LegendEntry', 'css text')):
     """An entry of a legend.
 
-    css: the class whose colour stands before the text; "whisker" for a whisker, and '' for nothing.
+    css: a class whose colour is shown before the text; "whisker" for a whisker, '' for nothing.
+    text: what the colour or whisker means.
     """
 
     __slots__ = ()
 
 
 def legend(x, y, entries):
-    """Return (elements, x of the right end) of a legend on one line, whose baseline is at y.
+    """Return (elements, x of the right end) of a legend on one line.
 
-    entries: LegendEntries.
+    x: of its left end. y: of its baseline. entries: a list of LegendEntries.
     """
     elements = []
     top, bottom = y - SWATCH + 1, y + 1

@@ -1,7 +1,7 @@
-"""Sweeps: many configs, of which each uses again what the ones before it have read.
+"""Sweeps: many configs in one run, in which each net file is read and costed once.
 
-`sweep_reports` is fodlam.sweep; `estimate_lines` is --lines, which has a config on each line in and
-a result on each line out.
+fodlam.sweep calls `sweep_reports`. The option --lines calls `estimate_lines`, which reads a config
+from each line of a stream, and yields a result on a line for each.
 """
 
 import json
@@ -19,19 +19,31 @@ from fodlam import (
     to_report,
 )
 
-# How many entries of net files are kept from one config to the next: some 50 MB.
+# When the Catalogs that are kept have more entries of net files than this, in all some 50 MB, they
+# are forgotten.
 MAX_KEPT_ENTRIES = 20_000
 
 
 class KeptCatalogs:
-    """The Catalogs that a sweep has made so far."""
+    """The Catalogs that a sweep has made so far.
+
+    catalogs: {(netfile, model, *arguments): Catalog}, by the arguments of Catalog.
+    entries: how many entries of net files they have together.
+    """
 
     def __init__(self):
-        self.catalogs = {}  # {(netfile, model, *arguments): Catalog}
-        self.entries = 0  # of all net files together
+        self.catalogs = {}
+        self.entries = 0
 
     def find(self, netfile, model, *arguments):
-        """Return Catalog(netfile, model, *arguments), which is made the first time."""
+        """Return Catalog(netfile, model, *arguments), which is made only the first time.
+
+        >>> from fodlam import AverageModel
+        >>> kept = KeptCatalogs()
+        >>> catalog = kept.find('lenet.json', AverageModel, True, None)
+        >>> catalog is kept.find('lenet.json', AverageModel, True, None)
+        True
+        """
         key = (netfile, model, *arguments)
         catalog = self.catalogs.get(key)
         if catalog is None:
@@ -46,7 +58,8 @@ class KeptCatalogs:
 def sweep_reports(configs, per_frame, per_layer, ranges):
     """Yield the report on each config, or {'error': message} if one is wrong.
 
-    The arguments are those of fodlam.sweep.
+    configs: an iterable of dicts, or of JSON as bytes. per_frame: whether costs are for one frame,
+    unless a config says it. per_layer, ranges: whether reports have layers, and ranges.
     """
     kept = KeptCatalogs()
     for config in configs:
@@ -61,16 +74,26 @@ def sweep_reports(configs, per_frame, per_layer, ranges):
 
 
 def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
-    """Yield texts of one compact JSON result a line, in the order of the configs in a stream.
+    """Yield the results on the configs in a stream, as texts of one or more lines.
 
-    stream: a binary stream. where: what error messages call it.
-    progress: a text stream to tell every second how many lines are done, if it is a terminal; or
-    None. per_frame, per_layer, ranges: as for fodlam.estimate.
-    A config that is wrong gives {"error": "line 3: ..."}. Raises InputError in the end if any was.
+    stream: a binary stream, with a config on each line. where: what error messages call the stream.
+    progress: a text stream, on which it says every second how many lines are done if that is a
+    terminal; or None. per_frame: whether costs are for one frame, unless a config says it.
+    per_layer, ranges: whether results have layers, and ranges.
+    Each line is the result on one config, in their order, as compact JSON; for a wrong config, it
+    is {"error": "line 3: ..."}. A blank line has no result.
+    Raises InputError after the last line if any config was wrong.
+
+    >>> import io
+    >>> configs = io.BytesIO(b'{"net": "VGG16", "layers": ["FC8"], "per_frame": true}')
+    >>> for text in estimate_lines(configs, 'config', None, False, False, False):
+    ...     print(text[:50], '...')
+    {"conv":{"energy":0.0,"latency":0.0},"fc":{"energy ...
     """
     kept = KeptCatalogs()
-    number = wrong = 0
-    told = time.monotonic()
+    number = 0  # of the line
+    wrong = 0  # how many lines so far are
+    told = time.monotonic()  # when progress was told last
     for lines in read_lines(stream, where):
         results = []
         for line in lines:
@@ -84,7 +107,7 @@ def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
                 wrong += 1
                 results.append(to_compact_json({'error': f'line {number}: {error}'}))
             else:
-                results.append(to_line(estimate, per_layer))
+                results.append(report_line(estimate, per_layer))
         yield ''.join(f'{result}\n' for result in results)
         if progress and progress.isatty() and time.monotonic() - told >= 1:
             told = time.monotonic()
@@ -97,12 +120,17 @@ def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
 
 
 def read_lines(stream, where):
-    """Yield lists of the lines of a binary stream, as they come in; the last may be without end.
+    """Yield lists of the lines of a binary stream, as they come in, without their newlines.
 
-    where: what error messages call the stream.
-    Of a line longer than MAX_INPUT_BYTES, only so much is kept that it can be seen to be.
+    where: what error messages call the stream. What follows the last newline is a line, too.
+    A line that is too long is cut, but not below MAX_INPUT_BYTES + 1, by which fodlam.read_text
+    still sees that it is too large.
+
+    >>> import io
+    >>> list(read_lines(io.BytesIO(b'first\\nsecond\\nthi'), 'config'))
+    [[b'first', b'second'], [b'thi']]
     """
-    unfinished = bytearray()  # the line that has not ended yet
+    unfinished = bytearray()  # the beginning of a line that has not ended yet
     with stream:
         while True:
             with place(where):
@@ -119,12 +147,13 @@ def read_lines(stream, where):
 
 
 to_compact_json = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
+SUMS_TEMPLATES = {}  # {groups: the result of `sums_template` for them}, which fills up in a sweep
 
 
-def to_line(estimate, per_layer):
-    """Return the report on an Estimate as JSON on one line; per_layer: whether it has layers.
+def report_line(estimate, per_layer):
+    """Return the report on an Estimate as compact JSON; per_layer: whether it has layers.
 
-    Of most results, the sums are most: json takes twice as long to print these as a template does.
+    Most reports have little more than sums. For these, a template takes half as long as json.
     """
     if per_layer or estimate.ranges:
         return to_compact_json(to_report(estimate, per_layer))
@@ -135,16 +164,16 @@ def to_line(estimate, per_layer):
     if groups not in SUMS_TEMPLATES:
         SUMS_TEMPLATES[groups] = sums_template(groups)
     sums = (SUMS_TEMPLATES[groups] % tuple(numbers)).replace('None', 'null')
-    if not (estimate.bounds or estimate.energy_by or estimate.left_out):
+    if not (estimate.bounds or estimate.energy_by or estimate.left_out):  # as in most reports
         return sums + '}'
+    # One object of two: the sums, which lack their brace, and the extras without theirs.
     return f'{sums},{to_compact_json(report_extras(estimate))[1:]}'
 
 
-SUMS_TEMPLATES = {}  # {groups: what `sums_template` returns of them}
-
-
 def sums_template(groups):
-    """Return what the JSON of a report begins with, with %r for each number.
+    """Return the beginning of a report's JSON, its sums, with %r for each number and no last brace.
+
+    groups: the keys of the sums, such as "conv".
 
     >>> sums_template(['total'])
     '{"total":{"energy":%r,"latency":%r}'

@@ -24,17 +24,18 @@ from fodlam.data.words import (
 SCREEN_WIDTH = 80  # in characters
 GAP = '  '  # between columns
 
-# Where a table does not fit the screen, bars get shorter, then columns are left out, until names
-# have the room that they need, or at least so much. If that is not enough, names are cut.
+# A table that is too wide for the screen gets shorter bars, by these steps, and then fewer columns.
+# This goes on until names have the room that they need, or the wanted width if they need more.
+# Names that still do not fit are cut, but not below the minimum.
 BAR_WIDTHS = (10, 8, 6, 4, 0)
 WANTED_NAME_WIDTH = 16
 MIN_NAME_WIDTH = 8
 
+# A bar is made of full blocks, and at its end one of 0 to 7 eighths.
 FULL_BLOCK = '█'
-# The end of a bar by how many eighths of a block it is long.
 PARTIAL_BLOCKS = ('', '▏', '▎', '▍', '▌', '▋', '▊', '▉')
 
-PICOS = 1e12  # in one: of pJ in 1 J, of ps in 1 s
+PICOS_PER_ONE = 1e12  # pJ per J, and ps per s
 
 # === Rows ===
 
@@ -48,12 +49,13 @@ class Row(
 ):
     """A line of a report: a layer, or the sum of some layers.
 
-    name: such as "CONV1-1", "total" or "memory-bound". macs: of one frame.
-    cost: a Cost. source: where the cost is from, as of a Layer; "sum" of a sum.
-    kind: of the layers, such as "conv"; "total" if they are all layers; None of a sum by bound.
+    name: such as "CONV1-1", "total" or "memory-bound". macs: the MACs of one frame.
+    cost: a Cost. source: where the cost is from, such as "published" (fodlam.Layer), or "sum".
+    kind: such as "conv"; "total" for the sum of all layers; None for a sum by bound.
     low, high: the least and the most Cost that it may be; None without ranges.
-    frames: how many frames the cost is for; None of a sum.
-    bound: what the layers wait for, or None. energy_by: {part: J} of the energy, or None.
+    frames: how many frames the cost is for; None for a sum.
+    bound: what the layer or layers wait for, such as "memory", or None.
+    energy_by: {part: J} of the energy, or None.
     details: {key: value} of what else reports say of a layer, or None.
     """
 
@@ -77,7 +79,7 @@ def make_rows(estimate, layers):
 
 
 def count_sums(estimate):
-    """Return how many of the Rows of an Estimate, the last ones, are sums."""
+    """Return how many Rows of an Estimate are sums; they are the last ones."""
     return len(estimate.sums) + len(estimate.bounds or ())
 
 
@@ -100,9 +102,9 @@ def layer_row(layer, estimate):
 
 
 def group_row(group, estimate, layers):
-    """Return the Row of the sum of all layers of a kind, or of all layers if the group is "total".
+    """Return the Row of the sum of a group of layers.
 
-    layers: the Estimate's Layers.
+    group: a kind, such as "conv", or "total". layers: the Estimate's Layers.
     """
     members = layers
     if group != 'total':
@@ -121,7 +123,10 @@ def group_row(group, estimate, layers):
 
 
 def add_up_energy_parts(estimate, layers):
-    """Return {part: J} of the energy of some Layers; None if the Estimate does not tell parts."""
+    """Return {part: J} of the energy of Layers; None if the Estimate does not have parts of it.
+
+    layers: some of the Estimate's Layers.
+    """
     if not estimate.energy_by:
         return None
     parts_of_layers = [layer.energy_by for layer in layers if layer.energy_by is not None]
@@ -132,9 +137,9 @@ def add_up_energy_parts(estimate, layers):
 
 
 def bound_row(bound, estimate, layers):
-    """Return the Row of the sum of all layers that have a bound, such as "memory".
+    """Return the Row of the sum of the layers with a bound.
 
-    layers: the Estimate's Layers.
+    bound: such as "memory". layers: the Estimate's Layers.
     """
     return Row(
         name=f'{bound}-bound',
@@ -149,7 +154,7 @@ def bound_row(bound, estimate, layers):
 
 
 def estimate_csv(estimate):
-    """Return an Estimate as CSV: its Rows, and one of the layers that it left out, if any."""
+    """Return an Estimate as CSV: its Rows, and a line for the layers that it left out, if any."""
     total = estimate.sums['total']
     lines = [csv_cells(row, total) for row in make_rows(estimate, estimate.make_layers())]
     if estimate.left_out:
@@ -165,14 +170,15 @@ def estimate_csv(estimate):
 
 
 def csv_cells(row, total):
-    """Return {column: value} of a Row; total: the Cost that its shares are parts of."""
+    """Return {column: value} of a Row; total: the Cost of all layers, for shares."""
     cells = {'layer': row.name}
     if row.kind is not None:
         cells['kind'] = row.kind
     cells['macs'] = row.macs
     cells |= quantities(row.cost)
     if row.is_sum:
-        # Where there are no layers, columns stand in this order.
+        # Columns are in the order of the first line that has them. This order shows only if there
+        # are no layers.
         cells |= range_cells(row)
         cells['source'] = row.source
     else:
@@ -203,7 +209,7 @@ def range_cells(row):
 
 
 def shares_of(row, total):
-    """Return {quantity: share} of a Row; total: the Cost that they are shares of."""
+    """Return {quantity: share} of a Row; total: the Cost of all layers."""
     costs, totals = quantities(row.cost), quantities(total)
     return {quantity: share_of(costs[quantity], totals[quantity]) for quantity in QUANTITY_UNITS}
 
@@ -231,9 +237,10 @@ def diagnosis_lines(report):
 
 
 def to_csv(lines):
-    """Return lines, dicts of {column: value}, as CSV.
+    """Return lines as CSV, below a line of headings.
 
-    It has a column for each that any line has, in the order in which the lines first have them.
+    lines: a list of {column: value}. A cell is empty if its line does not have the column. Columns
+    are in the order of the first lines that have them.
 
     >>> print(to_csv([{'layer': 'fc6', 'macs': 4}, {'layer': 'left out', 'layers': 2}]), end='')
     layer,macs,layers
@@ -253,7 +260,7 @@ def to_csv(lines):
 
 
 def harmless(text):
-    """Return a text on one line, which a spreadsheet does not take for a formula.
+    """Return a text as a cell on one line that no spreadsheet takes for a formula.
 
     >>> harmless('=1+1')
     "'=1+1"
@@ -272,10 +279,10 @@ class Column(
     """A column of a table.
 
     heading: its text. cells: a text for each row. on_right: whether texts are aligned on the right.
-    gives_way: in a table that is too wide, columns are left out in the order of these numbers;
-    None: never. The CSV has them all.
-    shares: None; or a share for each row, to be drawn as a bar behind the cell. A share that is not
-    known is None.
+    gives_way: from a table that is too wide, the column with 1 is left out first, then that with 2,
+    and so on; one with None never is. The CSV has them all.
+    shares: a share for each row, which is drawn as a bar behind the cell, or None if the share is
+    not known; None for a column without bars.
     """
 
     __slots__ = ()
@@ -292,7 +299,7 @@ def estimate_table(estimate, notes, encoding):
     names = [row.name for row in rows]
     wanted_width = min(max(len(name) for name in names), WANTED_NAME_WIDTH)
     columns, bar_width = fit_to_screen(estimate_columns(rows, estimate), wanted_width)
-    columns = [draw_bars(column, bar_width, has_blocks(encoding)) for column in columns]
+    columns = [add_bars(column, bar_width, has_blocks(encoding)) for column in columns]
     table = to_table([Column('layer', names), *columns], count_sums(estimate))
     remarks = remarks_on(estimate)
     # With ranges, there is no column of MACs to remark on.
@@ -303,15 +310,15 @@ def estimate_table(estimate, notes, encoding):
 
 
 def estimate_columns(rows, estimate):
-    """Return the Columns of an Estimate's table, all but that of names; rows: its Rows."""
+    """Return the Columns of an Estimate's table, without that of the names; rows: its Rows."""
     layers_wait = any(row.bound is not None for row in rows)
     columns = [Column('kind', layer_cells(rows, 'kind'), gives_way=2)]
-    if not estimate.ranges:  # or there is no room
+    if not estimate.ranges:  # which take the room
         macs = [engineering(row.macs, '') for row in rows]
         columns.append(Column('MACs', macs, on_right=True, gives_way=1))
     columns.append(cost_column('energy', rows, estimate))
-    # Where it is known what layers wait for, their energy is power times time. It has the same
-    # shares as the latency then, unless it has other parts as well.
+    # On an accelerator, layers have bounds, and their energy is power times time: it has the same
+    # shares as the latency, unless it has other parts as well.
     if has_energy_parts(estimate) or not layers_wait:
         columns.append(share_column('energy', rows, estimate, gives_way=5))
     columns.append(cost_column('latency', rows, estimate))
@@ -349,7 +356,7 @@ def cost_column(quantity, rows, estimate):
 def share_column(quantity, rows, estimate, gives_way):
     """Return the Column of the shares of energy or latency that Rows have of the Estimate's total.
 
-    gives_way: as of a Column.
+    quantity: "energy" or "latency". gives_way: as for a Column.
     """
     total = estimate.sums['total']
     shares = [shares_of(row, total)[quantity] for row in rows]
@@ -385,10 +392,10 @@ def has_blocks(encoding):
     return True
 
 
-def draw_bars(column, width, blocks):
+def add_bars(column, width, blocks):
     """Return a Column with bars behind its cells, if it has shares.
 
-    width, blocks: as of `bar`.
+    width: of the bar of a share of 1, in characters. blocks: whether bars are made of blocks.
     """
     if column.shares is None:
         return column
@@ -399,10 +406,10 @@ def draw_bars(column, width, blocks):
 
 
 def bar(share, width, blocks):
-    """Return the bar of a share.
+    """Return the bar of a share, as a text.
 
-    width: how many characters the bar of a share of 1 has. blocks: whether they are blocks, drawn
-    to an eighth of one, and not "#".
+    width: of the bar of a share of 1, in characters.
+    blocks: whether it is made of blocks, to an eighth of one, and not of "#".
 
     >>> bar(0.5125, 10, blocks=True), bar(0.5125, 10, blocks=False)
     ('█████▏', '#####')
@@ -417,24 +424,29 @@ def bar(share, width, blocks):
 
 
 def fit_to_screen(columns, name_width):
-    """Return (those Columns that fit the screen beside names, the width of their bars).
+    """Return (the Columns that fit the screen beside the names, the width of their bars).
 
-    Columns that never give way are among them, even if they do not fit. name_width: of the names.
+    columns: Columns, of which those that never give way are returned even if they do not fit.
+    name_width: of the names, in characters.
     """
     for bar_width in BAR_WIDTHS:
         if table_width(columns, bar_width, name_width) <= SCREEN_WIDTH:
             return columns, bar_width
     narrowest = BAR_WIDTHS[-1]
-    turns = {column.gives_way for column in columns if column.gives_way is not None}
-    for turn in sorted(turns):
-        columns = [column for column in columns if column.gives_way != turn]
+    numbers = {column.gives_way for column in columns if column.gives_way is not None}
+    for number in sorted(numbers):
+        columns = [column for column in columns if column.gives_way != number]
         if table_width(columns, narrowest, name_width) <= SCREEN_WIDTH:
             break
     return columns, narrowest
 
 
 def table_width(columns, bar_width, name_width):
-    """Return the width of a table with some Columns, bars of a width, and names of a width."""
+    """Return the width of a table in characters.
+
+    columns: its Columns, without that of the names. bar_width: of the bar of a share of 1.
+    name_width: of the names.
+    """
     width = name_width
     for column in columns:
         longest = max(len(text) for text in [column.heading, *column.cells])
@@ -447,8 +459,8 @@ def table_width(columns, bar_width, name_width):
 def to_table(columns, sums=0):
     """Return a table of Columns for people.
 
-    sums: how many of the rows, the last ones, are set apart.
-    Cells of the first column are cut where the table would not fit the screen.
+    sums: how many rows at the end are sums, which are set apart by a rule.
+    If the table does not fit the screen, the cells of the first column are cut.
 
     >>> columns = [Column('layer', ['fc6', 'total']), Column('MACs', ['9', '10'], on_right=True)]
     >>> print(to_table(columns, sums=1), end='')
@@ -467,19 +479,23 @@ def to_table(columns, sums=0):
     columns[0] = columns[0]._replace(
         cells=[shortened(name, widths[0]) for name in columns[0].cells]
     )
-    headings = to_line([column.heading for column in columns], columns, widths)
+    headings = table_line([column.heading for column in columns], columns, widths)
     rule = GAP.join('-' * width for width in widths)
     lines = [headings, rule]
     rows = len(columns[0].cells)
     for index in range(rows):
         if sums and index == rows - sums:
             lines.append(rule)
-        lines.append(to_line([column.cells[index] for column in columns], columns, widths))
+        cells = [column.cells[index] for column in columns]
+        lines.append(table_line(cells, columns, widths))
     return ''.join(f'{line}\n' for line in lines)
 
 
-def to_line(texts, columns, widths):
-    """Return texts as a line of a table; columns, widths: of the texts, one by one."""
+def table_line(texts, columns, widths):
+    """Return a line of a table.
+
+    texts: a heading or cell for each column. columns: the Columns. widths: theirs, in characters.
+    """
     aligned = []
     for text, column, width in zip(texts, columns, widths):
         aligned.append(text.rjust(width) if column.on_right else text.ljust(width))
@@ -487,7 +503,7 @@ def to_line(texts, columns, widths):
 
 
 def paragraphs(sentences):
-    """Return sentences, each from a new line on, below an empty line; nothing if there are none."""
+    """Return an empty line and below it each sentence on lines of its own; '' for no sentences."""
     if not sentences:
         return ''
     lines = [textwrap.fill(printable(sentence), SCREEN_WIDTH) for sentence in sentences]
@@ -511,5 +527,6 @@ def diagnosis_table(report, notes):
 
 
 def per_mac_column(heading, numbers):
-    """Return the Column of some numbers of J or s per MAC, as pJ or ps."""
-    return Column(heading, [f'{number * PICOS:.3f}' for number in numbers], on_right=True)
+    """Return the Column of numbers of J or s per MAC, as pJ or ps per MAC."""
+    cells = [f'{number * PICOS_PER_ONE:.3f}' for number in numbers]
+    return Column(heading, cells, on_right=True)

@@ -41,11 +41,11 @@ FORMATS = ('table', 'csv', 'json')
 
 
 def validate(per_layer=False):
-    """Return how far the model is from what is published: a list of dicts, for one frame.
+    """Return the list of the rows that this program prints, as dicts.
 
-    Each has 'quantity', 'unit' (J, s or frame/s), 'published' and 'modelled' in that unit,
-    'error_percent' and 'source'.
-    per_layer: add each published layer, after the sum over its kind.
+    Each has 'quantity', which is for one frame; 'unit' (J, s or frame/s); 'published' and
+    'modelled', in that unit, or both None for a typical error; 'error_percent'; and 'source'.
+    per_layer: add rows for each published layer, after those of the sum over its kind.
     Raises InputError if a file in data/ or nets/ is missing or damaged.
     """
     with place('validate.py'):

@@ -1,4 +1,4 @@
-"""What tables and pictures say in words: numbers with units, titles, and remarks.
+"""The words of tables and pictures: numbers with units, titles, and remarks.
 
 Terms: a share is a part of a total, as a number from 0 to 1.
 """
@@ -11,7 +11,7 @@ from fodlam import EYERISS_PROCESS_NM, QUANTITY_UNITS, quantities
 # The order in which legends have the bounds of layers.
 BOUNDS = ('compute', 'memory', 'buffer', 'link')
 
-# What pictures call the parts of an energy. A part that is not here is called by its own name.
+# {part of an energy: its name in pictures}. A part that is not here is called by its own name.
 ENERGY_PART_NAMES = {'mac': 'MACs', 'dram': 'DRAM', 'power': 'power'}
 
 # {exponent of 1000: prefix of a unit}
@@ -63,8 +63,9 @@ def shortened(name, length):
 def engineering(value, unit, low=None, high=None):
     """Return a number with four digits, a prefix and its unit; "-" if the number is None.
 
-    low, high: the least and the most that the number may be. They stand behind the number, with
-    the same prefix, unless they are equal or not given.
+    value: the number. unit: such as "s"; '' for a plain number.
+    low, high: the least and the most that the number may be. They stand behind it, with the same
+    prefix, unless they are equal or None.
     A unit with a slash in it, such as "frame/s", takes no prefix.
 
     >>> engineering(0.0762, 's')
@@ -88,7 +89,8 @@ def engineering(value, unit, low=None, high=None):
 def cost_text(cost, quantity, low=None, high=None):
     """Return the energy or latency of a Cost with its unit, and its range if that is given.
 
-    quantity: "energy" or "latency". low, high: the least and the most Cost that it may be.
+    quantity: "energy" or "latency". low, high: the least and the most Cost that the Cost may be, or
+    both None.
 
     >>> from fodlam import Cost
     >>> cost_text(Cost(0.5, 0.0762), 'latency')
@@ -108,7 +110,8 @@ def prefix_of(value):
     """
     if not value:
         return 0, ''
-    # The decimal exponent of the number with four digits: 999.96e-3 is 1.000, and not 1000 m.
+    # The exponent is that of the number as it is shown, with four digits: 999.96e-3 is 1.000, and
+    # not 1000 m.
     _, _, decimal_exponent = f'{value:.3e}'.partition('e')
     exponent = int(decimal_exponent) // 3
     exponent = max(min(PREFIXES), min(exponent, max(PREFIXES)))
@@ -116,10 +119,10 @@ def prefix_of(value):
 
 
 def two_digits(number, up):
-    """Return a positive number with two digits; all its whole digits if there are more of them.
+    """Return a number with two digits, or with more if it has more before the point.
 
-    up: whether it is rounded up, and not down. The ends of a range are rounded away from each
-    other, so that a range never leaves out what is in it.
+    number: 0 or more. up: whether it is rounded up, and not down. The ends of a range are rounded
+    away from each other, so that no number of the range is outside of them.
 
     >>> two_digits(1.234, up=False), two_digits(1.234, up=True)
     ('1.2', '1.3')
@@ -130,10 +133,10 @@ def two_digits(number, up):
         return '0'
     second_digit = 10.0 ** (math.floor(math.log10(number)) - 1)
     step = min(second_digit, 1)
-    steps = round(number / step, 6)  # or 0.3 would be a little less than 3 steps of 0.1
+    steps = round(number / step, 6)  # as 0.3 / 0.1 is a little less than 3
     steps = math.ceil(steps) if up else math.floor(steps)
     number = steps * step
-    # From 1e5 on, numbers are too long to be written out, as 2e+05 is not.
+    # Numbers from 1e5 on are too long to be written out: 2e+05.
     return f'{number:.0f}' if 99.5 <= number < 1e5 else f'{number:.2g}'
 
 
@@ -148,7 +151,10 @@ def percent(share):
 
 
 def share_of(cost, total):
-    """Return the share that a cost has of a total; None if one of them is not known."""
+    """Return the share that a cost has of a total; None if one of them is not known.
+
+    cost, total: numbers in the same unit, or None.
+    """
     if cost is None or total is None:
         return None
     return cost / total if total else 0
@@ -224,7 +230,7 @@ def frames_in_words(frames):
 
 
 def remarks_on(estimate):
-    """Return sentences on an Estimate as a whole: where its energy goes, and what it leaves out."""
+    """Return sentences on the parts of an Estimate's energy, and on layers that it leaves out."""
     remarks = []
     if has_energy_parts(estimate):
         remarks.append(energy_remark(estimate.energy_by))
@@ -254,7 +260,11 @@ def energy_remark(energy_by):
 
 
 def left_out_remark(left_out):
-    """Return a sentence on layers that are left out; left_out: their MACs, one number a layer."""
+    """Return a sentence on the layers that are left out; left_out: a list of the MACs of each.
+
+    >>> left_out_remark([2e6, 3e6])[:59]
+    'left out: 2 products of two feature maps, 5.000 M MACs, whi'
+    """
     products = 'a product' if len(left_out) == 1 else f'{len(left_out)} products'
     return (
         f'left out: {products} of two feature maps, {engineering(sum(left_out), "")} MACs, '

@@ -17,6 +17,7 @@ from unittest import mock
 from support import NETFILES, ROOT, fodlam, path, read, run, validate, validator
 
 from fodlam.data import comparisons, eyeriss
+from fodlam.data.shape import parse_shape
 
 README = read('data', 'README.md')
 KEYS = ['quantity', 'unit', 'published', 'modelled', 'error_percent', 'source']
@@ -197,7 +198,7 @@ class Calibrated(unittest.TestCase):
                 times.append(float(row['Processing Latency (ms)']) * 1e-3)
                 all_bytes = float(row['Global Buffer Accesses (MB)']) * 2**20
                 rates.append(all_bytes / times[-1] / 1e9)
-                sums.append(3 * eyeriss.partial_sum_bytes(layer.entry) / 1e9)
+                sums.append(3 * eyeriss.partial_sum_bytes(layer.entry, parse_shape(layer.entry)) / 1e9)
         self.assertEqual((round(min(rates), 2), round(max(rates), 2)), (3.11, 3.21))
         of_sums = [x / time for x, time in zip(sums, times)]
         self.assertEqual((round(min(of_sums), 2), round(max(of_sums), 2)), (2.93, 3.04))
@@ -209,7 +210,7 @@ class Calibrated(unittest.TestCase):
         """CONV1-2's partial sums alone are 2466 x 10^6 bytes, more than 2402.8 x 10^6."""
         layer, row = fodlam.published_layers('VGG16', per_frame=True)[1], table_of('VGG16')[1]
         self.assertEqual(layer.name, 'CONV1-2')
-        sums = 3 * eyeriss.partial_sum_bytes(layer.entry)
+        sums = 3 * eyeriss.partial_sum_bytes(layer.entry, parse_shape(layer.entry))
         self.assertEqual(round(sums / 1e6), 2466)
         published = float(row['Global Buffer Accesses (MB)'])
         self.assertGreater(sums, published * 1e6)
