@@ -301,12 +301,20 @@ def estimate_table(estimate, notes, encoding):
     columns, bar_width = fit_to_screen(estimate_columns(rows, estimate), wanted_width)
     columns = [add_bars(column, bar_width, has_blocks(encoding)) for column in columns]
     table = to_table([Column('layer', names), *columns], count_sums(estimate))
+    title = textwrap.fill(title_of(estimate, layers), SCREEN_WIDTH)
+    return f'{title}\n\n{table}{paragraphs(table_remarks(estimate, layers) + notes)}'
+
+
+def table_remarks(estimate, layers):
+    """Return the sentences that say more about the numbers in an Estimate's table.
+
+    layers: the Estimate's Layers.
+    """
     remarks = remarks_on(estimate)
     # With ranges, there is no column of MACs to remark on.
     if most_frames(layers) > 1 and not estimate.ranges:
         remarks.append('MACs: 1 frame')
-    title = textwrap.fill(title_of(estimate, layers), SCREEN_WIDTH)
-    return f'{title}\n\n{table}{paragraphs(remarks + notes)}'
+    return remarks
 
 
 def estimate_columns(rows, estimate):
