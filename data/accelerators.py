@@ -42,7 +42,8 @@ CONFLICTS = {
 def estimate_on_accelerator(config, ranges, find_catalog):
     """Return the Estimate of a config with "accelerator", which is a dict of its keys.
 
-    ranges, find_catalog: as of fodlam.make_estimate. Raises ValueError if the accelerator is wrong, or other keys do not go together with it.
+    ranges, find_catalog: see fodlam.make_estimate.
+    Raises ValueError if the accelerator is wrong, or if a key conflicts with it.
     """
     for key, reason in CONFLICTS.items():
         if key in config:
@@ -52,10 +53,14 @@ def estimate_on_accelerator(config, ranges, find_catalog):
     limits = time_limits(accelerator) if ranges else None
     _, netfile = find_net(config)
     catalog = find_catalog(netfile, DemandModel, *accelerator.dataflow)
-    layers, workload = catalog.layers.values(), catalog.whole
     if 'layers' in config:
         layers = select(config['layers'], catalog)
         workload = Workload([layer.cost for layer in layers])
+    else:
+        layers = catalog.layers.values()
+        if catalog.whole is None:
+            catalog.whole = Workload([layer.cost for layer in layers])
+        workload = catalog.whole
     costs = cost_workload(workload, accelerator, limits)
 
     def make_layers():

@@ -7,13 +7,13 @@ their MACs.
 from fodlam import (
     Cost,
     Layer,
-    add_up,
     averaged_layers,
     choices,
     estimate_by_catalog,
     find_net,
     quote,
     scale_eie,
+    sum_costs,
 )
 from fodlam.data.eie import (
     error_ratios,
@@ -32,7 +32,7 @@ SCALINGS = ('mac', 'shape')  # that a config's "scaling" may be
 def estimate_by_shape(config, ranges, find_catalog):
     """Return the Estimate of a config with "scaling" or "density", which is a dict of its keys.
 
-    ranges, find_catalog: as of fodlam.make_estimate. Raises ValueError if these keys are wrong.
+    ranges, find_catalog: see fodlam.make_estimate. Raises ValueError if these keys are wrong.
     """
     for key in ('scaling', 'density'):
         if key in config and 'net' in config:
@@ -54,7 +54,7 @@ def add_up_bounds(layers):
     """Return {bound: Cost}, the sums of the Layers that wait for the same."""
     bounds = sorted({layer.bound for layer in layers if layer.bound})
     return {
-        bound: add_up(layer for layer in layers if layer.bound == bound)['total']
+        bound: sum_costs([layer.cost for layer in layers if layer.bound == bound])
         for bound in bounds
     }
 
@@ -71,7 +71,7 @@ class ShapeModel:
     def __init__(self, rule, density):
         self.density = density
         self.by_macs = RangedAverageModel(per_frame=True, rule=rule)
-        published = sum(averaged_layers(per_frame=True, rule=rule).values(), [])
+        published = averaged_layers(per_frame=True, rule=rule)
         conv_layers = [layer for layer in published if layer.kind == 'conv']
         self.known_kernels = {tuple(layer.entry['kernel']) for layer in conv_layers}
         self.conv_ratios = limits_of(ratios_by_shape(conv_layers))
@@ -111,10 +111,6 @@ class ShapeModel:
         layer.low = divided(cost, most)
         layer.high = divided(cost, least)
         return layer
-
-    def add_up(self, layers):
-        """Return {kind or 'total': Cost} of all layers of a net file."""
-        return add_up(layers)
 
 
 def ratios_by_shape(layers):

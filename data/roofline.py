@@ -192,10 +192,6 @@ class DemandModel:
         demand = make_demand(entry, parse_shape(entry), kind, self.flow)
         return Layer(entry, kind, 'roofline', 1, demand)
 
-    def add_up(self, layers):
-        """Return the Workload of all layers of a net file."""
-        return Workload([layer.cost for layer in layers])
-
 
 class SortedDemands:
     """Demands that there is one way to compute, in the order of their MAC slots per DRAM byte.
