@@ -487,10 +487,10 @@ def check_entry(entry):
 # A model is a class whose method `layer` returns the Layer of an entry, or None if its cost is not
 # known. Two are here; data/by_shape.py, data/ranges.py and data/roofline.py have the others.
 
-# The networks that "net" names. netfile: in nets/, for the MACs. eyeriss_file: in data/, for the costs
-# of conv layers, in batches of batch_frames (Chen et al., JSSC 2017, captions of Tables V and VI).
-# eie_name: what names in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE was not measured with
-# the network.
+# The networks that "net" names. netfile: in nets/, for the MACs. eyeriss_file: in data/, for the
+# costs of conv layers, in batches of batch_frames (Chen et al., JSSC 2017, captions of Tables V and
+# VI). eie_name: what names in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE was measured
+# without the network.
 PUBLISHED = {
     'AlexNet': {
         'netfile': 'alexnet_deploy.json',
@@ -682,7 +682,7 @@ class Catalog:
 CONFIG_KEYS = (
     'net netfile layers per_frame process_nm process_scaling scaling density accelerator title'
 ).split()
-# What type a key must have, and how a message says it; other keys are checked where they are used.
+# {key: (type, the type in a message)}. Other keys are checked where they are used.
 CONFIG_TYPES = {
     'net': (str, ' or '.join(PUBLISHED)),
     'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
@@ -713,10 +713,10 @@ def check_config(config):
 
 
 def find_net(config):
-    """Return (net, netfile) of a config.
+    """Return (net, netfile) of a config, which is a dict of its keys.
 
-    net: a key of PUBLISHED, which "vgg-16" is too; None with "netfile". netfile: as of `read_net`.
-    Raises ValueError if no network is called so.
+    net: a key of PUBLISHED, however "net" spells it, such as "vgg-16"; None if there is no "net".
+    netfile: see `read_net`. Raises ValueError if "net" is not the name of a published network.
     """
     if 'net' in config:
         if 'scaling' in config:
@@ -734,10 +734,10 @@ def find_net(config):
 
 
 def select(names, catalog):
-    """Return the list of a Catalog's layers that a config's "layers" names, in its order.
+    """Return the Layers that a config's "layers" names, as a list in that order.
 
-    A layer that is named twice counts twice.
-    Raises ValueError if no layer has a name, or its cost is not known.
+    names: the value of "layers"; a layer that it names twice counts twice. catalog: of the network.
+    Raises ValueError if a name is not that of a layer with a known cost.
     """
     layers, selected = catalog.layers, []
     for name in names:
@@ -759,10 +759,9 @@ def select(names, catalog):
 def make_estimate(config, per_frame, ranges, find_catalog=Catalog):
     """Return the Estimate of a config.
 
-    config: a dict of its keys, or its JSON as bytes. per_frame: what counts unless the config says
-    it. ranges: whether the Estimate has ranges.
-    find_catalog: in the place of Catalog, a function that keeps Catalogs from one config of a sweep
-    to the next.
+    config: a dict of its keys, or its JSON as bytes. per_frame: used if the config has no
+    "per_frame". ranges: whether the Estimate has ranges.
+    find_catalog: takes the arguments of Catalog and returns one; in a sweep, each is made once.
     Raises InputError if anything in the config, or in a file that it names, is wrong.
     """
     with place('config'):
@@ -830,7 +829,7 @@ def scale(estimate, power, time):
 
 
 def to_report(estimate, per_layer):
-    """Return the report on an Estimate, as a dict; per_layer: whether it has "layers"."""
+    """Return the report on an Estimate as a dict; per_layer: whether to add "layers"."""
     report = {group: quantities(cost) for group, cost in estimate.sums.items()}
     if estimate.ranges:
         from fodlam.data.ranges import range_quantities
@@ -845,7 +844,7 @@ def to_report(estimate, per_layer):
 
 
 def report_extras(estimate):
-    """Return what a report has beside sums and layers, as a dict, which is empty of most CNNs."""
+    """Return what a report has beside sums and layers, as a dict; for most CNNs, it is empty."""
     extras = {}
     if estimate.bounds:
         extras['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
@@ -857,7 +856,7 @@ def report_extras(estimate):
 
 
 def layer_report(layer, has_ranges):
-    """Return what a report says of a Layer, as a dict; has_ranges: whether reports have ranges."""
+    """Return the report on a Layer as a dict; has_ranges: whether to add the ranges of its cost."""
     report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
     report |= quantities(layer.cost)
     report['source'] = layer.source
@@ -875,7 +874,7 @@ def layer_report(layer, has_ranges):
 
 
 def quantities(cost):
-    """Return a Cost as reports have it: {'energy': J, 'latency': s}."""
+    """Return a Cost as a dict for reports: {'energy': J, 'latency': s}."""
     return {'energy': cost.energy_j, 'latency': cost.latency_s}
 
 
@@ -886,8 +885,8 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     per_layer: add 'layers', a list of dicts in the config's order.
     ranges: add 'energy_range' and 'latency_range', [low, high], to layers and groups.
-    Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}, and what else
-    there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
+    Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}; some networks
+    and accelerators add 'bounds', 'energy_by' or 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
 
     >>> estimate({'net': 'VGG16', 'layers': ['CONV1-1']}, per_frame=True)['total']
@@ -899,8 +898,8 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
 def sweep(configs, per_frame=False, per_layer=False, ranges=False):
     """Return a generator of the report on each config, or {'error': message} if one is wrong.
 
-    configs: an iterable of dicts, or of JSON as bytes. What they read is kept from one to the next.
-    per_frame, per_layer, ranges: as for `estimate`.
+    configs: an iterable of dicts, or of JSON as bytes. Files that several need are read once.
+    per_frame, per_layer, ranges: see `estimate`.
     """
     from fodlam.data.sweeps import sweep_reports
 
@@ -908,9 +907,9 @@ def sweep(configs, per_frame=False, per_layer=False, ranges=False):
 
 
 def diagnose(per_frame=False):
-    """Return the report on costs per MAC: what `estimate` scales by, and what that averages.
+    """Return the report on costs per MAC: the averages, and each layer that they are taken over.
 
-    per_frame: as for `estimate`.
+    per_frame: see `estimate`.
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
     number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
     """
@@ -928,20 +927,20 @@ def diagnose(per_frame=False):
     return report
 
 
+ONE_FRAME_NOTE = 'all costs: 1 frame'
+DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
+
+
 def frames_note(estimate):
-    """Return a sentence on how many frames the costs of an Estimate are for."""
+    """Return a note for people: how many frames the costs of an Estimate are for."""
     frames = max((layer.frames for layer in estimate.make_layers()), default=1)
     if frames <= 1:
         return ONE_FRAME_NOTE
     return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
 
 
-ONE_FRAME_NOTE = 'all costs: 1 frame'
-DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
-
-
 def to_json(report):
-    """Return a report as JSON, as the original prints it."""
+    """Return a report as JSON text, in the format of the original FODLAM."""
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
 
 
@@ -949,17 +948,17 @@ def to_json(report):
 
 
 def new_parser(**settings):
-    """Return a parser of command lines that raises InputError for wrong arguments.
+    """Return an argparse.ArgumentParser that raises InputError if the arguments are wrong.
 
-    settings: what argparse.ArgumentParser takes. Options must be written out in full; one that is
-    not given is not in the namespace.
+    settings: more of its arguments. Options must be written out in full. The namespace has no
+    attribute for an option that is not given.
     """
-    # argparse takes longer to import than all the rest; the main job has no arguments to parse.
+    # Importing argparse takes longer than all the rest, and most runs have no arguments to parse.
     import argparse
 
     def refuse(message):
         error = InputError(f'arguments: {message}; see {parser.prog} --help')
-        error.status = 2  # of the process, as argparse has it; any other error's is 1
+        error.status = 2  # the exit status, as argparse has it; for any other error it is 1
         raise error
 
     parser = argparse.ArgumentParser(
@@ -970,9 +969,9 @@ def new_parser(**settings):
 
 
 def parse_options(argv):
-    """Return {option: value} of the options that some arguments give, and of no others.
+    """Return {option: value} with only the options that the arguments give.
 
-    Raises InputError if they do not go together.
+    argv: the list of arguments. Raises InputError if they are wrong or contradict one another.
     """
     parser = new_parser(prog='fodlam')
     parser.add_argument('config', nargs='?')
@@ -996,7 +995,7 @@ def parse_options(argv):
 
 
 def open_config(path, stdin, stderr):
-    """Return (binary stream, name for error messages) of the config; "-" is standard input."""
+    """Return (binary stream, its name in error messages); path: of a config, "-" for stdin."""
     if path != '-':
         where = f'config {quote(path)}'
         with place(where):
@@ -1009,17 +1008,21 @@ def open_config(path, stdin, stderr):
 
 
 def run(argv, stdin, stdout, stderr):
-    """Yield the texts that the command line asks for; raise InputError for what is wrong."""
+    """Yield the texts to print; raise InputError if the user has made a mistake.
+
+    argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed. Nothing is
+    written to stdout here; its encoding and whether it is a terminal decide what the texts are.
+    """
     asked = parse_options(argv) if argv else {}
+    per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
+    format_ = asked.get('format', 'json')
+    is_terminal = stdout is not None and stdout.isatty()
     if 'help' in asked:
         yield __doc__ or NO_HELP
         return
     if 'version' in asked:
         yield f'fodlam {__version__}\n'
         return
-    per_frame, per_layer, ranges = ('per_frame' in asked, 'per_layer' in asked, 'range' in asked)
-    format_ = asked.get('format', 'json')
-    is_terminal = stdout is not None and stdout.isatty()
     if 'diagnose' in asked:
         estimate, report = None, diagnose(per_frame)
         note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
@@ -1034,43 +1037,43 @@ def run(argv, stdin, stdout, stderr):
         with place(where):
             config = read_json(stream)
         estimate = make_estimate(config, per_frame, ranges)
-        report = to_report(estimate, per_layer)
-        note = frames_note(estimate) if is_terminal or format_ != 'json' else None
-    if format_ == 'json':
-        if is_terminal:
-            complain(note, stderr)
-        yield to_json(report)
-        return
-    with place('config'):
-        from fodlam.data.formats import render
+        report, note = to_report(estimate, per_layer), frames_note(estimate)
+    if format_ != 'json':
+        with place('config'):
+            from fodlam.data.formats import render
 
-        yield render(estimate, report, note, format_, getattr(stdout, 'encoding', None))
+            yield render(estimate, report, note, format_, getattr(stdout, 'encoding', None))
+        return
+    if is_terminal:
+        complain(note, stderr)
+    yield to_json(report)
 
 
 def complain(message, stderr, program='fodlam'):
-    """Print one line about `message` to stderr, if that is open."""
+    """Print a message as one line on stderr, if that is open; program: the name that begins it."""
     line = ''.join(c if c.isprintable() else ' ' for c in message[:MAX_MESSAGE_CHARACTERS])
     try:
         if stderr:
             print(f'{program}: {line}', file=stderr, flush=True)
     except OSError:
-        pass  # there is nowhere left to say it; the exit status tells
+        pass  # stderr cannot be written either, so only the exit status is left
 
 
 def write_all(stream, content):
-    """Write bytes to a text stream, until it has taken them all; it may take a part at a time."""
-    if not stream:  # as Python has standard output if it is closed from the start
+    """Write all bytes of `content` to the binary stream below a text stream, or raise OSError."""
+    if not stream:  # Python sets sys.stdout to None if it is closed from the start
         raise OSError(None, 'closed')
     raw = getattr(stream.buffer, 'raw', stream.buffer)
-    while content:
+    while content:  # a raw stream may take only a part at a time
         content = content[raw.write(content) :]
 
 
 def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
-    """Run a program on the arguments `argv` and three text streams; return the exit status.
+    """Run a program and return its exit status.
 
-    run: a function of all these that yields the texts to print, which are printed as they are made.
-    What goes wrong in it is one line on stderr, and ends the printing.
+    argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed.
+    run: a generator function of these four. Each text that it yields is printed at once; an
+    InputError ends the program with one line on stderr. program: the name in that line.
     """
     encoding = getattr(stdout, 'encoding', None) or 'utf-8'
     texts = run(argv, stdin, stdout, stderr)
@@ -1085,15 +1088,16 @@ def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
 
 
 def command(main=main):
-    """Run a program on the process's own arguments and streams, and end the process."""
+    """Run a program's `main` on the arguments and streams of this process, and end the process."""
     sys.excepthook = excepthook
     for stream in (sys.stdin, sys.stdout):
         if stream and os.name == 'posix':
-            # Or Python would take "nothing yet" for the end, and lose what it cannot write.
+            # On a stream that does not block, Python takes "nothing yet" for the end of the input,
+            # and loses output that cannot be written yet.
             os.set_blocking(stream.fileno(), True)
     status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
-    # main has flushed what it wrote. Python's own way out would take every module apart first,
-    # which is a tenth of a run, and would flush a closed stdout again, and complain of it again.
+    # All output is flushed. Python's usual exit would clean up every module, which takes a tenth of
+    # a run, and would flush a closed stdout again and complain again.
     os._exit(status)
 
 
