@@ -702,12 +702,12 @@ def check_config(config):
     if not isinstance(config, dict):
         raise ValueError(f'{quote(config)}; expected {CONFIG_EXAMPLE}')
     for key, value in config.items():
-        if key not in CONFIG_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
         if key in CONFIG_TYPES:
             types, expected = CONFIG_TYPES[key]
             if not isinstance(value, types):
                 raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
+        elif key not in CONFIG_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
     if ('net' in config) == ('netfile' in config):
         raise ValueError(f'the keys are {quote(list(config))}; expected {CONFIG_EXAMPLE}')
 
@@ -742,14 +742,15 @@ def select(names, catalog):
     layers, selected = catalog.layers, []
     for name in names:
         key = canonical(name) if isinstance(name, str) else None
-        if key not in layers:
-            problem = 'unknown layer'
-            if key in catalog.entries:
-                type_ = quote(catalog.entries[key]['type'])
-                problem = f'nothing published says the cost of {type_} layers, like'
-            known = choices([layer.name for layer in layers.values()])
-            raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
-        selected.append(layers[key])
+        if key in layers:
+            selected.append(layers[key])
+            continue
+        problem = 'unknown layer'
+        if key in catalog.entries:
+            type_ = quote(catalog.entries[key]['type'])
+            problem = f'nothing published says the cost of {type_} layers, like'
+        known = choices([layer.name for layer in layers.values()])
+        raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
     return selected
 
 
@@ -915,16 +916,14 @@ def diagnose(per_frame=False):
     """
     published = {net: published_layers(net, per_frame) for net in AVERAGED}
     per_mac = cost_per_mac(sum(published.values(), []))
-    report = {'average': {}, 'per_layer': {}}
+    average, per_layer = {}, {}
     for quantity in QUANTITY_UNITS:
-        report['average'][quantity] = {
-            kind: quantities(cost)[quantity] for kind, (cost, _) in per_mac.items()
-        }
-        report['per_layer'][quantity] = {
+        average[quantity] = {kind: quantities(per_mac[kind][0])[quantity] for kind in per_mac}
+        per_layer[quantity] = {
             net: {layer.name: quantities(layer.cost)[quantity] / layer.macs for layer in layers}
             for net, layers in published.items()
         }
-    return report
+    return {'average': average, 'per_layer': per_layer}
 
 
 ONE_FRAME_NOTE = 'all costs: 1 frame'
@@ -1037,7 +1036,8 @@ def run(argv, stdin, stdout, stderr):
         with place(where):
             config = read_json(stream)
         estimate = make_estimate(config, per_frame, ranges)
-        report, note = to_report(estimate, per_layer), frames_note(estimate)
+        report = to_report(estimate, per_layer)
+        note = frames_note(estimate) if is_terminal or format_ != 'json' else None
     if format_ != 'json':
         with place('config'):
             from fodlam.data.formats import render
