@@ -68,26 +68,24 @@ import os
 import sys
 from os.path import dirname, isfile, join, realpath
 
-HOME = dirname(realpath(__file__))  # and not where a link to this file is
-
-# This file is also the package that data/ and nets/ are in. So a room there writes "from fodlam import
-# read_table", and this file "from fodlam.data.roofline import ..." inside the function that needs it.
-__path__ = [HOME]
-if __name__ == '__main__':
-    sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file once more
+HOME = dirname(realpath(__file__))  # the project's folder, even if a link to this file is run
 
 
 def excepthook(kind, error, trace):
-    """Print what nobody has caught, as Python does, but nothing of Ctrl-C, of which Python dies."""
+    """Print an uncaught exception as Python does, except Ctrl-C, which ends the run silently."""
     if kind is not KeyboardInterrupt:
         sys.__excepthook__(kind, error, trace)
 
 
+# This file is also the package of data/ and nets/. A room there writes "from fodlam import
+# read_table", and this file "from fodlam.data.sweeps import ..." in the function that needs it.
+__path__ = [HOME]
 if __name__ == '__main__':
+    sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file a second time
     sys.excepthook = excepthook
-    # Looking for garbage in cycles is 2% of a start, and a run makes next to none.
+    # Looking for garbage takes 2% of a start, and a run leaves next to none.
     gc.disable()
-    if HOME in sys.path:  # or a csv.py that somebody has put beside this file would be Python's
+    if HOME in sys.path:  # or a csv.py beside this file would be taken for Python's own
         sys.path.remove(HOME)
 
 import codecs
@@ -107,40 +105,41 @@ __all__ = ['InputError', 'diagnose', 'estimate', 'sweep']
 DATA_DIR = join(HOME, 'data')
 NETS_DIR = join(HOME, 'nets')
 
-# Columns of tables in data/ are (heading, scale), the scale from the cell's unit to SI.
+# The columns of a table in data/: {field: (heading, factor from the unit of its cells to SI)}.
 
-# Chen et al., JSSC 2017, Table IV: TSMC 65 nm LP. The node of all costs, unless a config says else.
+# Chen et al., JSSC 2017, Table IV: TSMC 65 nm LP. All costs are at this node, unless a config has
+# "process_nm".
 EYERISS_PROCESS_NM = 65
 
-# Tables V and VI of the same. "Total" latency counts the DRAM traffic that the chip does not
-# overlap with computing.
+# The same paper, Tables V and VI. "Total" latency includes the DRAM traffic that does not overlap
+# with computing.
 EYERISS_COLUMNS = {
     'power_w': ('Power (mW)', 1e-3),
     'latency_s': ('Total Latency (ms)', 1e-3),
 }
 
-# Han et al., ISCA 2016, Table V: 64 processing elements in TSMC 45 nm take 0.59 W together. The
-# paper has one power for all layers, and multiplies it by their times to get energy.
+# Han et al., ISCA 2016, Table V: 64 processing elements in TSMC 45 nm draw 0.59 W together. The
+# paper has one power for all layers; energy is power times time.
 EIE_PROCESS_NM = 45
 EIE_POWER_W = 0.59
 
-# Tables III and IV of the same. "Actual" time counts the imbalance of load between processing
-# elements.
+# The same paper, Table IV. "Actual" time includes the waits of processing elements for one another,
+# as their loads differ.
 EIE_FILE = 'eie-layers.csv'
 EIE_COLUMNS = {'latency_s': ('Actual Time (us)', 1e-6)}
 
-
-# A layer's kind says which accelerator it runs on. Layers of all other types cost nothing.
+# The kind of a layer says which accelerator it runs on. Layers of other types cost nothing.
 KIND_OF_TYPE = {
     'Convolution': 'conv',
     'Deconvolution': 'conv',
     'InnerProduct': 'fc',
-    'MatMul': 'fc',  # of two feature maps, which neither Eyeriss nor EIE was measured on
+    'MatMul': 'fc',  # a product of two feature maps; neither Eyeriss nor EIE was measured on one
 }
+KINDS = ('conv', 'fc')  # the kinds that every report has, even if the network lacks one
 QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts of a Cost
-KINDS = ('conv', 'fc')  # those that are in every report, even if no layer is of that kind
 
-ENTRY_KEYS = (  # of a layer in a net file
+# The keys that an entry of a net file may have.
+ENTRY_KEYS = (
     'name type macs ifmap ofmap kernel stride groups stored addend '
     'weight_density activation_density'
 ).split()
@@ -151,16 +150,15 @@ FLAGS = (
 ).split()
 NO_HELP = 'python -OO leaves help out; run it without\n'
 
-# Far above any real config or net file; what is larger is a mistake, and might never end.
+# Far above any real config or net file. A larger one is a mistake, or a device that never ends.
 MAX_INPUT_BYTES = 16 * 2**20
-READ_BYTES = 2**16  # at once
 
-# Beyond any real ones, and small enough that no result is too large or too small for a float.
+# Wider than anything real, but narrow enough that no result overflows or underflows a float.
 MIN_PROCESS_NM, MAX_PROCESS_NM = 0.01, 1e5
 MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
-MAX_SIZE = 2**32  # of a layer, as in its ifmap
+MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
 
-# The most characters of a value in an error message, of a list of choices, and of the message.
+# Longer texts are cut: a value in an error message, a list of choices in one, a whole message.
 MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
@@ -169,31 +167,33 @@ MAX_MESSAGE_CHARACTERS = 4000
 
 
 class InputError(Exception):
-    """Something that the user can put right, as "where: what is wrong; what is valid"."""
+    """A mistake that the user can put right. Its message: "where: what is wrong; what is valid"."""
 
 
 _QUOTER = reprlib.Repr()
 _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS
-quote = _QUOTER.repr  # a value as Python writes it, on one line and cut to a length for a message
+quote = _QUOTER.repr  # quote(value) is its repr, cut to fit into a message
 
 
 def choices(names):
-    """Return "choose from A, B, C", the names in their own order, cut to a length for a message."""
+    """Return "choose from A, B, C" for a message: the names in the given order, cut if too long."""
     shown = ', '.join(names)
     if len(shown) > MAX_CHOICES_CHARACTERS:
         shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... and others'
     return f'choose from {shown}'
 
 
-# What to tell the user of an exception, by the first class that it is of; {0} is the exception.
+# (class, message) for exceptions that the user can do something about. The first class that fits
+# counts; {0} is the exception.
 ADVICE = (
     (
         json.JSONDecodeError,
-        'not JSON at line {0.lineno}, column {0.colno} ({0.msg}); expected JSON, and nothing after it',
+        'not JSON at line {0.lineno}, column {0.colno} ({0.msg}); '
+        'expected JSON, and nothing after it',
     ),
     (UnicodeDecodeError, 'not UTF-8 at byte {0.start}; save it as UTF-8'),
     (UnicodeEncodeError, 'no file can have this name; expected a path'),
-    (ValueError, '{0}'),  # our own messages say already what would be right
+    (ValueError, '{0}'),  # raised in this project, with a message that is complete
     (csv.Error, '{0}; expected a table as spreadsheets write it'),
     (RecursionError, 'nested too deep; expected a few levels of JSON'),
     (ImportError, 'cannot be loaded ({0}); expected it below the folder of fodlam.py'),
@@ -205,7 +205,9 @@ ADVICE = (
 
 
 class place:  # in lower case, as it reads like a statement: with place('config'):
-    """Within it, whatever the user can put right becomes an InputError that says where.
+    """A context that turns an exception of ADVICE into an InputError that begins with a place.
+
+    where: the place, such as 'config "net"'. An InputError from an inner place stays as it is.
 
     >>> with place('config "net"'):
     ...     raise ValueError("unknown network 'VGG19'; choose from AlexNet, VGG16")
@@ -219,7 +221,7 @@ class place:  # in lower case, as it reads like a statement: with place('config'
         self.where = where
 
     def __enter__(self):
-        return self
+        pass
 
     def __exit__(self, kind, error, trace):
         if error is None:
@@ -227,7 +229,7 @@ class place:  # in lower case, as it reads like a statement: with place('config'
         for class_, template in ADVICE:
             if isinstance(error, class_):
                 advice = template.format(error)
-                # Of an integer of thousands of digits, Python says what a programmer can do.
+                # For an integer of thousands of digits, Python's advice is for programmers.
                 advice = re.sub('use sys.set_int_max.*', 'expected fewer of them', advice)
                 raise InputError(f'{self.where}: {advice}')
 
@@ -236,7 +238,7 @@ class place:  # in lower case, as it reads like a statement: with place('config'
 
 
 class Cost:
-    """What some work costs: joules and seconds. The energy is None if nobody knows it."""
+    """What some work costs: energy_j in joules, None if unknown; latency_s in seconds."""
 
     __slots__ = ('energy_j', 'latency_s')
 
@@ -251,21 +253,22 @@ class Cost:
         return Cost(self.energy_j / divisor, self.latency_s / divisor)
 
     def scaled(self, power, time):
-        """Return the Cost at `power` times the power, for `time` times the time."""
+        """Return the Cost of the same work at `power` times its power, in `time` times its time."""
         return Cost(self.energy_j * power * time, self.latency_s * time)
 
 
 class Layer:
-    """A layer and what it costs.
+    """A layer and its cost.
 
-    entry: the dict that its net file has of it. kind: such as "conv" (KIND_OF_TYPE).
-    source: where the cost is from: "published", "scaled", "shape", "density" or "roofline".
-    frames: how many frames the cost is for. cost: a Cost.
-    name, macs: the entry's; but published layers are called as in their table.
-    low, high: the least and the most that the cost may be; None if that is the cost itself.
-    bound: what the layer waits for, such as "compute"; None if the model does not tell.
-    energy_by: {part: J} of its energy, such as {"mac": 1e-6, "dram": 2e-6}, or None.
-    details: {key: value} of what else reports say of it, or None.
+    entry: its dict in the net file. name, macs: from the entry; a published layer has the name that
+    its table gives it.
+    kind: a value of KIND_OF_TYPE, such as "conv".
+    source: of the cost: "published", "scaled", "shape", "density" or "roofline".
+    frames: the number of frames that the cost is for. cost: a Cost.
+    low, high: the least and the most that the cost may be, as Costs; None if it is certain.
+    bound: the resource that the layer waits for, such as "compute"; None if the model cannot tell.
+    energy_by: {part: J}, the energy by its parts, such as {"mac": 1e-6, "dram": 2e-6}; or None.
+    details: {key: value}, further members of the layer's report; or None.
     """
 
     low = high = bound = energy_by = details = None
@@ -280,21 +283,23 @@ class Layer:
         self.cost = cost
 
     def replaced(self, **attributes):
-        """Return a copy of the Layer that has some other attributes."""
+        """Return a copy of the Layer with some attributes replaced."""
         layer = object.__new__(Layer)
         layer.__dict__.update(self.__dict__, **attributes)
         return layer
 
 
 class Estimate:
-    """What a config comes to: all that a report, a table or a picture says of it.
+    """The result for a config, from which reports, tables and pictures are made.
 
-    config: the dict of its keys, which have been checked. sums: {kind or 'total': Cost}.
-    make_layers: a function that returns the list of Layers, which only some outputs need.
-    left_out: as of a Catalog.
-    ranges: {kind or 'total': (least Cost, most Cost)}, or None if no ranges were asked for.
-    bounds: {bound: Cost} of the layers that wait for the same. energy_by: {part: J} of all energy.
-    accelerator: a roofline.Accelerator, or None on Eyeriss and EIE.
+    config: the dict of its keys, checked. sums: {kind or 'total': Cost}.
+    make_layers: a function without arguments that returns the list of Layers; some outputs do
+    without.
+    left_out: [MACs], one number for each layer that has MACs, but no known cost.
+    ranges: {kind or 'total': (least Cost, most Cost)}; None unless ranges were asked for.
+    bounds: {bound: Cost}, the sum over the layers that wait for the same resource; or None.
+    energy_by: {part: J}, the total energy by its parts; or None.
+    accelerator: a roofline.Accelerator; None if the layers run on Eyeriss and EIE.
     """
 
     ranges = bounds = energy_by = accelerator = None
@@ -309,39 +314,37 @@ class Estimate:
 # === Reading ===
 
 
-@functools.lru_cache(10_000)  # a sweep names the same layers in each config
+@functools.lru_cache(10_000)  # configs of a sweep name the same layers again and again
 def canonical(name):
-    """Return the form of a layer's name that is the same however its writer puts it.
+    """Return a layer's name in the one form that all its spellings share.
 
-    >>> canonical('CONV1-1') == canonical('conv1_1')  # as papers have it, and Caffe
+    >>> canonical('CONV1-1') == canonical('conv1_1')  # in the papers, and in Caffe's files
     True
     """
     return name.casefold().replace('-', '_')
 
 
 def is_number(value, least, most):
-    """Return whether `value` is a number from `least` to `most`; a boolean is none."""
+    """Return whether `value` is a number from `least` to `most`; a bool does not count as one."""
     return isinstance(value, (int, float)) and type(value) is not bool and least <= value <= most
 
 
 def read_text(source):
-    """Return the text of a file, a binary stream or bytes, without a byte order mark.
+    """Return the text of a file, without a byte order mark.
 
-    source: a path; a stream, which is closed then; or the bytes.
-    Raises OSError or ValueError if it cannot be read, is not UTF-8, or too large.
+    source: a path; a binary stream, which gets closed; or bytes.
+    Raises OSError if it cannot be read, ValueError if it is too large or not UTF-8.
     """
     if not isinstance(source, bytes):
         with source if hasattr(source, 'read') else open(source, 'rb') as stream:
-            source = stream.read(READ_BYTES)
-            if len(source) == READ_BYTES:  # for Python makes room for all that it may read
-                source += stream.read(MAX_INPUT_BYTES)
+            source = stream.read(MAX_INPUT_BYTES + 1)
     if len(source) > MAX_INPUT_BYTES:
         raise ValueError(f'too large; at most {MAX_INPUT_BYTES} bytes are read')
     return source.decode().removeprefix('\ufeff')
 
 
 def unique_members(pairs):
-    """Return the dict of a JSON object's pairs; raise ValueError if a key is there twice."""
+    """Return the [(key, value)] of a JSON object as a dict; raise ValueError on a duplicate key."""
     members = {}
     for key, value in pairs:
         if key in members:
@@ -354,94 +357,84 @@ decode_json = json.JSONDecoder(object_pairs_hook=unique_members).decode
 
 
 def read_json(source):
-    """Return the value of the JSON in a file, a binary stream or bytes.
+    """Return the value of a JSON file.
 
-    source: a path; a stream, which is closed then; or the bytes.
-    Raises OSError or ValueError if it cannot be read, or is no JSON.
+    source: a path; a binary stream, which gets closed; or bytes.
+    Raises OSError if it cannot be read, ValueError if it is not JSON.
     """
     return decode_json(read_text(source))
 
 
 def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
-    """Return {row: {field: number}} of a CSV file in data/, scaled, in the file's order.
+    """Return {row name: {field: number}} of a CSV file in data/, in SI units, in the file's order.
 
-    columns: {field: (heading, scale)}, those wanted. key: the heading of the rows' names.
-    least: the smallest number allowed.
-    Raises InputError, with file, row and column, if the file is damaged.
+    filename: in data/. columns: {field: (heading, factor to SI)}, the columns to read.
+    key: the heading of the column of row names. least: the smallest number allowed in a cell.
+    Raises InputError, which says the row and the column, if the file is damaged.
     """
     with place(f'data/{filename}'):
-        return parse_table(read_text(join(DATA_DIR, filename)), columns, key, least)
-
-
-def parse_table(text, columns, key, least):
-    """Return {row: {field: number}} of the text of a CSV file, scaled, in the file's order.
-
-    columns: {field: (heading, scale)}, those wanted. key: the heading of the rows' names.
-    least: the smallest number allowed. Raises ValueError if the text is damaged.
-    """
-    rows = csv.reader(text.splitlines())
-    headings = []
-    table, names = {}, set()
-    for cells in filter(None, rows):  # which passes over blank lines
-        if not headings:
-            headings = cells
-            continue
-        row = dict(zip(headings, cells))
-        name = row.get(key)
-        # A heading that is there twice, a cell too many and one too few all make these differ.
-        is_whole = len(row) == len(headings) == len(cells)
-        if not is_whole or not name or canonical(name) in names:
-            expected = f'a new "{key}", and a cell for each of {headings}'
-            raise ValueError(f'row {rows.line_num}: {quote(cells)}; expected {expected}')
-        names.add(canonical(name))
-        table[name] = {}
-        for field, (heading, scale) in columns.items():
-            cell = row.get(heading)
-            try:
-                number = float(cell or 'nan')
-            except ValueError:
-                number = math.nan
-            if not least <= number <= MAX_NUMBER:
-                raise ValueError(
-                    f'row {rows.line_num}, column "{heading}": {quote(cell)}; '
-                    f'expected a number from {least:g} to {MAX_NUMBER:g}'
-                )
-            table[name][field] = number * scale
-    if not table:
-        raise ValueError(f'no rows: {quote(headings)}; expected some, below a heading')
+        reader = csv.reader(read_text(join(DATA_DIR, filename)).splitlines())
+        rows = filter(None, reader)  # without blank lines
+        headings = next(rows, [])
+        table, names = {}, set()
+        for cells in rows:
+            row = dict(zip(headings, cells))
+            name = row.get(key)
+            # These lengths differ if a heading is there twice, or if a cell is missing or too many.
+            is_whole = len(row) == len(headings) == len(cells)
+            if not is_whole or not name or canonical(name) in names:
+                expected = f'a new "{key}", and a cell for each of {headings}'
+                raise ValueError(f'row {reader.line_num}: {quote(cells)}; expected {expected}')
+            names.add(canonical(name))
+            table[name] = {}
+            for field, (heading, factor) in columns.items():
+                cell = row.get(heading)
+                try:
+                    number = float(cell or 'nan')
+                except ValueError:
+                    number = math.nan
+                if not least <= number <= MAX_NUMBER:
+                    raise ValueError(
+                        f'row {reader.line_num}, column "{heading}": {quote(cell)}; '
+                        f'expected a number from {least:g} to {MAX_NUMBER:g}'
+                    )
+                table[name][field] = number * factor
+        if not table:
+            raise ValueError(f'no rows: {quote(headings)}; expected some, below a heading')
     return table
 
 
 def read_net(netfile):
-    """Return {canonical name: entry} of a net file, in the file's order; MACs are per frame.
+    """Return {canonical name: entry} of a net file, in the file's order; MACs are for one frame.
 
-    netfile: a file in nets/; a path, which has a separator in it; or a list of entries, as the
-    bytes of its JSON.
-    Raises InputError if there is no such file, or if what it holds is no list of layers.
+    netfile: the name of a file in nets/; a path, which has a separator in it; or the JSON of a list
+    of entries, as bytes.
+    Raises InputError if there is no such file, or if it is not a list of layers.
     """
-    with place(net_place(netfile)) as spot:
-        where, entries = spot.where, {}
-        for index, entry in enumerate(list_entries(netfile)):
-            spot.where = f'{where}[{index}]'
+    where = net_place(netfile)
+    with place(where):
+        listed = list_entries(netfile)
+    entries = {}
+    for index, entry in enumerate(listed):
+        with place(f'{where}[{index}]'):
             check_entry(entry)
             name = canonical(entry['name'])
             if name in entries:
-                raise ValueError(
-                    f'a second {quote(entry["name"])}; expected names that differ without case, -, _'
-                )
+                expected = 'names that differ without case, -, _'
+                raise ValueError(f'a second {quote(entry["name"])}; expected {expected}')
             entries[name] = entry
     return entries
 
 
 def net_place(netfile):
-    """Return what error messages call a netfile, which is as of `read_net`."""
+    """Return the name of a netfile in error messages; netfile: see `read_net`."""
     return 'config "netfile"' if isinstance(netfile, bytes) else f'net file {quote(netfile)}'
 
 
 def list_entries(netfile):
-    """Return the list in a netfile, which is as of `read_net`, whatever is in the list.
+    """Return the entries of a netfile as a list, not checked yet; netfile: see `read_net`.
 
-    Raises OSError or ValueError if there is no list.
+    Raises OSError or ValueError if there is no such file, or no list in it.
     """
     if isinstance(netfile, bytes):
         return decode_json(netfile.decode())
@@ -451,7 +444,7 @@ def list_entries(netfile):
             f'python3 nets/extract.py {netfile!r} --output nets/model.json'
         )
     path = netfile if dirname(netfile) else join(NETS_DIR, netfile)
-    if not isfile(path):  # nor is a pipe or device, which might never end
+    if not isfile(path):  # a pipe or a device is not one either: it might never end
         raise ValueError(
             f'no file {path!r:.400} from {os.getcwd()!r}; {net_files()}, or give a path with a /'
         )
@@ -462,23 +455,23 @@ def list_entries(netfile):
 
 
 def net_files():
-    """Return "choose from A, B, C", the net files in nets/."""
+    """Return "choose from A, B, C" for a message: the net files in nets/."""
     import glob
 
     return choices(sorted(glob.glob('*.json', root_dir=NETS_DIR)))
 
 
 def check_entry(entry):
-    """Raise ValueError if something is wrong with a net file's entry by itself."""
-    is_object = isinstance(entry, dict)
-    if not is_object or not type(entry.get('name')) is type(entry.get('type')) is str:
+    """Raise ValueError if an entry of a net file is wrong, whatever the other entries are."""
+    has_name = isinstance(entry, dict) and isinstance(entry.get('name'), str)
+    if not has_name or not isinstance(entry.get('type'), str):
         raise ValueError(f'{quote(entry)}; expected an object with strings for "name" and "type"')
     for key in entry:
         if key not in ENTRY_KEYS:
             raise ValueError(f'unknown key {quote(key)}; {choices(ENTRY_KEYS)}')
     macs = entry.get('macs')
     if entry['type'] in KIND_OF_TYPE:
-        # A whole number may be a float, 1e9, but from 1 on: 0.0 may be what 1e-400 is read as.
+        # 1e9 is a float, and a whole number. But 0.0 may come from 1e-400, which is not whole.
         least = 1 if type(macs) is float else 0
         if not is_number(macs, least, MAX_NUMBER) or macs % 1 != 0:
             raise ValueError(f'"macs" is {quote(macs)}; expected a whole number, up to 1e30')
@@ -491,14 +484,13 @@ def check_entry(entry):
 
 # === Costs ===
 
-# A model says what layers cost. Here are the two that the card needs: PublishedModel and
-# AverageModel. data/by_shape.py and data/roofline.py have others.
+# A model is a class whose method `layer` returns the Layer of an entry, or None if its cost is not
+# known. Two are here; data/by_shape.py, data/ranges.py and data/roofline.py have the others.
 
-
-# The networks that "net" may be, and where their published costs are.
-# netfile: in nets/, with their MACs. eyeriss_file: in data/, with the conv layers, measured in batches
-# of batch_frames (Chen et al., JSSC 2017, captions of Tables V and VI). eie_name: what the rows of
-# the fc layers in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE did not measure them.
+# The networks that "net" names. netfile: in nets/, for the MACs. eyeriss_file: in data/, for the
+# costs of conv layers, in batches of batch_frames (Chen et al., JSSC 2017, captions of Tables V and
+# VI). eie_name: what names in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE was measured
+# without the network.
 PUBLISHED = {
     'AlexNet': {
         'netfile': 'alexnet_deploy.json',
@@ -513,7 +505,7 @@ PUBLISHED = {
         'eie_name': 'VGG16',
     },
 }
-# Those over whose layers the average cost of a MAC is. The original has both.
+# The networks that the average cost of a MAC is taken over; the original takes both.
 AVERAGED = ('AlexNet', 'VGG16')
 
 
@@ -542,59 +534,60 @@ def node_scale(from_nm, to_nm, rule):
 
 
 def scale_eie(rule):
-    """Return (EIE's power in W, the factor of its times) at Eyeriss's 65 nm, by a scaling rule."""
+    """Return EIE's (power in W, factor of its times) at Eyeriss's 65 nm; rule: see `node_scale`."""
     power, time = node_scale(EIE_PROCESS_NM, EYERISS_PROCESS_NM, rule)
     return EIE_POWER_W * power, time
 
 
+def sum_costs(costs):
+    """Return the sum of a list of Costs; it is rounded once, so their order does not matter."""
+    energy_j = math.fsum([cost.energy_j for cost in costs])
+    return Cost(energy_j, math.fsum([cost.latency_s for cost in costs]))
+
+
 def add_up(layers):
-    """Return {kind or 'total': Cost}, the sums of what Layers cost, whatever their order."""
-    energies = {kind: [] for kind in KINDS}
-    latencies = {kind: [] for kind in KINDS}
+    """Return {kind or 'total': Cost}, the sums of the costs of Layers."""
+    costs = {kind: [] for kind in KINDS}
     for layer in layers:
-        kind = layer.kind
-        if kind not in energies:
-            energies[kind], latencies[kind] = [], []
-        energies[kind].append(layer.cost.energy_j)
-        latencies[kind].append(layer.cost.latency_s)
-    energies['total'] = sum(energies.values(), [])
-    latencies['total'] = sum(latencies.values(), [])
-    return {
-        group: Cost(math.fsum(energies[group]), math.fsum(latencies[group])) for group in energies
-    }
+        if layer.kind not in costs:
+            costs[layer.kind] = []
+        costs[layer.kind].append(layer.cost)
+    costs['total'] = sum(costs.values(), [])
+    return {group: sum_costs(costs[group]) for group in costs}
 
 
 class PublishedModel:
-    """What the papers report of one network, at 65 nm.
+    """Layers of one network cost what the papers report, at 65 nm.
 
-    net: a key of PUBLISHED. per_frame: whether Eyeriss's costs, which are for the batch that it
-    measured, are divided by the frames of that. EIE's are for one frame.
-    rule: by which EIE comes from 45 to 65 nm (see `node_scale`).
+    net: a key of PUBLISHED. per_frame: whether to divide Eyeriss's costs, which are for a batch, by
+    its frames. EIE's costs are for one frame.
+    rule: scales EIE from 45 to 65 nm; see `node_scale`.
     """
 
     def __init__(self, net, per_frame, rule):
         self.network = PUBLISHED[net]
-        self.rows = {}  # {canonical name: (name, frames, Cost)}
-        frames = self.network['batch_frames']
+        self.published = {}  # {canonical name: (name, frames, Cost)}
         for name, row in read_table(self.network['eyeriss_file'], EYERISS_COLUMNS).items():
             cost = Cost(row['power_w'] * row['latency_s'], row['latency_s'])
-            share = (name, 1, cost / frames) if per_frame else (name, frames, cost)
-            self.rows[canonical(name)] = share
+            frames = self.network['batch_frames']
+            if per_frame:
+                cost, frames = cost / frames, 1
+            self.published[canonical(name)] = name, frames, cost
         power_w, time = scale_eie(rule)
         for title, row in read_table(EIE_FILE, EIE_COLUMNS).items():
-            net_name, _, name = title.partition(' ')
-            if net_name == self.network['eie_name']:
+            network, _, name = title.partition(' ')
+            if network == self.network['eie_name']:
                 latency_s = row['latency_s'] * time
-                self.rows[canonical(name)] = name, 1, Cost(power_w * latency_s, latency_s)
+                self.published[canonical(name)] = name, 1, Cost(power_w * latency_s, latency_s)
 
     def layer(self, entry, kind):
         """Return the Layer of an entry; None for fc layers of a network that EIE did not measure.
 
-        Raises ValueError if the tables should have the layer, and do not.
+        Raises ValueError if the tables should have the layer, but do not.
         """
         name = canonical(entry['name'])
-        if name in self.rows:
-            name, frames, cost = self.rows[name]
+        if name in self.published:
+            name, frames, cost = self.published[name]
             layer = Layer(entry, kind, 'published', frames, cost)
             layer.name = name
             return layer
@@ -603,50 +596,47 @@ class PublishedModel:
         files = f'data/{self.network["eyeriss_file"]} and data/{EIE_FILE}'
         raise ValueError(f'{files} have no {quote(name)}; expected its row')
 
-    add_up = staticmethod(add_up)
-
 
 class AverageModel:
     """Layers cost their MACs times the average published cost of a MAC of their kind.
 
-    per_frame: whether the average is over Eyeriss's costs of one frame, not of its batches.
-    rule: by which EIE comes from 45 to 65 nm (see `node_scale`).
+    per_frame: whether to average Eyeriss's costs of one frame, instead of those of its batches.
+    rule: scales EIE from 45 to 65 nm; see `node_scale`.
     """
 
     def __init__(self, per_frame, rule):
-        published = averaged_layers(per_frame, rule)
-        self.per_mac = cost_per_mac(sum(published.values(), []))
+        self.per_mac = cost_per_mac(averaged_layers(per_frame, rule))
 
     def layer(self, entry, kind):
-        """Return the Layer of an entry; None if nobody has published what such layers cost."""
+        """Return the Layer of an entry; None if nothing published says what such layers cost."""
         if entry['type'] == 'MatMul' or kind not in self.per_mac:
             return None
         cost, frames = self.per_mac[kind]
         return Layer(entry, kind, 'scaled', frames, cost * entry['macs'])
 
-    add_up = staticmethod(add_up)
-
 
 def published_layers(net, per_frame, rule=None):
-    """Return the Layers that the papers report of a network; arguments as of `PublishedModel`."""
+    """Return the published Layers of a network as a list; arguments: see `PublishedModel`."""
     catalog = Catalog(PUBLISHED[net]['netfile'], PublishedModel, net, per_frame, rule)
     return list(catalog.layers.values())
 
 
 def averaged_layers(per_frame, rule=None):
-    """Return {net: [Layer]}, over which the average cost of a MAC is; see `AverageModel`."""
-    return {net: published_layers(net, per_frame, rule) for net in AVERAGED}
+    """Return the list of Layers that the average cost of a MAC is taken over.
+
+    per_frame, rule: see `AverageModel`.
+    """
+    return [layer for net in AVERAGED for layer in published_layers(net, per_frame, rule)]
 
 
 def cost_per_mac(layers):
-    """Return {kind: (Cost of one MAC, frames)} on average over layers.
+    """Return {kind: (Cost, frames)}, the average Cost of one MAC and how many frames it is for.
 
-    It is the sum of the layers' costs over the sum of their MACs, so that every MAC weighs the
-    same; not a mean of the layers' ratios.
-    frames: how many the cost is for. It need not be whole, as batches differ.
+    The average is the sum of the costs over the sum of the MACs, so every MAC weighs the same. The
+    frames need not be a whole number, as batches differ.
     """
     per_mac = {}
-    for kind in dict.fromkeys(layer.kind for layer in layers):
+    for kind in sorted({layer.kind for layer in layers}):
         of_kind = [layer for layer in layers if layer.kind == kind]
         macs = sum(layer.macs for layer in of_kind)
         average = add_up(of_kind)[kind] / macs
@@ -656,38 +646,34 @@ def cost_per_mac(layers):
 
 
 class Catalog:
-    """A net file's layers, as a model costs them.
+    """The layers of a net file with their costs by a model.
 
-    netfile: as of `read_net`. model: a class of models; arguments: those that it is made with.
-    layers: {canonical name: Layer} of those that have a cost. entries: {canonical name: entry} of
-    all layers. left_out: the MACs of each layer that has MACs, but no known cost.
-    whole: what the model's `add_up` makes of all layers with a cost.
-    Raises InputError if the net file is wrong, or the model has a cost for none of its layers.
+    netfile: see `read_net`. model: the model's class. arguments: of its constructor.
+    layers: {canonical name: Layer}, the layers with a cost. entries: {canonical name: entry}, all
+    layers. left_out: see `Estimate`.
+    whole: the sum over all layers with a cost, which the first estimate that needs it stores here.
+    Raises InputError if the net file is wrong, or if no layer has a known cost.
     """
 
     def __init__(self, netfile, model, *arguments):
-        costed_by = model(*arguments)
-        self.layers, self.left_out = {}, []
+        costing = model(*arguments)
         self.entries = read_net(netfile)
-        with place(net_place(netfile)) as spot:
-            where = spot.where
-            for name, entry in self.entries.items():
-                kind = KIND_OF_TYPE.get(entry['type'])
-                if kind is None:
-                    continue
-                spot.where = f'{where}, layer {entry["name"]!r}'
-                layer = costed_by.layer(entry, kind)
-                if layer is None:
-                    self.left_out.append(entry['macs'])
-                else:
-                    self.layers[name] = layer
-            if not self.layers:
-                spot.where = where
-                unknown = quote(list(self.entries))
-                raise ValueError(
-                    f'no cost is known of any of {unknown}; expected conv or fc layers'
-                )
-        self.whole = costed_by.add_up(self.layers.values())
+        self.layers, self.left_out = {}, []
+        self.whole = None
+        where = net_place(netfile)
+        for name, entry in self.entries.items():
+            kind = KIND_OF_TYPE.get(entry['type'])
+            if kind is None:
+                continue
+            with place(f'{where}, layer {entry["name"]!r}'):
+                layer = costing.layer(entry, kind)
+            if layer is None:
+                self.left_out.append(entry['macs'])
+            else:
+                self.layers[name] = layer
+        if not self.layers:
+            problem = f'no cost is known of any of {quote(list(self.entries))}'
+            raise InputError(f'{where}: {problem}; expected conv or fc layers')
 
 
 # === Configuration ===
@@ -696,7 +682,7 @@ class Catalog:
 CONFIG_KEYS = (
     'net netfile layers per_frame process_nm process_scaling scaling density accelerator title'
 ).split()
-# What type a key must have, and how a message says it; other keys are checked where they are used.
+# {key: (type, the type in a message)}. Other keys are checked where they are used.
 CONFIG_TYPES = {
     'net': (str, ' or '.join(PUBLISHED)),
     'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
@@ -716,21 +702,21 @@ def check_config(config):
     if not isinstance(config, dict):
         raise ValueError(f'{quote(config)}; expected {CONFIG_EXAMPLE}')
     for key, value in config.items():
-        if key not in CONFIG_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
         if key in CONFIG_TYPES:
             types, expected = CONFIG_TYPES[key]
             if not isinstance(value, types):
                 raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
+        elif key not in CONFIG_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
     if ('net' in config) == ('netfile' in config):
         raise ValueError(f'the keys are {quote(list(config))}; expected {CONFIG_EXAMPLE}')
 
 
 def find_net(config):
-    """Return (net, netfile) of a config.
+    """Return (net, netfile) of a config, which is a dict of its keys.
 
-    net: a key of PUBLISHED, which "vgg-16" is too; None with "netfile". netfile: as of `read_net`.
-    Raises ValueError if no network is called so.
+    net: a key of PUBLISHED, however "net" spells it, such as "vgg-16"; None if there is no "net".
+    netfile: see `read_net`. Raises ValueError if "net" is not the name of a published network.
     """
     if 'net' in config:
         if 'scaling' in config:
@@ -748,22 +734,23 @@ def find_net(config):
 
 
 def select(names, catalog):
-    """Return the list of a Catalog's layers that a config's "layers" names, in its order.
+    """Return the Layers that a config's "layers" names, as a list in that order.
 
-    A layer that is named twice counts twice.
-    Raises ValueError if no layer has a name, or its cost is not known.
+    names: the value of "layers"; a layer that it names twice counts twice. catalog: of the network.
+    Raises ValueError if a name is not that of a layer with a known cost.
     """
     layers, selected = catalog.layers, []
     for name in names:
         key = canonical(name) if isinstance(name, str) else None
-        if key not in layers:
-            problem = 'unknown layer'
-            if key in catalog.entries:
-                type_ = quote(catalog.entries[key]['type'])
-                problem = f'nothing published says the cost of {type_} layers, like'
-            known = choices([layer.name for layer in layers.values()])
-            raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
-        selected.append(layers[key])
+        if key in layers:
+            selected.append(layers[key])
+            continue
+        problem = 'unknown layer'
+        if key in catalog.entries:
+            type_ = quote(catalog.entries[key]['type'])
+            problem = f'nothing published says the cost of {type_} layers, like'
+        known = choices([layer.name for layer in layers.values()])
+        raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
     return selected
 
 
@@ -773,10 +760,9 @@ def select(names, catalog):
 def make_estimate(config, per_frame, ranges, find_catalog=Catalog):
     """Return the Estimate of a config.
 
-    config: a dict of its keys, or its JSON as bytes. per_frame: what counts unless the config says
-    it. ranges: whether the Estimate has ranges.
-    find_catalog: in the place of Catalog, a function that keeps Catalogs from one config of a sweep
-    to the next.
+    config: a dict of its keys, or its JSON as bytes. per_frame: used if the config has no
+    "per_frame". ranges: whether the Estimate has ranges.
+    find_catalog: takes the arguments of Catalog and returns one; in a sweep, each is made once.
     Raises InputError if anything in the config, or in a file that it names, is wrong.
     """
     with place('config'):
@@ -811,10 +797,14 @@ def estimate_by_catalog(catalog, config, ranges):
     catalog: of the config's network. config: a dict of its keys. ranges: whether the Estimate has
     ranges.
     """
-    layers, sums = catalog.layers.values(), catalog.whole
     if 'layers' in config:
         layers = select(config['layers'], catalog)
         sums = add_up(layers)
+    else:
+        layers = catalog.layers.values()
+        if catalog.whole is None:
+            catalog.whole = add_up(layers)
+        sums = catalog.whole
     estimate = Estimate(config, sums, lambda: list(layers), catalog.left_out)
     if ranges:
         from fodlam.data.ranges import add_up_ranges
@@ -827,13 +817,11 @@ def estimate_by_catalog(catalog, config, ranges):
 
 
 def scale(estimate, power, time):
-    """Multiply the costs of an Estimate: all powers by `power`, and all times by `time`."""
+    """Multiply all costs of an Estimate: powers by `power`, times by `time`."""
     make_layers = estimate.make_layers
-
-    def make_scaled_layers():
-        return [layer.replaced(cost=layer.cost.scaled(power, time)) for layer in make_layers()]
-
-    estimate.make_layers = make_scaled_layers
+    estimate.make_layers = lambda: [
+        layer.replaced(cost=layer.cost.scaled(power, time)) for layer in make_layers()
+    ]
     estimate.sums = {group: cost.scaled(power, time) for group, cost in estimate.sums.items()}
     if estimate.ranges:
         from fodlam.data.ranges import scale_ranges
@@ -842,7 +830,7 @@ def scale(estimate, power, time):
 
 
 def to_report(estimate, per_layer):
-    """Return the report on an Estimate, as a dict; per_layer: whether it has "layers"."""
+    """Return the report on an Estimate as a dict; per_layer: whether to add "layers"."""
     report = {group: quantities(cost) for group, cost in estimate.sums.items()}
     if estimate.ranges:
         from fodlam.data.ranges import range_quantities
@@ -857,7 +845,7 @@ def to_report(estimate, per_layer):
 
 
 def report_extras(estimate):
-    """Return what a report has beside sums and layers, as a dict, which is empty of most CNNs."""
+    """Return what a report has beside sums and layers, as a dict; for most CNNs, it is empty."""
     extras = {}
     if estimate.bounds:
         extras['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
@@ -869,7 +857,7 @@ def report_extras(estimate):
 
 
 def layer_report(layer, has_ranges):
-    """Return what a report says of a Layer, as a dict; has_ranges: whether reports have ranges."""
+    """Return the report on a Layer as a dict; has_ranges: whether to add the ranges of its cost."""
     report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
     report |= quantities(layer.cost)
     report['source'] = layer.source
@@ -887,7 +875,7 @@ def layer_report(layer, has_ranges):
 
 
 def quantities(cost):
-    """Return a Cost as reports have it: {'energy': J, 'latency': s}."""
+    """Return a Cost as a dict for reports: {'energy': J, 'latency': s}."""
     return {'energy': cost.energy_j, 'latency': cost.latency_s}
 
 
@@ -898,8 +886,8 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     per_layer: add 'layers', a list of dicts in the config's order.
     ranges: add 'energy_range' and 'latency_range', [low, high], to layers and groups.
-    Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}, and what else
-    there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
+    Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}; some networks
+    and accelerators add 'bounds', 'energy_by' or 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
 
     >>> estimate({'net': 'VGG16', 'layers': ['CONV1-1']}, per_frame=True)['total']
@@ -911,8 +899,8 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
 def sweep(configs, per_frame=False, per_layer=False, ranges=False):
     """Return a generator of the report on each config, or {'error': message} if one is wrong.
 
-    configs: an iterable of dicts, or of JSON as bytes. What they read is kept from one to the next.
-    per_frame, per_layer, ranges: as for `estimate`.
+    configs: an iterable of dicts, or of JSON as bytes. Files that several need are read once.
+    per_frame, per_layer, ranges: see `estimate`.
     """
     from fodlam.data.sweeps import sweep_reports
 
@@ -920,40 +908,38 @@ def sweep(configs, per_frame=False, per_layer=False, ranges=False):
 
 
 def diagnose(per_frame=False):
-    """Return the report on costs per MAC: what `estimate` scales by, and what that averages.
+    """Return the report on costs per MAC: the averages, and each layer that they are taken over.
 
-    per_frame: as for `estimate`.
+    per_frame: see `estimate`.
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
     number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
     """
-    published = averaged_layers(per_frame)
+    published = {net: published_layers(net, per_frame) for net in AVERAGED}
     per_mac = cost_per_mac(sum(published.values(), []))
-    report = {'average': {}, 'per_layer': {}}
+    average, per_layer = {}, {}
     for quantity in QUANTITY_UNITS:
-        report['average'][quantity] = {
-            kind: quantities(cost)[quantity] for kind, (cost, _) in per_mac.items()
-        }
-        report['per_layer'][quantity] = {
+        average[quantity] = {kind: quantities(per_mac[kind][0])[quantity] for kind in per_mac}
+        per_layer[quantity] = {
             net: {layer.name: quantities(layer.cost)[quantity] / layer.macs for layer in layers}
             for net, layers in published.items()
         }
-    return report
-
-
-def frames_note(estimate):
-    """Return a sentence on how many frames the costs of an Estimate are for."""
-    frames = max((layer.frames for layer in estimate.make_layers()), default=1)
-    if frames <= 1:
-        return ONE_FRAME_NOTE
-    return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
+    return {'average': average, 'per_layer': per_layer}
 
 
 ONE_FRAME_NOTE = 'all costs: 1 frame'
 DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
 
 
+def frames_note(estimate):
+    """Return a note for people: how many frames the costs of an Estimate are for."""
+    frames = max((layer.frames for layer in estimate.make_layers()), default=1)
+    if frames <= 1:
+        return ONE_FRAME_NOTE
+    return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
+
+
 def to_json(report):
-    """Return a report as JSON, as the original prints it."""
+    """Return a report as JSON text, in the format of the original FODLAM."""
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
 
 
@@ -961,17 +947,17 @@ def to_json(report):
 
 
 def new_parser(**settings):
-    """Return a parser of command lines that raises InputError for wrong arguments.
+    """Return an argparse.ArgumentParser that raises InputError if the arguments are wrong.
 
-    settings: what argparse.ArgumentParser takes. Options must be written out in full; one that is
-    not given is not in the namespace.
+    settings: more of its arguments. Options must be written out in full. The namespace has no
+    attribute for an option that is not given.
     """
-    # argparse takes longer to import than all the rest; the main job has no arguments to parse.
+    # Importing argparse takes longer than all the rest, and most runs have no arguments to parse.
     import argparse
 
     def refuse(message):
         error = InputError(f'arguments: {message}; see {parser.prog} --help')
-        error.status = 2  # of the process, as argparse has it; any other error's is 1
+        error.status = 2  # the exit status, as argparse has it; for any other error it is 1
         raise error
 
     parser = argparse.ArgumentParser(
@@ -982,9 +968,9 @@ def new_parser(**settings):
 
 
 def parse_options(argv):
-    """Return {option: value} of the options that some arguments give, and of no others.
+    """Return {option: value} with only the options that the arguments give.
 
-    Raises InputError if they do not go together.
+    argv: the list of arguments. Raises InputError if they are wrong or contradict one another.
     """
     parser = new_parser(prog='fodlam')
     parser.add_argument('config', nargs='?')
@@ -1008,7 +994,7 @@ def parse_options(argv):
 
 
 def open_config(path, stdin, stderr):
-    """Return (binary stream, name for error messages) of the config; "-" is standard input."""
+    """Return (binary stream, its name in error messages); path: of a config, "-" for stdin."""
     if path != '-':
         where = f'config {quote(path)}'
         with place(where):
@@ -1021,17 +1007,21 @@ def open_config(path, stdin, stderr):
 
 
 def run(argv, stdin, stdout, stderr):
-    """Yield the texts that the command line asks for; raise InputError for what is wrong."""
+    """Yield the texts to print; raise InputError if the user has made a mistake.
+
+    argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed. Nothing is
+    written to stdout here; its encoding and whether it is a terminal decide what the texts are.
+    """
     asked = parse_options(argv) if argv else {}
+    per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
+    format_ = asked.get('format', 'json')
+    is_terminal = stdout is not None and stdout.isatty()
     if 'help' in asked:
         yield __doc__ or NO_HELP
         return
     if 'version' in asked:
         yield f'fodlam {__version__}\n'
         return
-    per_frame, per_layer, ranges = ('per_frame' in asked, 'per_layer' in asked, 'range' in asked)
-    format_ = asked.get('format', 'json')
-    is_terminal = stdout is not None and stdout.isatty()
     if 'diagnose' in asked:
         estimate, report = None, diagnose(per_frame)
         note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
@@ -1048,41 +1038,42 @@ def run(argv, stdin, stdout, stderr):
         estimate = make_estimate(config, per_frame, ranges)
         report = to_report(estimate, per_layer)
         note = frames_note(estimate) if is_terminal or format_ != 'json' else None
-    if format_ == 'json':
-        if is_terminal:
-            complain(note, stderr)
-        yield to_json(report)
-        return
-    with place('config'):
-        from fodlam.data.formats import render
+    if format_ != 'json':
+        with place('config'):
+            from fodlam.data.formats import render
 
-        yield render(estimate, report, note, format_, getattr(stdout, 'encoding', None))
+            yield render(estimate, report, note, format_, getattr(stdout, 'encoding', None))
+        return
+    if is_terminal:
+        complain(note, stderr)
+    yield to_json(report)
 
 
 def complain(message, stderr, program='fodlam'):
-    """Print one line about `message` to stderr, if that is open."""
+    """Print a message as one line on stderr, if that is open; program: the name that begins it."""
     line = ''.join(c if c.isprintable() else ' ' for c in message[:MAX_MESSAGE_CHARACTERS])
     try:
         if stderr:
             print(f'{program}: {line}', file=stderr, flush=True)
     except OSError:
-        pass  # there is nowhere left to say it; the exit status tells
+        pass  # stderr cannot be written either, so only the exit status is left
 
 
 def write_all(stream, content):
-    """Write bytes to a text stream, until it has taken them all; it may take a part at a time."""
-    if not stream:  # as Python has standard output if it is closed from the start
+    """Write all bytes of `content` to the binary stream below a text stream, or raise OSError."""
+    if not stream:  # Python sets sys.stdout to None if it is closed from the start
         raise OSError(None, 'closed')
     raw = getattr(stream.buffer, 'raw', stream.buffer)
-    while content:
+    while content:  # a raw stream may take only a part at a time
         content = content[raw.write(content) :]
 
 
 def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
-    """Run a program on the arguments `argv` and three text streams; return the exit status.
+    """Run a program and return its exit status.
 
-    run: a function of all these that yields the texts to print, which are printed as they are made.
-    What goes wrong in it is one line on stderr, and ends the printing.
+    argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed.
+    run: a generator function of these four. Each text that it yields is printed at once; an
+    InputError ends the program with one line on stderr. program: the name in that line.
     """
     encoding = getattr(stdout, 'encoding', None) or 'utf-8'
     texts = run(argv, stdin, stdout, stderr)
@@ -1097,15 +1088,16 @@ def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
 
 
 def command(main=main):
-    """Run a program on the process's own arguments and streams, and end the process."""
+    """Run a program's `main` on the arguments and streams of this process, and end the process."""
     sys.excepthook = excepthook
     for stream in (sys.stdin, sys.stdout):
         if stream and os.name == 'posix':
-            # Or Python would take "nothing yet" for the end, and lose what it cannot write.
+            # On a stream that does not block, Python takes "nothing yet" for the end of the input,
+            # and loses output that cannot be written yet.
             os.set_blocking(stream.fileno(), True)
     status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
-    # main has flushed what it wrote. Python's own way out would take every module apart first,
-    # which is a tenth of a run, and would flush a closed stdout again, and complain of it again.
+    # All output is flushed. Python's usual exit would clean up every module, which takes a tenth of
+    # a run, and would flush a closed stdout again and complain again.
     os._exit(status)
 
 

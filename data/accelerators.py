@@ -54,10 +54,14 @@ def estimate_on_accelerator(config, ranges, find_catalog):
     limits = time_limits(accelerator) if ranges else None
     _, netfile = find_net(config)
     catalog = find_catalog(netfile, DemandModel, *accelerator.dataflow)
-    layers, workload = catalog.layers.values(), catalog.whole
     if 'layers' in config:
         layers = select(config['layers'], catalog)
         workload = Workload([layer.cost for layer in layers])
+    else:
+        layers = catalog.layers.values()
+        if catalog.whole is None:
+            catalog.whole = Workload([layer.cost for layer in layers])
+        workload = catalog.whole
     costs = cost_workload(workload, accelerator, limits)
 
     def make_layers():

@@ -10,13 +10,13 @@ ratios of energies and of latencies.
 from fodlam import (
     Cost,
     Layer,
-    add_up,
     averaged_layers,
     choices,
     estimate_by_catalog,
     find_net,
     quote,
     scale_eie,
+    sum_costs,
 )
 from fodlam.data.eie import (
     error_ratios,
@@ -66,7 +66,7 @@ def add_up_bounds(layers):
     """
     sums = {}
     for bound in sorted({layer.bound for layer in layers if layer.bound}):
-        sums[bound] = add_up(layer for layer in layers if layer.bound == bound)['total']
+        sums[bound] = sum_costs([layer.cost for layer in layers if layer.bound == bound])
     return sums
 
 
@@ -81,7 +81,7 @@ class ShapeModel:
     def __init__(self, rule, density):
         self.density = density
         self.by_macs = RangedAverageModel(per_frame=True, rule=rule)
-        published = sum(averaged_layers(per_frame=True, rule=rule).values(), [])
+        published = averaged_layers(per_frame=True, rule=rule)
         conv_layers = [layer for layer in published if layer.kind == 'conv']
         self.known_kernels = {tuple(layer.entry['kernel']) for layer in conv_layers}
         self.conv_ratio_limits = limits_of(ratios_by_shape(conv_layers))
@@ -125,10 +125,6 @@ class ShapeModel:
         layer = Layer(entry, kind, 'density', 1, cost)
         layer.low, layer.high = divided(cost, most), divided(cost, least)
         return layer
-
-    def add_up(self, layers):
-        """Return {kind or 'total': Cost}, the sums of Layers."""
-        return add_up(layers)
 
 
 def ratios_by_shape(layers):

@@ -12,7 +12,6 @@ from fodlam import (
     KINDS,
     PUBLISHED,
     QUANTITY_UNITS,
-    Cost,
     averaged_layers,
     cost_per_mac,
     estimate,
@@ -23,6 +22,7 @@ from fodlam import (
     quote,
     read_net,
     read_table,
+    sum_costs,
 )
 from fodlam.data.accelerators import NVDLA_FILE, NVDLA_KEY
 from fodlam.data.devices import DEVICES_NETS, geometric_mean, read_devices, read_shares
@@ -116,8 +116,7 @@ def compare_network(net, per_layer):
     """
     other = VALIDATED[net].other
     published = published_layers(net, per_frame=True)
-    averaged = sum(averaged_layers(per_frame=True).values(), [])
-    per_mac = cost_per_mac(averaged)
+    per_mac = cost_per_mac(averaged_layers(per_frame=True))
     other_per_mac = cost_per_mac(published_layers(other, per_frame=True))
     other_calibration = calibrate(other)
     figures = []
@@ -181,13 +180,6 @@ def costs_by_density(net):
     config = {'netfile': PUBLISHED[net]['netfile'], 'scaling': 'shape'}
     layers = make_estimate(config, per_frame=True, ranges=False).make_layers()
     return [layer.cost for layer in layers if layer.source == 'density']
-
-
-def sum_costs(costs):
-    """Return the sum of some Costs, whose last digit does not depend on their order."""
-    return Cost(
-        math.fsum(cost.energy_j for cost in costs), math.fsum(cost.latency_s for cost in costs)
-    )
 
 
 def compare(subject, published, models, source):

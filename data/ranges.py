@@ -18,7 +18,7 @@ class RangedAverageModel(AverageModel):
     def __init__(self, per_frame, rule):
         super().__init__(per_frame, rule)
         self.range_per_mac = {}  # {kind: (least Cost of a MAC, most Cost of a MAC)}
-        layers = sum(averaged_layers(per_frame, rule).values(), [])
+        layers = averaged_layers(per_frame, rule)
         for kind in self.per_mac:
             costs = [layer.cost / layer.macs for layer in layers if layer.kind == kind]
             self.range_per_mac[kind] = limits_of(costs)

@@ -226,10 +226,6 @@ class DemandModel:
         demand = make_demand(entry, parse_shape(entry), kind, self.flow)
         return Layer(entry, kind, 'roofline', 1, demand)
 
-    def add_up(self, layers):
-        """Return the Workload of Layers."""
-        return Workload([layer.cost for layer in layers])
-
 
 class SortedDemands:
     """Demands that have no dense way, sorted by their MAC slots per DRAM byte.

@@ -9,7 +9,6 @@ import time
 
 from fodlam import (
     MAX_INPUT_BYTES,
-    READ_BYTES,
     Catalog,
     InputError,
     complain,
@@ -18,6 +17,8 @@ from fodlam import (
     report_extras,
     to_report,
 )
+
+READ_BYTES = 2**16  # how much of a stream is read at a time
 
 # When the Catalogs that are kept have more entries of net files than this, in all some 50 MB, they
 # are forgotten.
