@@ -254,7 +254,8 @@ class Cost:
 
     def scaled(self, power, time):
         """Return the Cost of the same work at `power` times its power, in `time` times its time."""
-        return Cost(self.energy_j * power * time, self.latency_s * time)
+        energy_j = None if self.energy_j is None else self.energy_j * power * time
+        return Cost(energy_j, self.latency_s * time)
 
 
 class Layer:
@@ -288,6 +289,14 @@ class Layer:
         layer.__dict__.update(self.__dict__, **attributes)
         return layer
 
+    def scaled(self, power, time):
+        """Return the Layer at `power` times the power, for `time` times the time.
+
+        Its range stays as it is: see data/ranges.py.
+        """
+        energy_by = scale_parts(self.energy_by or {}, power, time)
+        return self.replaced(cost=self.cost.scaled(power, time), energy_by=energy_by)
+
 
 class Estimate:
     """The result for a config, from which reports, tables and pictures are made.
@@ -295,7 +304,7 @@ class Estimate:
     config: the dict of its keys, checked. sums: {kind or 'total': Cost}.
     make_layers: a function without arguments that returns the list of Layers; some outputs do
     without.
-    left_out: [MACs], one number for each layer that has MACs, but no known cost.
+    left_out: the list of the entries of layers that have MACs, but no known cost.
     ranges: {kind or 'total': (least Cost, most Cost)}; None unless ranges were asked for.
     bounds: {bound: Cost}, the sum over the layers that wait for the same resource; or None.
     energy_by: {part: J}, the total energy by its parts; or None.
@@ -416,13 +425,15 @@ def read_net(netfile):
         listed = list_entries(netfile)
     entries = {}
     for index, entry in enumerate(listed):
-        with place(f'{where}[{index}]'):
+        try:
             check_entry(entry)
             name = canonical(entry['name'])
             if name in entries:
                 expected = 'names that differ without case, -, _'
                 raise ValueError(f'a second {quote(entry["name"])}; expected {expected}')
-            entries[name] = entry
+        except ValueError as error:
+            raise InputError(f'{where}[{index}]: {error}') from None
+        entries[name] = entry
     return entries
 
 
@@ -591,7 +602,7 @@ class PublishedModel:
             layer = Layer(entry, kind, 'published', frames, cost)
             layer.name = name
             return layer
-        if kind == 'fc' and self.network['eie_name'] is None:
+        if kind != 'conv' and self.network['eie_name'] is None:
             return None
         files = f'data/{self.network["eyeriss_file"]} and data/{EIE_FILE}'
         raise ValueError(f'{files} have no {quote(name)}; expected its row')
@@ -668,7 +679,7 @@ class Catalog:
             with place(f'{where}, layer {entry["name"]!r}'):
                 layer = costing.layer(entry, kind)
             if layer is None:
-                self.left_out.append(entry['macs'])
+                self.left_out.append(entry)
             else:
                 self.layers[name] = layer
         if not self.layers:
@@ -769,15 +780,15 @@ def make_estimate(config, per_frame, ranges, find_catalog=Catalog):
         if isinstance(config, bytes):
             config = read_json(config)
         check_config(config)
+        net, netfile = find_net(config)
         if 'accelerator' in config:
             from fodlam.data.accelerators import estimate_on_accelerator
 
-            return estimate_on_accelerator(config, ranges, find_catalog)
+            return estimate_on_accelerator(config, netfile, ranges, find_catalog)
         if 'density' in config or config.get('scaling', 'mac') != 'mac':
             from fodlam.data.by_shape import estimate_by_shape
 
-            return estimate_by_shape(config, ranges, find_catalog)
-        net, netfile = find_net(config)
+            return estimate_by_shape(config, netfile, ranges, find_catalog)
         per_frame = config.get('per_frame', per_frame)
         rule = config.get('process_scaling')
         if net:
@@ -819,14 +830,24 @@ def estimate_by_catalog(catalog, config, ranges):
 def scale(estimate, power, time):
     """Multiply all costs of an Estimate: powers by `power`, times by `time`."""
     make_layers = estimate.make_layers
-    estimate.make_layers = lambda: [
-        layer.replaced(cost=layer.cost.scaled(power, time)) for layer in make_layers()
-    ]
-    estimate.sums = {group: cost.scaled(power, time) for group, cost in estimate.sums.items()}
+    estimate.make_layers = lambda: [layer.scaled(power, time) for layer in make_layers()]
+    estimate.sums = scale_costs(estimate.sums, power, time)
+    estimate.bounds = scale_costs(estimate.bounds or {}, power, time)
+    estimate.energy_by = scale_parts(estimate.energy_by or {}, power, time)
     if estimate.ranges:
         from fodlam.data.ranges import scale_ranges
 
         scale_ranges(estimate, power, time)
+
+
+def scale_costs(costs, power, time):
+    """Return {name: Cost} at `power` times the power, for `time` times the time."""
+    return {name: cost.scaled(power, time) for name, cost in costs.items()}
+
+
+def scale_parts(energy_by, power, time):
+    """Return {part: J} at `power` times the power, for `time` times the time."""
+    return {part: energy_j * power * time for part, energy_j in energy_by.items()}
 
 
 def to_report(estimate, per_layer):
@@ -852,7 +873,8 @@ def report_extras(estimate):
     if estimate.energy_by:
         extras['energy_by'] = estimate.energy_by
     if estimate.left_out:
-        extras['left_out'] = {'layers': len(estimate.left_out), 'macs': sum(estimate.left_out)}
+        macs = sum(entry['macs'] for entry in estimate.left_out)
+        extras['left_out'] = {'layers': len(estimate.left_out), 'macs': macs}
     return extras
 
 

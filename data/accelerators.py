@@ -11,7 +11,6 @@ from fodlam import (
     MIN_NUMBER,
     Estimate,
     choices,
-    find_net,
     is_number,
     place,
     quote,
@@ -39,10 +38,11 @@ CONFLICTS = {
 }
 
 
-def estimate_on_accelerator(config, ranges, find_catalog):
+def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     """Return the Estimate of a config with "accelerator".
 
-    config: a dict of its keys. ranges: whether the Estimate has ranges.
+    config: a dict of its keys. netfile: of its network, as fodlam.find_net returns it.
+    ranges: whether the Estimate has ranges.
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises ValueError if the accelerator is wrong, or another key does not go together with it.
     """
@@ -52,7 +52,6 @@ def estimate_on_accelerator(config, ranges, find_catalog):
     with place('config: "accelerator"'):
         accelerator = find_accelerator(config['accelerator'])
     limits = time_limits(accelerator) if ranges else None
-    _, netfile = find_net(config)
     catalog = find_catalog(netfile, DemandModel, *accelerator.dataflow)
     if 'layers' in config:
         layers = select(config['layers'], catalog)

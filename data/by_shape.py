@@ -13,7 +13,6 @@ from fodlam import (
     averaged_layers,
     choices,
     estimate_by_catalog,
-    find_net,
     quote,
     scale_eie,
     sum_costs,
@@ -32,23 +31,22 @@ from fodlam.data.ranges import RangedAverageModel, limits_of
 SCALINGS = ('mac', 'shape')  # the values that a config's "scaling" may have
 
 
-def estimate_by_shape(config, ranges, find_catalog):
+def estimate_by_shape(config, netfile, ranges, find_catalog):
     """Return the Estimate of a config with "scaling" or "density".
 
-    config: a dict of its keys. ranges: whether the Estimate has ranges.
+    config: a dict of its keys. netfile: of its network, as fodlam.find_net returns it.
+    ranges: whether the Estimate has ranges.
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises ValueError if "scaling" or "density" is wrong, or does not go with the other keys.
     """
-    for key in ('scaling', 'density'):
-        if key in config and 'net' in config:
-            raise ValueError(f'"{key}" is for a netfile, and a net is published; leave one out')
+    if 'net' in config:  # and not "scaling", which fodlam.find_net has refused
+        raise ValueError('"density" is for a netfile, and a net is published; leave one out')
     scaling = config.get('scaling', 'mac')
     if scaling not in SCALINGS:
         raise ValueError(f'"scaling" is {quote(scaling)}; {choices(SCALINGS)}')
     density = parse_density(config['density']) if 'density' in config else None
     if scaling != 'shape':
         raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
-    _, netfile = find_net(config)
     catalog = find_catalog(netfile, ShapeModel, config.get('process_scaling'), density)
     estimate = estimate_by_catalog(catalog, config, ranges)
     estimate.bounds = add_up_bounds(estimate.make_layers())

@@ -163,7 +163,7 @@ def estimate_csv(estimate):
                 'layer': 'left out',
                 'source': 'left out',
                 'layers': len(estimate.left_out),
-                'macs': sum(estimate.left_out),
+                'macs': sum(entry['macs'] for entry in estimate.left_out),
             }
         )
     return to_csv(lines)

@@ -260,13 +260,16 @@ def energy_remark(energy_by):
 
 
 def left_out_remark(left_out):
-    """Return a sentence on the layers that are left out; left_out: a list of the MACs of each.
+    """Return a sentence on the layers that are left out.
 
-    >>> left_out_remark([2e6, 3e6])[:59]
-    'left out: 2 products of two feature maps, 5.000 M MACs, whi'
+    left_out: the list of their entries in the net file.
     """
-    products = 'a product' if len(left_out) == 1 else f'{len(left_out)} products'
-    return (
-        f'left out: {products} of two feature maps, {engineering(sum(left_out), "")} MACs, '
-        'which nobody has published a cost of'
-    )
+    count = len(left_out)
+    if any(entry['type'] != 'MatMul' for entry in left_out):
+        layers = 'a layer' if count == 1 else f'{count} layers'
+    elif count == 1:
+        layers = 'a product of two feature maps'
+    else:
+        layers = f'{count} products of two feature maps'
+    macs = engineering(sum(entry['macs'] for entry in left_out), '')
+    return f'left out: {layers}, {macs} MACs, which nobody has published a cost of'

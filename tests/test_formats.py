@@ -33,7 +33,7 @@ FRCNN = path('config', 'faster-rcnn-vgg-m.json')
 
 EYERISS_BOUNDS, ROOFLINE_BOUNDS = ('compute', 'buffer', 'link'), ('compute', 'memory')
 PARTS = ('mac', 'dram', 'power')
-LEFT_OUT = [10**9 - 23] + [1] * 23  # MACs of 24 layers
+LEFT_OUT = [{'type': 'MatMul', 'macs': macs} for macs in [10**9 - 23] + [1] * 23]
 NOTES = [
     "conv: Eyeriss's batch of 3 frames; fc: 1 frame; --per-frame for one",
     'A roofline is a bound: ' + 'real devices attain 18 to 62% of it, and so do these; ' * 3,

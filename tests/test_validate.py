@@ -198,7 +198,9 @@ class Calibrated(unittest.TestCase):
                 times.append(float(row['Processing Latency (ms)']) * 1e-3)
                 all_bytes = float(row['Global Buffer Accesses (MB)']) * 2**20
                 rates.append(all_bytes / times[-1] / 1e9)
-                sums.append(3 * eyeriss.partial_sum_bytes(layer.entry, parse_shape(layer.entry)) / 1e9)
+                sums.append(
+                    3 * eyeriss.partial_sum_bytes(layer.entry, parse_shape(layer.entry)) / 1e9
+                )
         self.assertEqual((round(min(rates), 2), round(max(rates), 2)), (3.11, 3.21))
         of_sums = [x / time for x, time in zip(sums, times)]
         self.assertEqual((round(min(of_sums), 2), round(max(of_sums), 2)), (2.93, 3.04))
