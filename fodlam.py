@@ -144,10 +144,8 @@ ENTRY_KEYS = (
     'weight_density activation_density'
 ).split()
 
-FORMATS = ('json', 'csv', 'table', 'svg')
-FLAGS = (
-    '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
-).split()
+# Runs with only these arguments take nothing but this file; data/options.py reads all others.
+PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
 NO_HELP = 'python -OO leaves help out; run it without\n'
 
 # Far above any real config or net file. A larger one is a mistake, or a device that never ends.
@@ -989,43 +987,13 @@ def new_parser(**settings):
     return parser
 
 
-def parse_options(argv):
-    """Return {option: value} with only the options that the arguments give.
-
-    argv: the list of arguments. Raises InputError if they are wrong or contradict one another.
-    """
-    parser = new_parser(prog='fodlam')
-    parser.add_argument('config', nargs='?')
-    parser.add_argument('--format', choices=FORMATS)
-    for names in FLAGS:
-        parser.add_argument(*names.split(','), action='store_true')
-    asked = vars(parser.parse_args(argv))
-    if 'help' in asked or 'version' in asked:
-        return asked
-    format_ = asked.get('format', 'json')
-    if 'validate' in asked:
-        parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
-    others = asked.keys() - {'diagnose', 'per_frame', 'format'}
-    if 'diagnose' in asked and (format_ == 'svg' or others):
-        parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
-    if 'lines' in asked and format_ != 'json':
-        parser.error(f'--lines prints JSON, but got --format {format_}')
-    if asked.get('config', '').lstrip().startswith('{'):
-        parser.error("pipe JSON in, as in echo '{...}' | fodlam")
-    return asked
-
-
-def open_config(path, stdin, stderr):
-    """Return (binary stream, its name in error messages); path: of a config, "-" for stdin."""
-    if path != '-':
-        where = f'config {quote(path)}'
-        with place(where):
-            return open(path, 'rb'), where
+def open_stdin(stdin, stderr):
+    """Return the binary stream of standard input; say on stderr if somebody has to type there."""
     if not stdin:
         raise InputError('config: standard input is closed; pipe a config in, or name a file')
     if stdin.isatty():
         complain('waiting for a config in JSON on standard input; see fodlam --help', stderr)
-    return stdin.buffer, 'config'
+    return stdin.buffer
 
 
 def run(argv, stdin, stdout, stderr):
@@ -1034,41 +1002,39 @@ def run(argv, stdin, stdout, stderr):
     argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed. Nothing is
     written to stdout here; its encoding and whether it is a terminal decide what the texts are.
     """
-    asked = parse_options(argv) if argv else {}
-    per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
-    format_ = asked.get('format', 'json')
-    is_terminal = stdout is not None and stdout.isatty()
-    if 'help' in asked:
+    if argv == ['--help']:
         yield __doc__ or NO_HELP
         return
-    if 'version' in asked:
-        yield f'fodlam {__version__}\n'
+    if not PLAIN_FLAGS.issuperset(argv) or {'--diagnose', '--per-layer'}.issubset(argv):
+        with place('arguments'):
+            from fodlam.data.options import run_with_options
+        yield from run_with_options(argv, stdin, stdout, stderr)
         return
-    if 'diagnose' in asked:
-        estimate, report = None, diagnose(per_frame)
-        note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
+    per_frame = '--per-frame' in argv
+    if '--diagnose' in argv:
+        yield from show_diagnosis(per_frame, stdout, stderr)
     else:
-        stream, where = open_config(asked.get('config', '-'), stdin, stderr)
-        if 'lines' in asked:
-            with place('config'):
-                from fodlam.data.sweeps import estimate_lines
-            progress = None if is_terminal else stderr
-            yield from estimate_lines(stream, where, progress, per_frame, per_layer, ranges)
-            return
-        with place(where):
-            config = read_json(stream)
-        estimate = make_estimate(config, per_frame, ranges)
-        report = to_report(estimate, per_layer)
-        note = frames_note(estimate) if is_terminal or format_ != 'json' else None
-    if format_ != 'json':
+        stream = open_stdin(stdin, stderr)
         with place('config'):
-            from fodlam.data.formats import render
+            config = read_json(stream)
+        estimate = make_estimate(config, per_frame, ranges=False)
+        yield from show_estimate(estimate, '--per-layer' in argv, stdout, stderr)
 
-            yield render(estimate, report, note, format_, getattr(stdout, 'encoding', None))
-        return
-    if is_terminal:
-        complain(note, stderr)
-    yield to_json(report)
+
+def show_diagnosis(per_frame, stdout, stderr):
+    """Yield the JSON of `diagnose`; on a terminal, say on stderr how many frames it is for."""
+    text = to_json(diagnose(per_frame))
+    if stdout and stdout.isatty():
+        complain(ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE, stderr)
+    yield text
+
+
+def show_estimate(estimate, per_layer, stdout, stderr):
+    """Yield the JSON of an Estimate; on a terminal, say on stderr how many frames it is for."""
+    text = to_json(to_report(estimate, per_layer))
+    if stdout and stdout.isatty():
+        complain(frames_note(estimate), stderr)
+    yield text
 
 
 def complain(message, stderr, program='fodlam'):

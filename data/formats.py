@@ -1,21 +1,11 @@
 """Reports as text in a format other than JSON: which room makes which format.
 
-For a new format, add its name to FORMATS in fodlam.py, and here a branch that calls its room. A
-room is imported in the branch that needs it, so that a table does not load what draws pictures.
+For a new format, add its name to FORMATS, and a branch that calls its room to the functions below.
+A room is imported in the branch that needs it, so that a table does not load what draws pictures.
 """
 
-
-def render(estimate, report, note, format_, encoding):
-    """Return an Estimate as text, or a report of fodlam.diagnose if there is no Estimate.
-
-    estimate: an Estimate, or None. report: the result of fodlam.diagnose if there is no Estimate;
-    otherwise it is not used. note: a sentence on the frames that the costs are for.
-    format_: "csv", "table" or "svg".
-    encoding: of the stream that the text is for, or None if any character can be written there.
-    """
-    if estimate is None:
-        return render_diagnosis(report, note, format_)
-    return render_estimate(estimate, note, format_, encoding)
+FORMATS = ('json', 'csv', 'table', 'svg')  # of --format
+DIAGNOSE_FORMATS = ('json', 'csv', 'table')  # those of them that --diagnose has
 
 
 def render_estimate(estimate, note, format_, encoding):

@@ -12,13 +12,13 @@ from unittest import mock
 
 from support import NETFILES, Terminal, fodlam, path, read, run
 
-from fodlam.data import by_shape, roofline
+from fodlam.data import by_shape, formats, options, roofline
 
 VGG16 = read('config', 'vgg16.json').encode()
 GOLDEN = read('tests', 'golden', 'vgg16.json')
 
 
-FLAGS = [names.split(',')[-1] for names in fodlam.FLAGS if names != '--validate']
+FLAGS = [names.split(',')[-1] for names in options.FLAGS if names != '--validate']
 
 
 class CommandLine(unittest.TestCase):
@@ -57,7 +57,7 @@ class CommandLine(unittest.TestCase):
             '--diagnose',
             *fodlam.CONFIG_KEYS,
             *roofline.ACCELERATOR_KEYS,
-            *fodlam.FORMATS,
+            *formats.FORMATS,
             *by_shape.SCALINGS,
             *FLAGS,
             '--format',

@@ -437,9 +437,9 @@ class Rooms(unittest.TestCase):
         script = 'import sys, fodlam; fodlam.main({}, sys.stdin, sys.stdout, sys.stderr)'
         loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
         for format_, rooms in (
-            ('csv', 'formats ranges tables words'),
-            ('table', 'formats ranges tables words'),
-            ('svg', 'bars formats pictures ranges roofline_labels roofline_plot svg words'),
+            ('csv', 'formats options ranges tables words'),
+            ('table', 'formats options ranges tables words'),
+            ('svg', 'bars formats options pictures ranges roofline_labels roofline_plot svg words'),
         ):
             argv = ['--format', format_, VGG16]
             command = [sys.executable, '-c', script.format(argv) + loaded]
