@@ -68,27 +68,24 @@ import os
 import sys
 from os.path import dirname, isfile, join, realpath
 
-HOME = dirname(realpath(__file__))  # and not where a link to this file is
-
-# This file is also the package that data/ and nets/ are in. So a room there writes "from fodlam import
-# read_table", and this file "from fodlam.data.roofline import ..." inside the function that needs it.
-__path__ = [HOME]
-if __name__ == '__main__':
-    sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file once more
-
+HOME = dirname(realpath(__file__))  # the project's folder, even if a link to this file is run
 
 
 def excepthook(kind, error, trace):
-    """Print what nobody has caught, as Python does, but nothing of Ctrl-C, of which Python dies."""
+    """Print an uncaught exception as Python does, except Ctrl-C, which ends the run silently."""
     if kind is not KeyboardInterrupt:
         sys.__excepthook__(kind, error, trace)
 
 
+# This file is also the package of data/ and nets/. A room there writes "from fodlam import
+# read_table", and this file "from fodlam.data.sweeps import ..." in the function that needs it.
+__path__ = [HOME]
 if __name__ == '__main__':
+    sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file a second time
     sys.excepthook = excepthook
-    # Looking for garbage in cycles is 2% of a start, and a run makes next to none.
+    # Looking for garbage takes 2% of a start, and a run leaves next to none.
     gc.disable()
-    if HOME in sys.path:  # or a csv.py that somebody has put beside this file would be Python's
+    if HOME in sys.path:  # or a csv.py beside this file would be taken for Python's own
         sys.path.remove(HOME)
 
 import codecs
@@ -98,7 +95,6 @@ import json
 import math
 import re
 import reprlib
-import time
 
 __version__ = '2.0.0'
 
@@ -109,100 +105,107 @@ __all__ = ['InputError', 'diagnose', 'estimate', 'sweep']
 DATA_DIR = join(HOME, 'data')
 NETS_DIR = join(HOME, 'nets')
 
-# Chen et al., JSSC 2017, Table IV: TSMC 65 nm LP. The node of all costs, unless a config says else.
+# The columns of a table in data/: {field: (heading, factor from the unit of its cells to SI)}.
+
+# Chen et al., JSSC 2017, Table IV: TSMC 65 nm LP. All costs are at this node, unless a config has
+# "process_nm".
 EYERISS_PROCESS_NM = 65
 
-# Han et al., ISCA 2016, Table V: 64 processing elements in TSMC 45 nm take 0.59 W together. The
-# paper has one power for all layers, and multiplies it by their times to get energy.
+# The same paper, Tables V and VI. "Total" latency includes the DRAM traffic that does not overlap
+# with computing.
+EYERISS_COLUMNS = {
+    'power_w': ('Power (mW)', 1e-3),
+    'latency_s': ('Total Latency (ms)', 1e-3),
+}
+
+# Han et al., ISCA 2016, Table V: 64 processing elements in TSMC 45 nm draw 0.59 W together. The
+# paper has one power for all layers; energy is power times time.
 EIE_PROCESS_NM = 45
 EIE_POWER_W = 0.59
 
-# Columns of tables are (heading, scale), the scale from the cell's unit to SI.
-
-# The tables that Eyeriss was measured by, and the frames of their batches: Chen et al., JSSC 2017,
-# captions of Tables V and VI. "Total" latency counts the DRAM traffic that the chip does not
-# overlap with computing.
-EYERISS_FILES = {'AlexNet': ('eyeriss-alexnet.csv', 4), 'VGG16': ('eyeriss-vgg16.csv', 3)}
-EYERISS_COLUMNS = {'power_w': ('Power (mW)', 1e-3), 'latency_s': ('Total Latency (ms)', 1e-3)}
-
-# "Actual" time counts the imbalance of load between processing elements.
+# The same paper, Table IV. "Actual" time includes the waits of processing elements for one another,
+# as their loads differ.
 EIE_FILE = 'eie-layers.csv'
 EIE_COLUMNS = {'latency_s': ('Actual Time (us)', 1e-6)}
 
-# The networks that both papers measured, by the net files that have their MACs.
-NETWORKS = {'AlexNet': 'alexnet_deploy.json', 'VGG16': 'VGG_ILSVRC_16_layers_deploy.json'}
-
+# The kind of a layer says which accelerator it runs on. Layers of other types cost nothing.
 KIND_OF_TYPE = {
     'Convolution': 'conv',
     'Deconvolution': 'conv',
     'InnerProduct': 'fc',
-    'MatMul': 'fc',  # of two feature maps, which neither Eyeriss nor EIE was measured on
+    'MatMul': 'fc',  # a product of two feature maps; neither Eyeriss nor EIE was measured on one
 }
+KINDS = ('conv', 'fc')  # the kinds that every report has, even if the network lacks one
+QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts of a Cost
+
+# The keys that an entry of a net file may have.
 ENTRY_KEYS = (
     'name type macs ifmap ofmap kernel stride groups stored addend '
     'weight_density activation_density'
 ).split()
-KINDS = ('conv', 'fc')
-QUANTITIES = ('energy', 'latency')  # of reports, in J and s
 
-FORMATS = ('json', 'csv', 'table', 'svg')
-FLAGS = (
-    '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
-).split()
+# Runs with only these arguments take nothing but this file; data/options.py reads all others.
+PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
 NO_HELP = 'python -OO leaves help out; run it without\n'
 
-# Far above any real config or net file; what is larger is a mistake, and might never end.
+# Far above any real config or net file. A larger one is a mistake, or a device that never ends.
 MAX_INPUT_BYTES = 16 * 2**20
-READ_BYTES = 2**16  # at once
 
-# Beyond any real ones, and small enough that no result is too large or too small for a float.
+# Wider than anything real, but narrow enough that no result overflows or underflows a float.
 MIN_PROCESS_NM, MAX_PROCESS_NM = 0.01, 1e5
-MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table or net file
+MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
+MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
 
-# What an error message has at the most: of a value, of a list of choices, and in all.
+# Longer texts are cut: a value in an error message, a list of choices in one, a whole message.
 MAX_QUOTED_CHARACTERS = 80
 MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
-
-# How many entries of net files are kept from one line of a sweep to the next: some 50 MB.
-MAX_KEPT_ENTRIES = 20_000
-
-MAX_SIZE = 2**32  # of a size in a net file: above any layer's, and no product overflows a float
 
 # === Errors ===
 
 
 class InputError(Exception):
-    """Something that the user can put right, as "where: what is wrong; what is valid"."""
+    """A mistake that the user can put right. Its message: "where: what is wrong; what is valid"."""
 
 
 _QUOTER = reprlib.Repr()
 _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS
-quote = _QUOTER.repr  # a value as Python writes it, on one line and cut to a length for a message
-
-
-def expect(right, what, value, expected):
-    """Raise ValueError, "WHAT: VALUE; expected EXPECTED", unless something is right."""
-    if not right:
-        raise ValueError(f'{what}{quote(value)}; expected {expected}')
-
-
-def choose(name, names, what):
-    """Raise ValueError, "WHAT: NAME; choose from NAMES", unless a name is one of some names."""
-    if name not in names:
-        raise ValueError(f'{what}{quote(name)}; {choices(names)}')
+quote = _QUOTER.repr  # quote(value) is its repr, cut to fit into a message
 
 
 def choices(names):
-    """Return "choose from A, B, C", the names in their own order, cut to a length for a message."""
+    """Return "choose from A, B, C" for a message: the names in the given order, cut if too long."""
     shown = ', '.join(names)
     if len(shown) > MAX_CHOICES_CHARACTERS:
         shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... and others'
     return f'choose from {shown}'
 
 
+# (class, message) for exceptions that the user can do something about. The first class that fits
+# counts; {0} is the exception.
+ADVICE = (
+    (
+        json.JSONDecodeError,
+        'not JSON at line {0.lineno}, column {0.colno} ({0.msg}); '
+        'expected JSON, and nothing after it',
+    ),
+    (UnicodeDecodeError, 'not UTF-8 at byte {0.start}; save it as UTF-8'),
+    (UnicodeEncodeError, 'no file can have this name; expected a path'),
+    (ValueError, '{0}'),  # raised in this project, with a message that is complete
+    (csv.Error, '{0}; expected a table as spreadsheets write it'),
+    (RecursionError, 'nested too deep; expected a few levels of JSON'),
+    (ImportError, 'cannot be loaded ({0}); expected it below the folder of fodlam.py'),
+    (
+        OSError,
+        'cannot be used ({0.strerror}); expected a file or pipe that is there, open, not full',
+    ),
+)
+
+
 class place:  # in lower case, as it reads like a statement: with place('config'):
-    """Within it, whatever the user can put right becomes an InputError that says where.
+    """A context that turns an exception of ADVICE into an InputError that begins with a place.
+
+    where: the place, such as 'config "net"'. An InputError from an inner place stays as it is.
 
     >>> with place('config "net"'):
     ...     raise ValueError("unknown network 'VGG19'; choose from AlexNet, VGG16")
@@ -210,87 +213,145 @@ class place:  # in lower case, as it reads like a statement: with place('config'
     fodlam.InputError: config "net": unknown network 'VGG19'; choose from AlexNet, VGG16
     """
 
+    __slots__ = ('where',)
+
     def __init__(self, where):
         self.where = where
 
     def __enter__(self):
-        return self
+        pass
 
     def __exit__(self, kind, error, trace):
-        advice = advice_on(error)
-        if advice is not None:
-            raise InputError(f'{self.where}: {advice}')
+        if error is None:
+            return
+        for class_, template in ADVICE:
+            if isinstance(error, class_):
+                advice = template.format(error)
+                # For an integer of thousands of digits, Python's advice is for programmers.
+                advice = re.sub('use sys.set_int_max.*', 'expected fewer of them', advice)
+                raise InputError(f'{self.where}: {advice}')
 
 
-def advice_on(error):
-    """Return what to tell the user of an exception, or None if it is not the user's to mend.
+# === Value types ===
 
-    The message of a ValueError is our own, and says already what would be right.
+
+class Cost:
+    """What some work costs: energy_j in joules, None if unknown; latency_s in seconds."""
+
+    __slots__ = ('energy_j', 'latency_s')
+
+    def __init__(self, energy_j, latency_s):
+        self.energy_j = energy_j
+        self.latency_s = latency_s
+
+    def __mul__(self, factor):
+        return Cost(self.energy_j * factor, self.latency_s * factor)
+
+    def __truediv__(self, divisor):
+        return Cost(self.energy_j / divisor, self.latency_s / divisor)
+
+    def scaled(self, power, time):
+        """Return the Cost of the same work at `power` times its power, in `time` times its time."""
+        energy_j = None if self.energy_j is None else self.energy_j * power * time
+        return Cost(energy_j, self.latency_s * time)
+
+
+class Layer:
+    """A layer and its cost.
+
+    entry: its dict in the net file. name, macs: from the entry; a published layer has the name that
+    its table gives it.
+    kind: a value of KIND_OF_TYPE, such as "conv".
+    source: of the cost: "published", "scaled", "shape", "density" or "roofline".
+    frames: the number of frames that the cost is for. cost: a Cost.
+    low, high: the least and the most that the cost may be, as Costs; None if it is certain.
+    bound: the resource that the layer waits for, such as "compute"; None if the model cannot tell.
+    energy_by: {part: J}, the energy by its parts, such as {"mac": 1e-6, "dram": 2e-6}; or None.
+    details: {key: value}, further members of the layer's report; or None.
     """
-    if isinstance(error, json.JSONDecodeError):
-        at = f'line {error.lineno}, column {error.colno}'
-        return f'not JSON at {at} ({error.msg}); expected JSON, and nothing after it'
-    if isinstance(error, UnicodeDecodeError):
-        return f'not UTF-8 at byte {error.start}; save it as UTF-8'
-    if isinstance(error, UnicodeEncodeError):
-        return 'no file can have this name; expected a path'
-    if isinstance(error, ValueError):
-        # Python's own, of an integer of thousands of digits, tells what a programmer can do.
-        return re.sub('use sys.set_int_max.*', 'expected fewer of them', str(error))
-    if isinstance(error, csv.Error):
-        return f'{error}; expected a table as spreadsheets write it'
-    if isinstance(error, RecursionError):
-        return 'nested too deep; expected a few levels of JSON'
-    if isinstance(error, ImportError):
-        return f'cannot be loaded ({error}); expected it below the folder of fodlam.py'
-    if isinstance(error, OSError):
-        expected = 'expected a file or pipe that is there, open, not full'
-        return f'cannot be used ({error.strerror}); {expected}'
-    return None
+
+    low = high = bound = energy_by = details = None
+
+    def __init__(self, entry, kind, source, frames, cost):
+        self.entry = entry
+        self.name = entry['name']
+        self.macs = entry['macs']
+        self.kind = kind
+        self.source = source
+        self.frames = frames
+        self.cost = cost
+
+    def replaced(self, **attributes):
+        """Return a copy of the Layer with some attributes replaced."""
+        layer = object.__new__(Layer)
+        layer.__dict__.update(self.__dict__, **attributes)
+        return layer
+
+    def scaled(self, power, time):
+        """Return the Layer at `power` times the power, for `time` times the time.
+
+        Its range stays as it is: see data/ranges.py.
+        """
+        energy_by = scale_parts(self.energy_by or {}, power, time)
+        return self.replaced(cost=self.cost.scaled(power, time), energy_by=energy_by)
 
 
-def checked(where, function, *arguments):
-    """Return function(*arguments); what goes wrong in it becomes an InputError that says where."""
-    with place(where):
-        return function(*arguments)
+class Estimate:
+    """The result for a config, from which reports, tables and pictures are made.
+
+    config: the dict of its keys, checked. sums: {kind or 'total': Cost}.
+    make_layers: a function without arguments that returns the list of Layers; some outputs do
+    without.
+    left_out: the list of the entries of layers that have MACs, but no known cost.
+    ranges: {kind or 'total': (least Cost, most Cost)}; None unless ranges were asked for.
+    bounds: {bound: Cost}, the sum over the layers that wait for the same resource; or None.
+    energy_by: {part: J}, the total energy by its parts; or None.
+    accelerator: a roofline.Accelerator; None if the layers run on Eyeriss and EIE.
+    """
+
+    ranges = bounds = energy_by = accelerator = None
+
+    def __init__(self, config, sums, make_layers, left_out):
+        self.config = config
+        self.sums = sums
+        self.make_layers = make_layers
+        self.left_out = left_out
 
 
 # === Reading ===
 
 
-@functools.lru_cache(10_000)  # a sweep names the same layers in each config
+@functools.lru_cache(10_000)  # configs of a sweep name the same layers again and again
 def canonical(name):
-    """Return the form of a layer's name that is the same however its writer puts it.
+    """Return a layer's name in the one form that all its spellings share.
 
-    >>> canonical('CONV1-1') == canonical('conv1_1')  # as papers have it, and Caffe
+    >>> canonical('CONV1-1') == canonical('conv1_1')  # in the papers, and in Caffe's files
     True
     """
     return name.casefold().replace('-', '_')
 
 
 def is_number(value, least, most):
-    """Return whether `value` is a number, no boolean, within limits."""
+    """Return whether `value` is a number from `least` to `most`; a bool does not count as one."""
     return isinstance(value, (int, float)) and type(value) is not bool and least <= value <= most
 
 
 def read_text(source):
-    """Return the text of a file, a binary stream or bytes, without a byte order mark.
+    """Return the text of a file, without a byte order mark.
 
-    source: a path, a stream, which is closed then, or the bytes.
-    Raises OSError or ValueError if it cannot be read, is not UTF-8, or too large.
+    source: a path; a binary stream, which gets closed; or bytes.
+    Raises OSError if it cannot be read, ValueError if it is too large or not UTF-8.
     """
     if not isinstance(source, bytes):
         with source if hasattr(source, 'read') else open(source, 'rb') as stream:
-            source = stream.read(READ_BYTES)
-            if len(source) == READ_BYTES:  # for Python makes room for all that it may read
-                source += stream.read(MAX_INPUT_BYTES)
+            source = stream.read(MAX_INPUT_BYTES + 1)
     if len(source) > MAX_INPUT_BYTES:
         raise ValueError(f'too large; at most {MAX_INPUT_BYTES} bytes are read')
     return source.decode().removeprefix('\ufeff')
 
 
-def unique(pairs):
-    """Return the dict of a JSON object's pairs; raise ValueError if a key is there twice."""
+def unique_members(pairs):
+    """Return the [(key, value)] of a JSON object as a dict; raise ValueError on a duplicate key."""
     members = {}
     for key, value in pairs:
         if key in members:
@@ -299,73 +360,91 @@ def unique(pairs):
     return members
 
 
-decode_json = json.JSONDecoder(object_pairs_hook=unique).decode
+decode_json = json.JSONDecoder(object_pairs_hook=unique_members).decode
 
 
 def read_json(source):
-    """Return what the JSON says that a file, stream or bytes have; all is as for `read_text`."""
+    """Return the value of a JSON file.
+
+    source: a path; a binary stream, which gets closed; or bytes.
+    Raises OSError if it cannot be read, ValueError if it is not JSON.
+    """
     return decode_json(read_text(source))
 
 
 def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
-    """Return {row: {field: number}} of a CSV file in data/, scaled, in the file's order.
+    """Return {row name: {field: number}} of a CSV file in data/, in SI units, in the file's order.
 
-    columns: {field: (heading, scale)}, the columns wanted; key: the heading of the rows' names;
-    least: that a number may be.
-    Raises InputError, with file, row and column, if the file is damaged.
+    filename: in data/. columns: {field: (heading, factor to SI)}, the columns to read.
+    key: the heading of the column of row names. least: the smallest number allowed in a cell.
+    Raises InputError, which says the row and the column, if the file is damaged.
     """
-    return checked(f'data/{filename}', parse_table, join(DATA_DIR, filename), columns, key, least)
-
-
-def parse_table(path, columns, key, least):
-    """Return what `read_table` does; raise ValueError for what is wrong in the file."""
-    rows = csv.reader(read_text(path).splitlines())
-    headings = next(filter(None, rows), [])
-    expected = f'a new "{key}", and a cell for each of {headings}'
-    limits = f'a number from {least:g} to {MAX_NUMBER:g}'
-    table = {}
-    for cells in filter(None, rows):
-        row = dict(zip(headings, cells))
-        name = row.get(key)
-        new = name and canonical(name) not in map(canonical, table)
-        # A heading that is there twice, a cell too many, and one too few.
-        whole = len(row) == len(headings) == len(cells)
-        expect(new and whole, f'row {rows.line_num}: ', cells, expected)
-        table[name] = {}
-        for field, (heading, scale) in columns.items():
-            cell = row.get(heading)
-            try:
-                number = float(cell or 'nan')
-            except ValueError:
-                number = math.nan
-            right = least <= number <= MAX_NUMBER
-            expect(right, f'row {rows.line_num}, column "{heading}": ', cell, limits)
-            table[name][field] = number * scale
-    expect(table, 'no rows: ', headings, 'some, below a heading')
+    with place(f'data/{filename}'):
+        reader = csv.reader(read_text(join(DATA_DIR, filename)).splitlines())
+        rows = filter(None, reader)  # without blank lines
+        headings = next(rows, [])
+        table, names = {}, set()
+        for cells in rows:
+            row = dict(zip(headings, cells))
+            name = row.get(key)
+            # These lengths differ if a heading is there twice, or if a cell is missing or too many.
+            is_whole = len(row) == len(headings) == len(cells)
+            if not is_whole or not name or canonical(name) in names:
+                expected = f'a new "{key}", and a cell for each of {headings}'
+                raise ValueError(f'row {reader.line_num}: {quote(cells)}; expected {expected}')
+            names.add(canonical(name))
+            table[name] = {}
+            for field, (heading, factor) in columns.items():
+                cell = row.get(heading)
+                try:
+                    number = float(cell or 'nan')
+                except ValueError:
+                    number = math.nan
+                if not least <= number <= MAX_NUMBER:
+                    raise ValueError(
+                        f'row {reader.line_num}, column "{heading}": {quote(cell)}; '
+                        f'expected a number from {least:g} to {MAX_NUMBER:g}'
+                    )
+                table[name][field] = number * factor
+        if not table:
+            raise ValueError(f'no rows: {quote(headings)}; expected some, below a heading')
     return table
 
 
 def read_net(netfile):
-    """Return {canonical name: entry} of a net file, in the file's order; MACs are per frame.
+    """Return {canonical name: entry} of a net file, in the file's order; MACs are for one frame.
 
-    netfile: a file in nets/, or a path of the user's own, which has a separator in it; or a list of
-    entries, in JSON as bytes.
-    Raises InputError if there is no such file, or if what it holds is no list of layers.
+    netfile: the name of a file in nets/; a path, which has a separator in it; or the JSON of a list
+    of entries, as bytes.
+    Raises InputError if there is no such file, or if it is not a list of layers.
     """
     where = net_place(netfile)
-    layers = {}
-    for index, entry in enumerate(checked(where, list_entries, netfile)):
-        layers[checked(f'{where}[{index}]', check_entry, entry, layers)] = entry
-    return layers
+    with place(where):
+        listed = list_entries(netfile)
+    entries = {}
+    for index, entry in enumerate(listed):
+        try:
+            check_entry(entry)
+            name = canonical(entry['name'])
+            if name in entries:
+                expected = 'names that differ without case, -, _'
+                raise ValueError(f'a second {quote(entry["name"])}; expected {expected}')
+        except ValueError as error:
+            raise InputError(f'{where}[{index}]: {error}') from None
+        entries[name] = entry
+    return entries
 
 
 def net_place(netfile):
-    """Return what error messages call the netfile of `read_net`."""
+    """Return the name of a netfile in error messages; netfile: see `read_net`."""
     return 'config "netfile"' if isinstance(netfile, bytes) else f'net file {quote(netfile)}'
 
 
 def list_entries(netfile):
-    """Return the list that `read_net` reads; raise OSError or ValueError if there is none."""
+    """Return the entries of a netfile as a list, not checked yet; netfile: see `read_net`.
+
+    Raises OSError or ValueError if there is no such file, or no list in it.
+    """
     if isinstance(netfile, bytes):
         return decode_json(netfile.decode())
     if netfile.endswith(('.onnx', '.prototxt')):
@@ -374,62 +453,69 @@ def list_entries(netfile):
             f'python3 nets/extract.py {netfile!r} --output nets/model.json'
         )
     path = netfile if dirname(netfile) else join(NETS_DIR, netfile)
-    if not isfile(path):  # nor is a pipe or device, which might never end
+    if not isfile(path):  # a pipe or a device is not one either: it might never end
         raise ValueError(
             f'no file {path!r:.400} from {os.getcwd()!r}; {net_files()}, or give a path with a /'
         )
     entries = read_json(path)
-    expect(isinstance(entries, list), '', entries, 'a list of layers')
+    if not isinstance(entries, list):
+        raise ValueError(f'{quote(entries)}; expected a list of layers')
     return entries
 
 
 def net_files():
-    """Return "choose from A, B, C", the net files in nets/."""
+    """Return "choose from A, B, C" for a message: the net files in nets/."""
     import glob
 
     return choices(sorted(glob.glob('*.json', root_dir=NETS_DIR)))
 
 
-def check_entry(entry, layers):
-    """Return the canonical name of a net file's entry; raise ValueError if something is wrong.
-
-    layers: {canonical name: entry} of the entries before it.
-    """
-    named = isinstance(entry, dict) and type(entry.get('name')) is type(entry.get('type')) is str
-    expect(named, '', entry, 'an object with strings for "name" and "type"')
-    name, macs = canonical(entry['name']), entry.get('macs')
-    expect(name not in layers, 'a second ', entry['name'], 'names that differ without case, -, _')
+def check_entry(entry):
+    """Raise ValueError if an entry of a net file is wrong, whatever the other entries are."""
+    has_name = isinstance(entry, dict) and isinstance(entry.get('name'), str)
+    if not has_name or not isinstance(entry.get('type'), str):
+        raise ValueError(f'{quote(entry)}; expected an object with strings for "name" and "type"')
     for key in entry:
-        choose(key, ENTRY_KEYS, 'unknown key ')
+        if key not in ENTRY_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(ENTRY_KEYS)}')
+    macs = entry.get('macs')
     if entry['type'] in KIND_OF_TYPE:
-        # A whole number may be a float, 1e9, but from 1 on: 0.0 may be what 1e-400 is read as.
+        # 1e9 is a float, and a whole number. But 0.0 may come from 1e-400, which is not whole.
         least = 1 if type(macs) is float else 0
-        whole = is_number(macs, least, MAX_NUMBER) and macs % 1 == 0
-        expect(whole, '"macs" is ', macs, 'a whole number, up to 1e30')
+        if not is_number(macs, least, MAX_NUMBER) or macs % 1 != 0:
+            raise ValueError(f'"macs" is {quote(macs)}; expected a whole number, up to 1e30')
     elif macs is not None:
-        choose(entry['type'], KIND_OF_TYPE, '"macs" of a layer that has none, of type ')
-    return name
-
-
-@functools.cache
-def load_leaf(folder, name):
-    """Return the module FOLDER/NAME.py from beside this file, loaded when it is first asked for.
-
-    Wherever this file was started from and whatever sys.path is, it is the same module, under the
-    name that it has once installed. Raises InputError if the file is not there.
-    """
-    import importlib
-
-    return checked(f'{folder}/{name}.py', importlib.import_module, f'fodlam.{folder}.{name}')
+        raise ValueError(
+            f'"macs" of a layer that has none, of type {quote(entry["type"])}; '
+            f'{choices(KIND_OF_TYPE)}'
+        )
 
 
 # === Costs ===
 
-# A cost is a list [J, s] or, with ranges, [J, s, least J, least s, most J, most s].
-# A machine is a function of an entry of a net file and its kind, which returns None if nothing says
-# what the layer costs, or else a dict: its "cost"; its "source" ("published", "scaled", "shape",
-# "density" or "roofline"); and what else a report says of it, such as for how many "frames".
-# A layer is a dict: "name", "kind", "macs", and what a machine returns of its entry.
+# A model is a class whose method `layer` returns the Layer of an entry, or None if its cost is not
+# known. Two are here; data/by_shape.py, data/ranges.py and data/roofline.py have the others.
+
+# The networks that "net" names. netfile: in nets/, for the MACs. eyeriss_file: in data/, for the
+# costs of conv layers, in batches of batch_frames (Chen et al., JSSC 2017, captions of Tables V and
+# VI). eie_name: what names in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE was measured
+# without the network.
+PUBLISHED = {
+    'AlexNet': {
+        'netfile': 'alexnet_deploy.json',
+        'eyeriss_file': 'eyeriss-alexnet.csv',
+        'batch_frames': 4,
+        'eie_name': 'AlexNet',
+    },
+    'VGG16': {
+        'netfile': 'VGG_ILSVRC_16_layers_deploy.json',
+        'eyeriss_file': 'eyeriss-vgg16.csv',
+        'batch_frames': 3,
+        'eie_name': 'VGG16',
+    },
+}
+# The networks that the average cost of a MAC is taken over; the original takes both.
+AVERAGED = ('AlexNet', 'VGG16')
 
 
 def node_scale(from_nm, to_nm, rule):
@@ -438,6 +524,10 @@ def node_scale(from_nm, to_nm, rule):
     rule: "dennard" or None, by which time scales by the ratio of the nodes and power by its square
     (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
     Raises ValueError if there is no such rule, or no such node.
+
+    >>> power, time = node_scale(45, 90, 'dennard')
+    >>> power, time, power * time  # the last is the factor of energies
+    (4.0, 2.0, 8.0)
     """
     if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
         raise ValueError(
@@ -445,158 +535,165 @@ def node_scale(from_nm, to_nm, rule):
             f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
         )
     if rule not in (None, 'dennard'):
-        return load_leaf('data', 'process').node_scale(rule, read_table, from_nm, to_nm)
+        from fodlam.data.process import fitted_scale
+
+        return fitted_scale(rule, from_nm, to_nm)
     ratio = to_nm / from_nm
     return ratio * ratio, ratio
 
 
 def scale_eie(rule):
-    """Return (its power in W, the factor of its times) of EIE at 65 nm; rule: see `node_scale`."""
+    """Return EIE's (power in W, factor of its times) at Eyeriss's 65 nm; rule: see `node_scale`."""
     power, time = node_scale(EIE_PROCESS_NM, EYERISS_PROCESS_NM, rule)
     return EIE_POWER_W * power, time
 
 
-def published_machine(per_frame, rule, net):
-    """Return the machine of what the papers report of `net`, at 65 nm.
+def sum_costs(costs):
+    """Return the sum of a list of Costs; it is rounded once, so their order does not matter."""
+    energy_j = math.fsum([cost.energy_j for cost in costs])
+    return Cost(energy_j, math.fsum([cost.latency_s for cost in costs]))
 
-    Eyeriss's costs are for the batch that it measured, unless per_frame asks for their share of a
-    frame; EIE's are for a frame.
-    rule: by which EIE comes from 45 to 65 nm (see `node_scale`).
+
+def add_up(layers):
+    """Return {kind or 'total': Cost}, the sums of the costs of Layers."""
+    costs = {kind: [] for kind in KINDS}
+    for layer in layers:
+        if layer.kind not in costs:
+            costs[layer.kind] = []
+        costs[layer.kind].append(layer.cost)
+    costs['total'] = sum(costs.values(), [])
+    return {group: sum_costs(costs[group]) for group in costs}
+
+
+class PublishedModel:
+    """Layers of one network cost what the papers report, at 65 nm.
+
+    net: a key of PUBLISHED. per_frame: whether to divide Eyeriss's costs, which are for a batch, by
+    its frames. EIE's costs are for one frame.
+    rule: scales EIE from 45 to 65 nm; see `node_scale`.
     """
-    eyeriss_file, batch_frames = EYERISS_FILES[net]
-    layers = {}
-    for filename, columns, frames, power_w, time_factor in (
-        (eyeriss_file, EYERISS_COLUMNS, batch_frames, None, 1),
-        (EIE_FILE, EIE_COLUMNS, 1, *scale_eie(rule)),
-    ):
-        share = frames if per_frame else 1
-        for title, row in read_table(filename, columns).items():
-            name = title.removeprefix(f'{net} ')  # of several networks in EIE's table
-            latency_s = row['latency_s'] * time_factor
-            energy_j = row.get('power_w', power_w) * latency_s
-            layers[canonical(name)] = {
-                'name': name,
-                'source': 'published',
-                'cost': [energy_j / share, latency_s / share],
-                'frames': frames // share,
-            }
 
-    def machine(entry, kind):
+    def __init__(self, net, per_frame, rule):
+        self.network = PUBLISHED[net]
+        self.published = {}  # {canonical name: (name, frames, Cost)}
+        for name, row in read_table(self.network['eyeriss_file'], EYERISS_COLUMNS).items():
+            cost = Cost(row['power_w'] * row['latency_s'], row['latency_s'])
+            frames = self.network['batch_frames']
+            if per_frame:
+                cost, frames = cost / frames, 1
+            self.published[canonical(name)] = name, frames, cost
+        power_w, time = scale_eie(rule)
+        for title, row in read_table(EIE_FILE, EIE_COLUMNS).items():
+            network, _, name = title.partition(' ')
+            if network == self.network['eie_name']:
+                latency_s = row['latency_s'] * time
+                self.published[canonical(name)] = name, 1, Cost(power_w * latency_s, latency_s)
+
+    def layer(self, entry, kind):
+        """Return the Layer of an entry; None for fc layers of a network that EIE did not measure.
+
+        Raises ValueError if the tables should have the layer, but do not.
+        """
         name = canonical(entry['name'])
-        expect(name in layers, f'data/{eyeriss_file} and data/{EIE_FILE} have no ', name, 'its row')
-        return layers[name]
-
-    return machine
-
-
-def average_machine(per_frame, rule):
-    """Return the machine of the average cost per MAC over both networks, with ranges.
-
-    per_frame, rule: as for `published_machine`. Nothing published says what products of two feature
-    maps (MatMul) cost.
-    """
-    per_mac = cost_per_mac(sum(published_layers(per_frame, rule).values(), []))
-
-    def machine(entry, kind):
-        if entry['type'] == 'MatMul':
+        if name in self.published:
+            name, frames, cost = self.published[name]
+            layer = Layer(entry, kind, 'published', frames, cost)
+            layer.name = name
+            return layer
+        if kind != 'conv' and self.network['eie_name'] is None:
             return None
-        average, frames = per_mac[kind]
-        return {
-            'source': 'scaled',
-            'cost': [number * entry['macs'] for number in average],
-            'frames': frames,
-        }
-
-    return machine
+        files = f'data/{self.network["eyeriss_file"]} and data/{EIE_FILE}'
+        raise ValueError(f'{files} have no {quote(name)}; expected its row')
 
 
-def published_layers(per_frame, rule=None):
-    """Return {net: list of the layers that the papers report}, as of `published_machine`."""
-    return {
-        net: [*load_catalog(netfile, 2, published_machine, per_frame, rule, net)[0].values()]
-        for net, netfile in NETWORKS.items()
-    }
+class AverageModel:
+    """Layers cost their MACs times the average published cost of a MAC of their kind.
+
+    per_frame: whether to average Eyeriss's costs of one frame, instead of those of its batches.
+    rule: scales EIE from 45 to 65 nm; see `node_scale`.
+    """
+
+    def __init__(self, per_frame, rule):
+        self.per_mac = cost_per_mac(averaged_layers(per_frame, rule))
+
+    def layer(self, entry, kind):
+        """Return the Layer of an entry; None if nothing published says what such layers cost."""
+        if entry['type'] == 'MatMul' or kind not in self.per_mac:
+            return None
+        cost, frames = self.per_mac[kind]
+        return Layer(entry, kind, 'scaled', frames, cost * entry['macs'])
+
+
+def published_layers(net, per_frame, rule=None):
+    """Return the published Layers of a network as a list; arguments: see `PublishedModel`."""
+    catalog = Catalog(PUBLISHED[net]['netfile'], PublishedModel, net, per_frame, rule)
+    return list(catalog.layers.values())
+
+
+def averaged_layers(per_frame, rule=None):
+    """Return the list of Layers that the average cost of a MAC is taken over.
+
+    per_frame, rule: see `AverageModel`.
+    """
+    return [layer for net in AVERAGED for layer in published_layers(net, per_frame, rule)]
 
 
 def cost_per_mac(layers):
-    """Return {kind: (cost of one MAC, with ranges, frames)} over the published layers of each kind.
+    """Return {kind: (Cost, frames)}, the average Cost of one MAC and how many frames it is for.
 
-    The cost is the sum of theirs over the sum of their MACs, so that every MAC weighs the same; not
-    a mean of the layers' ratios. The range is from the least to the most of any layer.
-    frames: how many it is for: its latency over that of one frame.
+    The average is the sum of the costs over the sum of the MACs, so every MAC weighs the same. The
+    frames need not be a whole number, as batches differ.
     """
     per_mac = {}
-    sums = sum_up(layers, 2)
-    for kind in KINDS:
-        macs, each, frames_s = 0, [], []
-        for layer in layers:
-            if layer['kind'] == kind:
-                macs += layer['macs']
-                each.append([number / layer['macs'] for number in layer['cost']])
-                frames_s.append(layer['cost'][1] / layer['frames'])
-        average = [number / macs for number in sums[kind]]
-        cost = [*average, *map(min, *each), *map(max, *each)]
-        per_mac[kind] = cost, average[1] / (math.fsum(frames_s) / macs)
+    for kind in sorted({layer.kind for layer in layers}):
+        of_kind = [layer for layer in layers if layer.kind == kind]
+        macs = sum(layer.macs for layer in of_kind)
+        average = add_up(of_kind)[kind] / macs
+        frame_s = math.fsum(layer.cost.latency_s / layer.frames for layer in of_kind)
+        per_mac[kind] = average, average.latency_s / (frame_s / macs)
     return per_mac
 
 
-def sum_up(layers, width):
-    """Return {kind or 'total': cost}, the sums of what some layers cost, whatever their order.
+class Catalog:
+    """The layers of a net file with their costs by a model.
 
-    width: how many numbers a cost has.
+    netfile: see `read_net`. model: the model's class. arguments: of its constructor.
+    layers: {canonical name: Layer}, the layers with a cost. entries: {canonical name: entry}, all
+    layers. left_out: see `Estimate`.
+    whole: the sum over all layers with a cost, which the first estimate that needs it stores here.
+    Raises InputError if the net file is wrong, or if no layer has a known cost.
     """
-    numbers = {kind: [] for kind in KINDS}
-    for layer in layers:
-        numbers[layer['kind']] += layer['cost']
-    numbers['total'] = sum(numbers.values(), [])
-    # Columns by slices and not by zip, with which a whole sweep takes a tenth longer.
-    return {group: [math.fsum(x[i::width]) for i in range(width)] for group, x in numbers.items()}
 
-
-def rescale(cost, power, time):
-    """Return a cost at another process node; power, time: the factors to there."""
-    return [number * factor * time for number, factor in zip(cost, [power, 1] * 3)]
-
-
-def load_catalog(netfile, width, make_machine, *arguments):
-    """Return (catalog, entries, left_out, sums) of a net file, as a machine costs its layers.
-
-    width: how many numbers a cost has; make_machine(*arguments): the machine.
-    catalog: {canonical name: layer} of the layers that have a cost; sums: what these add up to, as
-    of `sum_up`; entries: as of `read_net`; left_out: the MACs of those that have some and no cost.
-    """
-    machine = make_machine(*arguments)
-    where = net_place(netfile)
-    entries = read_net(netfile)
-    catalog, left_out = {}, []
-    for key, entry in entries.items():
-        kind = KIND_OF_TYPE.get(entry['type'])
-        costed = kind and checked(f'{where}, layer {entry["name"]!r}', machine, entry, kind)
-        if costed:
-            catalog[key] = {
-                'name': entry['name'],
-                'kind': kind,
-                'macs': entry['macs'],
-                'energy': None,  # which reports have in this place
-                'latency': None,
-                'entry': entry,
-                **costed,
-                'cost': (costed['cost'] * 3)[:width],  # what has been measured has no range
-            }
-        elif kind:
-            left_out.append(entry['macs'])
-    checked(where, expect, catalog, 'no cost is known of any of ', [*entries], 'conv or fc layers')
-    return catalog, entries, left_out, sum_up(catalog.values(), width)
+    def __init__(self, netfile, model, *arguments):
+        costing = model(*arguments)
+        self.entries = read_net(netfile)
+        self.layers, self.left_out = {}, []
+        self.whole = None
+        where = net_place(netfile)
+        for name, entry in self.entries.items():
+            kind = KIND_OF_TYPE.get(entry['type'])
+            if kind is None:
+                continue
+            with place(f'{where}, layer {entry["name"]!r}'):
+                layer = costing.layer(entry, kind)
+            if layer is None:
+                self.left_out.append(entry)
+            else:
+                self.layers[name] = layer
+        if not self.layers:
+            problem = f'no cost is known of any of {quote(list(self.entries))}'
+            raise InputError(f'{where}: {problem}; expected conv or fc layers')
 
 
 # === Configuration ===
 
+
 CONFIG_KEYS = (
     'net netfile layers per_frame process_nm process_scaling scaling density accelerator title'
 ).split()
-# What type a key must have, and how a message says it; the others are checked where they are used.
+# {key: (type, the type in a message)}. Other keys are checked where they are used.
 CONFIG_TYPES = {
-    'net': (str, 'AlexNet or VGG16'),
+    'net': (str, ' or '.join(PUBLISHED)),
     'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
     'layers': ((list, tuple), 'a list of layer names'),
     'per_frame': (bool, 'true or false'),
@@ -609,76 +706,197 @@ CONFIG_EXAMPLE = (
 )
 
 
-def check_config(members):
-    """Return (net, netfile) of the members of a config: a key of NETWORKS or None, for `read_net`.
-
-    Raises ValueError for an unknown key, a wrong type, or a network that is not there.
-    """
-    expect(isinstance(members, dict), '', members, CONFIG_EXAMPLE)
-    for key, value in members.items():
-        choose(key, CONFIG_KEYS, 'unknown key ')
+def check_config(config):
+    """Raise ValueError if a config has an unknown key, a wrong type, or no network."""
+    if not isinstance(config, dict):
+        raise ValueError(f'{quote(config)}; expected {CONFIG_EXAMPLE}')
+    for key, value in config.items():
         if key in CONFIG_TYPES:
-            valid, expected = CONFIG_TYPES[key]
-            if not isinstance(value, valid):
+            types, expected = CONFIG_TYPES[key]
+            if not isinstance(value, types):
                 raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
-    one = ('net' in members) != ('netfile' in members)
-    expect(one, 'the keys are ', [*members], CONFIG_EXAMPLE)
-    if 'net' in members:
-        if 'scaling' in members:
-            raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
-        name = canonical(members['net']).replace('_', '')
-        for net, netfile in NETWORKS.items():
-            if name == canonical(net):
-                return net, netfile
-        known = f'{choices(NETWORKS)}, or as "netfile" {net_files()}'
-        raise ValueError(f'"net" is {quote(members["net"])}; {known}')
-    given = members['netfile']
-    if isinstance(given, list):
-        return None, json.dumps(given, default=repr).encode()
-    return None, os.fsdecode(given)
+        elif key not in CONFIG_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
+    if ('net' in config) == ('netfile' in config):
+        raise ValueError(f'the keys are {quote(list(config))}; expected {CONFIG_EXAMPLE}')
 
 
-def select(names, catalog, entries):
-    """Return the list of the layers of a catalog that a config's "layers" names, in its order.
+def find_net(config):
+    """Return (net, netfile) of a config, which is a dict of its keys.
 
-    names: the config's list, in which a layer named twice counts twice; the others: as of
-    `load_catalog`.
-    Raises ValueError if a name is of none of them.
+    net: a key of PUBLISHED, however "net" spells it, such as "vgg-16"; None if there is no "net".
+    netfile: see `read_net`. Raises ValueError if "net" is not the name of a published network.
     """
-    chosen = []
+    if 'net' in config:
+        if 'scaling' in config:
+            raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
+        name = canonical(config['net']).replace('_', '')
+        for net, network in PUBLISHED.items():
+            if canonical(net).replace('_', '') == name:
+                return net, network['netfile']
+        known = f'{choices(PUBLISHED)}, or as "netfile" {net_files()}'
+        raise ValueError(f'"net" is {quote(config["net"])}; {known}')
+    netfile = config['netfile']
+    if isinstance(netfile, list):
+        return None, json.dumps(netfile, default=repr).encode()
+    return None, os.fsdecode(netfile)
+
+
+def select(names, catalog):
+    """Return the Layers that a config's "layers" names, as a list in that order.
+
+    names: the value of "layers"; a layer that it names twice counts twice. catalog: of the network.
+    Raises ValueError if a name is not that of a layer with a known cost.
+    """
+    layers, selected = catalog.layers, []
     for name in names:
-        key = isinstance(name, str) and canonical(name)
-        if key not in catalog:
-            what = 'unknown layer'
-            if key in entries:
-                type_ = quote(entries[key]['type'])
-                what = f'nothing published says the cost of {type_} layers, like'
-            known = [layer['name'] for layer in catalog.values()]
-            choose(name, known, f'"layers"[{len(chosen)}]: {what} ')
-        chosen.append(catalog[key])
-    return chosen
+        key = canonical(name) if isinstance(name, str) else None
+        if key in layers:
+            selected.append(layers[key])
+            continue
+        problem = 'unknown layer'
+        if key in catalog.entries:
+            type_ = quote(catalog.entries[key]['type'])
+            problem = f'nothing published says the cost of {type_} layers, like'
+        known = choices([layer.name for layer in layers.values()])
+        raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
+    return selected
 
 
-# === Reports ===
+# === Estimates and reports ===
 
 
-def keeper():
-    """Return a function that returns what another returns, and keeps it for the next time."""
-    kept, entries = {}, 0  # functools.cache would be in a cycle with what clears it
+def make_estimate(config, per_frame, ranges, find_catalog=Catalog):
+    """Return the Estimate of a config.
 
-    def load(function, *arguments):
-        nonlocal entries
-        key = function, *arguments
-        if key not in kept:
-            if entries > MAX_KEPT_ENTRIES:
-                kept.clear()
-                entries = 0
-            kept[key] = function(*arguments)
-            if function is load_catalog:  # which is what is large
-                entries += len(kept[key][1])
-        return kept[key]
+    config: a dict of its keys, or its JSON as bytes. per_frame: used if the config has no
+    "per_frame". ranges: whether the Estimate has ranges.
+    find_catalog: takes the arguments of Catalog and returns one; in a sweep, each is made once.
+    Raises InputError if anything in the config, or in a file that it names, is wrong.
+    """
+    with place('config'):
+        if isinstance(config, bytes):
+            config = read_json(config)
+        check_config(config)
+        net, netfile = find_net(config)
+        if 'accelerator' in config:
+            from fodlam.data.accelerators import estimate_on_accelerator
 
-    return load
+            return estimate_on_accelerator(config, netfile, ranges, find_catalog)
+        if 'density' in config or config.get('scaling', 'mac') != 'mac':
+            from fodlam.data.by_shape import estimate_by_shape
+
+            return estimate_by_shape(config, netfile, ranges, find_catalog)
+        per_frame = config.get('per_frame', per_frame)
+        rule = config.get('process_scaling')
+        if net:
+            catalog = find_catalog(netfile, PublishedModel, net, per_frame, rule)
+        elif ranges:
+            from fodlam.data.ranges import RangedAverageModel
+
+            catalog = find_catalog(netfile, RangedAverageModel, per_frame, rule)
+        else:
+            catalog = find_catalog(netfile, AverageModel, per_frame, rule)
+        return estimate_by_catalog(catalog, config, ranges)
+
+
+def estimate_by_catalog(catalog, config, ranges):
+    """Return the Estimate of a config on Eyeriss and EIE.
+
+    catalog: of the config's network. config: a dict of its keys. ranges: whether the Estimate has
+    ranges.
+    """
+    if 'layers' in config:
+        layers = select(config['layers'], catalog)
+        sums = add_up(layers)
+    else:
+        layers = catalog.layers.values()
+        if catalog.whole is None:
+            catalog.whole = add_up(layers)
+        sums = catalog.whole
+    estimate = Estimate(config, sums, lambda: list(layers), catalog.left_out)
+    if ranges:
+        from fodlam.data.ranges import add_up_ranges
+
+        estimate.ranges = add_up_ranges(layers)
+    if 'process_nm' in config:
+        rule = config.get('process_scaling')
+        scale(estimate, *node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule))
+    return estimate
+
+
+def scale(estimate, power, time):
+    """Multiply all costs of an Estimate: powers by `power`, times by `time`."""
+    make_layers = estimate.make_layers
+    estimate.make_layers = lambda: [layer.scaled(power, time) for layer in make_layers()]
+    estimate.sums = scale_costs(estimate.sums, power, time)
+    estimate.bounds = scale_costs(estimate.bounds or {}, power, time)
+    estimate.energy_by = scale_parts(estimate.energy_by or {}, power, time)
+    if estimate.ranges:
+        from fodlam.data.ranges import scale_ranges
+
+        scale_ranges(estimate, power, time)
+
+
+def scale_costs(costs, power, time):
+    """Return {name: Cost} at `power` times the power, for `time` times the time."""
+    return {name: cost.scaled(power, time) for name, cost in costs.items()}
+
+
+def scale_parts(energy_by, power, time):
+    """Return {part: J} at `power` times the power, for `time` times the time."""
+    return {part: energy_j * power * time for part, energy_j in energy_by.items()}
+
+
+def to_report(estimate, per_layer):
+    """Return the report on an Estimate as a dict; per_layer: whether to add "layers"."""
+    report = {group: quantities(cost) for group, cost in estimate.sums.items()}
+    if estimate.ranges:
+        from fodlam.data.ranges import range_quantities
+
+        for group, ends in estimate.ranges.items():
+            report[group] |= range_quantities(*ends)
+    report |= report_extras(estimate)
+    if per_layer:
+        has_ranges = estimate.ranges is not None
+        report['layers'] = [layer_report(x, has_ranges) for x in estimate.make_layers()]
+    return report
+
+
+def report_extras(estimate):
+    """Return what a report has beside sums and layers, as a dict; for most CNNs, it is empty."""
+    extras = {}
+    if estimate.bounds:
+        extras['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
+    if estimate.energy_by:
+        extras['energy_by'] = estimate.energy_by
+    if estimate.left_out:
+        macs = sum(entry['macs'] for entry in estimate.left_out)
+        extras['left_out'] = {'layers': len(estimate.left_out), 'macs': macs}
+    return extras
+
+
+def layer_report(layer, has_ranges):
+    """Return the report on a Layer as a dict; has_ranges: whether to add the ranges of its cost."""
+    report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
+    report |= quantities(layer.cost)
+    report['source'] = layer.source
+    if has_ranges:
+        from fodlam.data.ranges import range_of, range_quantities
+
+        report |= range_quantities(*range_of(layer))
+    report['frames'] = layer.frames
+    if layer.bound:
+        report['bound'] = layer.bound
+    report |= layer.details or {}
+    if layer.energy_by:
+        report['energy_by'] = layer.energy_by
+    return report
+
+
+def quantities(cost):
+    """Return a Cost as a dict for reports: {'energy': J, 'latency': s}."""
+    return {'energy': cost.energy_j, 'latency': cost.latency_s}
 
 
 def estimate(config, per_frame=False, per_layer=False, ranges=False):
@@ -688,205 +906,78 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     per_layer: add 'layers', a list of dicts in the config's order.
     ranges: add 'energy_range' and 'latency_range', [low, high], to layers and groups.
-    Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}, and what else
-    there is to say of the network: 'bounds', 'energy_by', 'left_out' (README, "Output").
+    Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}; some networks
+    and accelerators add 'bounds', 'energy_by' or 'left_out' (README, "Output").
     Raises InputError if anything in the config, or in a file that it names, is wrong.
+
+    >>> estimate({'net': 'VGG16', 'layers': ['CONV1-1']}, per_frame=True)['total']
+    {'energy': 0.0062738, 'latency': 0.025400000000000002}
     """
-    return to_report(*checked('config', costs_of, config, per_frame, ranges, keeper()), per_layer)
+    return to_report(make_estimate(config, per_frame, ranges), per_layer)
 
 
-def to_report(layers, sums, extras, per_layer):
-    """Return the report of `estimate`; layers, sums, extras: as of `costs_of`."""
-    report = {group: quantities(cost) for group, cost in sums.items()} | extras
-    if per_layer:
-        report['layers'] = []
-        for layer in layers:
-            shown = {}
-            for key, value in layer.items():
-                shown |= quantities(value) if key == 'cost' else {key: value}
-            del shown['entry']
-            report['layers'].append(shown)
-    return report
+def sweep(configs, per_frame=False, per_layer=False, ranges=False):
+    """Return a generator of the report on each config, or {'error': message} if one is wrong.
 
-
-def costs_of(config, per_frame, ranges, load):
-    """Return (layers, made when asked for, sums, extras) of a config, a dict or JSON as bytes.
-
-    sums: as of `sum_up`; extras: what else a report has; load: a `keeper`; see also `estimate`.
-    Raises ValueError if the config is wrong, and InputError if a file that it names is.
+    configs: an iterable of dicts, or of JSON as bytes. Files that several need are read once.
+    per_frame, per_layer, ranges: see `estimate`.
     """
-    config = read_json(config) if isinstance(config, bytes) else config
-    net, netfile = check_config(config)
-    per_frame, rule = config.get('per_frame', per_frame), config.get('process_scaling')
-    machine = average_machine, per_frame, rule
-    if net:
-        machine = published_machine, per_frame, rule, net
-    finish = None
-    if 'accelerator' in config or 'density' in config or config.get('scaling', 'mac') != 'mac':
-        ours = read_table, read_net, published_layers, average_machine, scale_eie
-        machine, finish = load_leaf('nets', 'shapes').plan(config, netfile, load, ranges, *ours)
-    width = 6 if ranges else 2
-    catalog, entries, left_out, sums = load(load_catalog, netfile, width, *machine)
-    layers, extras = catalog.values(), {}
-    if 'layers' in config:
-        layers = select(config['layers'], catalog, entries)
-        sums = sum_up(layers, width)
-    if 'process_nm' in config:
-        scale = node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule)
-        layers = ({**layer, 'cost': rescale(layer['cost'], *scale)} for layer in layers)
-        sums = {group: rescale(cost, *scale) for group, cost in sums.items()}
-    if finish:
-        layers, sums, extras = finish(layers, sums)
-    if left_out:
-        extras['left_out'] = {'layers': len(left_out), 'macs': sum(left_out)}
-    return layers, sums, extras
+    from fodlam.data.sweeps import sweep_reports
 
-
-def quantities(cost):
-    """Return a cost as reports have it: {'energy': J, 'latency': s}, and its ranges if any."""
-    report = dict(zip(QUANTITIES, cost))
-    if cost[2:]:
-        report |= {'energy_range': cost[2::2], 'latency_range': cost[3::2]}
-    return report
-
-
-def sweep(configs, per_frame=False, per_layer=False, ranges=False, form=to_report, load=None):
-    """Yield the report on each of some configs, {'error': message} for one that is wrong.
-
-    configs: dicts, or JSON as bytes; what they read is kept from one to the next. form: what makes
-    a report, with the arguments of `to_report`; load: a `keeper` that several sweeps share.
-    See also `estimate`.
-    """
-    load = load or keeper()
-    for config in configs:
-        try:
-            costs = checked('config', costs_of, config, per_frame, ranges, load)
-        except InputError as error:
-            yield {'error': str(error)}
-        else:
-            yield form(*costs, per_layer)
+    return sweep_reports(configs, per_frame, per_layer, ranges)
 
 
 def diagnose(per_frame=False):
-    """Return the report on costs per MAC: what `estimate` scales by, and what that averages.
+    """Return the report on costs per MAC: the averages, and each layer that they are taken over.
 
-    per_frame: as for `estimate`.
+    per_frame: see `estimate`.
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
     number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
     """
-    published = published_layers(per_frame)
+    published = {net: published_layers(net, per_frame) for net in AVERAGED}
     per_mac = cost_per_mac(sum(published.values(), []))
-    report = {'average': {}, 'per_layer': {}}
-    for index, quantity in enumerate(QUANTITIES):
-        report['average'][quantity] = {kind: per_mac[kind][0][index] for kind in KINDS}
-        report['per_layer'][quantity] = {
-            net: {x['name']: x['cost'][index] / x['macs'] for x in layers}
+    average, per_layer = {}, {}
+    for quantity in QUANTITY_UNITS:
+        average[quantity] = {kind: quantities(per_mac[kind][0])[quantity] for kind in per_mac}
+        per_layer[quantity] = {
+            net: {layer.name: quantities(layer.cost)[quantity] / layer.macs for layer in layers}
             for net, layers in published.items()
         }
-    return report
+    return {'average': average, 'per_layer': per_layer}
 
 
-def frames_note(report, per_frame):
-    """Return a sentence on the frames of a report's costs; it has layers, or is of `diagnose`."""
-    if not per_frame and 'layers' not in report:
-        return "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
-    frames = 1
-    for layer in report.get('layers', []):
-        frames = max(frames, layer['frames'])
-    if frames == 1:
-        return 'all costs: 1 frame'
+ONE_FRAME_NOTE = 'all costs: 1 frame'
+DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
+
+
+def frames_note(estimate):
+    """Return a note for people: how many frames the costs of an Estimate are for."""
+    frames = max((layer.frames for layer in estimate.make_layers()), default=1)
+    if frames <= 1:
+        return ONE_FRAME_NOTE
     return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
 
 
 def to_json(report):
-    """Return a report as JSON, as the original prints it."""
+    """Return a report as JSON text, in the format of the original FODLAM."""
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
-
-
-# === Sweeps ===
-
-
-def read_lines(stream, where):
-    """Yield lists of the lines of a binary stream, as they come in.
-
-    Of a line longer than MAX_INPUT_BYTES, only so much is kept that it can be seen to be.
-    """
-    line = bytearray()  # that has not ended
-    with stream:
-        while chunk := checked(where, stream.read1, READ_BYTES):
-            line += chunk
-            if b'\n' in chunk:
-                *lines, rest = bytes(line).split(b'\n')
-                yield lines
-                line = bytearray(rest)
-            del line[MAX_INPUT_BYTES + 1 :]
-    yield [bytes(line)]
-
-
-# How most results of a sweep begin: json takes twice as long to print sums.
-SUMS = (
-    '{"conv":{"energy":%r,"latency":%r},'
-    '"fc":{"energy":%r,"latency":%r},'
-    '"total":{"energy":%r,"latency":%r}'
-)
-to_compact_json = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
-
-
-def to_line(layers, sums, extras, per_layer):
-    """Return the report of `to_report` as JSON on one line."""
-    if per_layer or sums['total'][2:]:
-        return to_compact_json(to_report(layers, sums, extras, per_layer))
-    text = (SUMS % tuple(sum(sums.values(), []))).replace('None', 'null')
-    return f'{text},{to_compact_json(extras)[1:]}' if extras else text + '}'
-
-
-def estimate_lines(stream, where, stderr, *flags):
-    """Yield texts of one compact JSON result a line, in the order of the configs in a stream.
-
-    where: what error messages call the stream.
-    stderr: a stream to tell every second how many are done, if it is a terminal, or None.
-    flags: per_frame, per_layer and ranges, as for `estimate`.
-    A config that is wrong gives {"error": "line 3: ..."}. Raises InputError in the end if any was.
-    """
-    load = keeper()
-    number = wrong = 0
-    last = time.monotonic()
-    for lines in read_lines(stream, where):
-        results = []
-        for line, result in zip(lines, sweep(lines, *flags, to_line, load)):
-            number += 1
-            if isinstance(result, dict):
-                if not line.strip() and len(line) <= MAX_INPUT_BYTES:
-                    continue
-                wrong += 1
-                result = to_compact_json({'error': f'line {number}: {result["error"]}'})
-            results.append(result + '\n')
-        yield ''.join(results)
-        if stderr and stderr.isatty() and time.monotonic() - last >= 1:
-            last = time.monotonic()
-            complain(f'{number:,} lines done', stderr)
-    if wrong:
-        raise InputError(
-            f'{where}: wrong lines: {wrong}, as their results say; '
-            'expected a config on each line, all of it on that line'
-        )
 
 
 # === Command line ===
 
 
 def new_parser(**settings):
-    """Return a parser of command lines that raises InputError for wrong arguments.
+    """Return an argparse.ArgumentParser that raises InputError if the arguments are wrong.
 
-    settings: what argparse.ArgumentParser takes. Options must be written out in full; one that is
-    not given is not in the namespace.
+    settings: more of its arguments. Options must be written out in full. The namespace has no
+    attribute for an option that is not given.
     """
-    # argparse takes longer to import than all the rest; the main job has no arguments to parse.
+    # Importing argparse takes longer than all the rest, and most runs have no arguments to parse.
     import argparse
 
     def refuse(message):
         error = InputError(f'arguments: {message}; see {parser.prog} --help')
-        error.status = 2  # of the process, as argparse has it; any other error's is 1
+        error.status = 2  # the exit status, as argparse has it; for any other error it is 1
         raise error
 
     parser = argparse.ArgumentParser(
@@ -896,113 +987,88 @@ def new_parser(**settings):
     return parser
 
 
-def parse_options(argv):
-    """Return {option: value} of the options that some arguments give, and of no others.
-
-    Raises InputError if they do not go together.
-    """
-    parser = new_parser(prog='fodlam')
-    parser.add_argument('config', nargs='?')
-    parser.add_argument('--format', choices=FORMATS)
-    for names in FLAGS:
-        parser.add_argument(*names.split(','), action='store_true')
-    asked = vars(parser.parse_args(argv))
-    if asked.keys() & {'help', 'version'}:
-        return asked
-    format_ = asked.get('format', 'json')
-    if 'validate' in asked:
-        parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
-    only = {'diagnose', 'per_frame', 'format'}
-    if 'diagnose' in asked and (format_ == 'svg' or asked.keys() - only):
-        parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
-    if 'lines' in asked and format_ != 'json':
-        parser.error(f'--lines prints JSON, but got --format {format_}')
-    if asked.get('config', '').lstrip().startswith('{'):
-        parser.error("pipe JSON in, as in echo '{...}' | fodlam")
-    return asked
-
-
-def open_config(path, stdin, stderr):
-    """Return (binary stream, what to call it) of the config; "-" is standard input."""
-    if path != '-':
-        where = f'config {quote(path)}'
-        return checked(where, open, path, 'rb'), where
+def open_stdin(stdin, stderr):
+    """Return the binary stream of standard input; say on stderr if somebody has to type there."""
     if not stdin:
         raise InputError('config: standard input is closed; pipe a config in, or name a file')
     if stdin.isatty():
         complain('waiting for a config in JSON on standard input; see fodlam --help', stderr)
-    return stdin.buffer, 'config'
+    return stdin.buffer
 
 
 def run(argv, stdin, stdout, stderr):
-    """Yield the texts that the command line asks for; raise InputError for what is wrong."""
-    asked = parse_options(argv) if argv else {}
-    if 'help' in asked:
+    """Yield the texts to print; raise InputError if the user has made a mistake.
+
+    argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed. Nothing is
+    written to stdout here; its encoding and whether it is a terminal decide what the texts are.
+    """
+    if argv == ['--help']:
         yield __doc__ or NO_HELP
         return
-    if 'version' in asked:
-        yield f'fodlam {__version__}\n'
+    if not PLAIN_FLAGS.issuperset(argv) or {'--diagnose', '--per-layer'}.issubset(argv):
+        with place('arguments'):
+            from fodlam.data.options import run_with_options
+        yield from run_with_options(argv, stdin, stdout, stderr)
         return
-    flags = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
-    per_frame, per_layer, ranges = flags
-    format_ = asked.get('format', 'json')
-    terminal = stdout and stdout.isatty()
-    if 'diagnose' in asked:
-        report, config = diagnose(per_frame), {}
+    per_frame = '--per-frame' in argv
+    if '--diagnose' in argv:
+        yield from show_diagnosis(per_frame, stdout, stderr)
     else:
-        stream, where = open_config(asked.get('config', '-'), stdin, stderr)
-        if 'lines' in asked:
-            yield from estimate_lines(stream, where, None if terminal else stderr, *flags)
-            return
-        config = checked(where, read_json, stream)
-        report = estimate(config, per_frame, per_layer or terminal or format_ != 'json', ranges)
-    machine, notes = None, [frames_note(report, per_frame)]
-    if format_ == 'json':
-        if terminal:
-            complain(notes[0], stderr)
-        if not per_layer:
-            report.pop('layers', None)
-        yield to_json(report)
-        return
-    if 'accelerator' in config and format_ != 'csv':
-        to_show, value = load_leaf('nets', 'shapes').to_show, config['accelerator']
-        # It may be the first to read a table, and find it damaged.
-        machine, more = checked('config', to_show, value, report, keeper(), read_table, read_net)
-        notes += more
-    encoding = getattr(stdout, 'encoding', None)
-    yield load_leaf('nets', 'show').text(format_, report, config, machine, encoding, notes)
+        stream = open_stdin(stdin, stderr)
+        with place('config'):
+            config = read_json(stream)
+        estimate = make_estimate(config, per_frame, ranges=False)
+        yield from show_estimate(estimate, '--per-layer' in argv, stdout, stderr)
+
+
+def show_diagnosis(per_frame, stdout, stderr):
+    """Yield the JSON of `diagnose`; on a terminal, say on stderr how many frames it is for."""
+    text = to_json(diagnose(per_frame))
+    if stdout and stdout.isatty():
+        complain(ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE, stderr)
+    yield text
+
+
+def show_estimate(estimate, per_layer, stdout, stderr):
+    """Yield the JSON of an Estimate; on a terminal, say on stderr how many frames it is for."""
+    text = to_json(to_report(estimate, per_layer))
+    if stdout and stdout.isatty():
+        complain(frames_note(estimate), stderr)
+    yield text
 
 
 def complain(message, stderr, program='fodlam'):
-    """Print one line about `message` to stderr, if that is open."""
+    """Print a message as one line on stderr, if that is open; program: the name that begins it."""
     line = ''.join(c if c.isprintable() else ' ' for c in message[:MAX_MESSAGE_CHARACTERS])
     try:
         if stderr:
             print(f'{program}: {line}', file=stderr, flush=True)
     except OSError:
-        pass  # there is nowhere left to say it; the exit status tells
+        pass  # stderr cannot be written either, so only the exit status is left
 
 
 def write_all(stream, content):
-    """Write bytes to a text stream, until it has taken them all; it may take a part at a time."""
-    if not stream:  # as Python has standard output if it is closed from the start
+    """Write all bytes of `content` to the binary stream below a text stream, or raise OSError."""
+    if not stream:  # Python sets sys.stdout to None if it is closed from the start
         raise OSError(None, 'closed')
     raw = getattr(stream.buffer, 'raw', stream.buffer)
-    while content:
+    while content:  # a raw stream may take only a part at a time
         content = content[raw.write(content) :]
 
 
 def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
-    """Run a program on the arguments `argv` and three text streams; return the exit status.
+    """Run a program and return its exit status.
 
-    run: a function of all these that yields the texts to print, which are printed as they are made.
-    What goes wrong in it is one line on stderr, and ends the printing.
+    argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed.
+    run: a generator function of these four. Each text that it yields is printed at once; an
+    InputError ends the program with one line on stderr. program: the name in that line.
     """
     encoding = getattr(stdout, 'encoding', None) or 'utf-8'
     texts = run(argv, stdin, stdout, stderr)
     try:
         for content in codecs.iterencode(texts, encoding, 'backslashreplace'):
-            checked('standard output', write_all, stdout, content)
+            with place('standard output'):
+                write_all(stdout, content)
     except (InputError, MemoryError) as error:
         complain(str(error) or 'out of memory; expected a smaller input', stderr, program)
         return getattr(error, 'status', 1)
@@ -1010,15 +1076,16 @@ def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
 
 
 def command(main=main):
-    """Run a program on the process's own arguments and streams, and end the process."""
+    """Run a program's `main` on the arguments and streams of this process, and end the process."""
     sys.excepthook = excepthook
     for stream in (sys.stdin, sys.stdout):
         if stream and os.name == 'posix':
-            # Or Python would take "nothing yet" for the end, and lose what it cannot write.
+            # On a stream that does not block, Python takes "nothing yet" for the end of the input,
+            # and loses output that cannot be written yet.
             os.set_blocking(stream.fileno(), True)
     status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
-    # main has flushed what it wrote. Python's own way out would take every module apart first,
-    # which is a tenth of a run, and would flush a closed stdout again, and complain of it again.
+    # All output is flushed. Python's usual exit would clean up every module, which takes a tenth of
+    # a run, and would flush a closed stdout again and complain again.
     os._exit(status)
 
 

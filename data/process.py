@@ -1,49 +1,73 @@
-"""Scaling between process nodes after Dennard's rule: the fit of Stillmaker and Baas.
+"""Scaling between process nodes by a fit to circuits, and not by Dennard's rule.
 
-A leaf of fodlam.py, which loads it for configs with "process_scaling": "stillmaker" and gives it
-data/process.csv. Stillmaker and Baas, "Scaling equations for the accurate prediction of CMOS device
-performance from 180 nm to 7 nm", Integration 58 (2017), 74-81.
+This is what "process_scaling": "stillmaker" in a config asks for. Source: Stillmaker and Baas,
+"Scaling equations for the accurate prediction of CMOS device performance from 180 nm to 7 nm",
+Integration 58 (2017), 74-81.
 """
 
-RULES = ('dennard', 'stillmaker')  # of which fodlam.py has the first by itself
+from fodlam import MAX_NUMBER, choices, quote, read_table
 
-FILE = 'process.csv'
-KEY = 'Process (nm)'
-# The coefficients of polynomials in the supply voltage, for delay and energy relative to each
-# other, without a unit. Columns are (heading, scale), as fodlam.py's.
-DELAY = ('a0', 'a1', 'a2', 'a3')
-ENERGY = ('b0', 'b1', 'b2')
-COLUMNS = {
-    'supply_v': ('Nominal Supply (V)', 1),
-    **{field: (f'Delay {field}', 1) for field in DELAY},
-    **{field: (f'Energy {field}', 1) for field in ENERGY},
-}
+# The values that a config's "process_scaling" may have. Dennard's rule is in fodlam.node_scale.
+RULES = ('dennard', 'stillmaker')
+
+PROCESS_FILE = 'process.csv'
+PROCESS_KEY = 'Process (nm)'
+# At each node, the delay and the energy of a circuit are polynomials in the supply voltage. These
+# fields are their coefficients, from the constant on. They are in a unit of their own: only the
+# ratio between two nodes counts.
+DELAY_FIELDS = ('a0', 'a1', 'a2', 'a3')
+ENERGY_FIELDS = ('b0', 'b1', 'b2')
+PROCESS_COLUMNS = {'supply_v': ('Nominal Supply (V)', 1)}
+for field in DELAY_FIELDS:
+    PROCESS_COLUMNS[field] = (f'Delay {field}', 1)
+for field in ENERGY_FIELDS:
+    PROCESS_COLUMNS[field] = (f'Energy {field}', 1)
+LEAST_COEFFICIENT = -MAX_NUMBER  # other tables have numbers above 0 only
 
 
-LEAST = -1e30  # that a coefficient may be
-
-
-def node_scale(rule, read_table, from_nm, to_nm):
+def fitted_scale(rule, from_nm, to_nm):
     """Return the factors (power, time) from one process node to another, at nominal supplies.
 
-    rule: the config's "process_scaling"; read_table: fodlam.py's.
-    Raises ValueError if the rule is another, or the table does not have one of the nodes.
+    rule: a config's "process_scaling". from_nm, to_nm: the nodes in nm.
+    Raises ValueError if the rule is not "stillmaker", or the table does not have one of the nodes.
+
+    >>> power, time = fitted_scale('stillmaker', 65, 32)
+    >>> round(power, 2), round(time, 2)
+    (0.62, 0.44)
     """
-    if rule != RULES[1]:
-        raise ValueError(f'"process_scaling" is {rule!r:.80}; choose from {", ".join(RULES)}')
-    table, factors = read_table(FILE, COLUMNS, KEY, LEAST), []
-    for node in (from_nm, to_nm):
-        fit = table.get(f'{node:g}')
-        if fit is None:
-            raise ValueError(
-                f'"process_nm" is {node:g}; the fit of "stillmaker" has {", ".join(table)}'
-            )
-        factors.append([polynomial(fit, fields) for fields in (DELAY, ENERGY)])
-    (delay, energy), (to_delay, to_energy) = factors
-    time = to_delay / delay
-    return to_energy / energy / time, time
+    if rule != 'stillmaker':
+        raise ValueError(f'"process_scaling" is {quote(rule)}; {choices(RULES)}')
+    from_delay, from_energy = delay_and_energy(from_nm)
+    to_delay, to_energy = delay_and_energy(to_nm)
+    time = to_delay / from_delay
+    energy = to_energy / from_energy
+    return energy / time, time
+
+
+def delay_and_energy(node_nm):
+    """Return (delay, energy) of a circuit at a process node and its nominal supply.
+
+    node_nm: the node in nm. Both numbers mean something only as ratios between two nodes.
+    Raises ValueError if the table does not have the node.
+    """
+    table = read_table(PROCESS_FILE, PROCESS_COLUMNS, PROCESS_KEY, LEAST_COEFFICIENT)
+    fit = table.get(f'{node_nm:g}')
+    if fit is None:
+        known = ', '.join(table)
+        raise ValueError(f'"process_nm" is {node_nm:g}; the fit of "stillmaker" has {known}')
+    return polynomial(fit, DELAY_FIELDS), polynomial(fit, ENERGY_FIELDS)
 
 
 def polynomial(fit, fields):
-    """Return the value of a polynomial at the nominal supply; fields: its coefficients', from 0."""
-    return sum(fit[field] * fit['supply_v'] ** power for power, field in enumerate(fields))
+    """Return the value of a polynomial in the supply voltage at the nominal supply.
+
+    fit: {field of PROCESS_COLUMNS: number} of a node. fields: those of the coefficients, from the
+    constant on.
+
+    >>> polynomial({'supply_v': 2, 'a0': 1, 'a1': 3, 'a2': 5}, ['a0', 'a1', 'a2'])  # 1 + 6 + 20
+    27
+    """
+    total = 0
+    for power, field in enumerate(fields):
+        total += fit[field] * fit['supply_v'] ** power
+    return total

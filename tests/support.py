@@ -7,15 +7,16 @@ import tempfile
 from collections import namedtuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [ROOT, os.path.join(ROOT, 'nets'), os.path.join(ROOT, 'data')]
+sys.path.insert(0, ROOT)
 
 # Only now can they be found, from whatever folder the tests are run.
-import extract as extractor  # noqa: E402
-import validate as validator  # noqa: E402
-
 import fodlam  # noqa: E402
+from fodlam.data import validate as validator  # noqa: E402
+from fodlam.nets import extract as extractor  # noqa: E402
 
-shapes, show = (fodlam.load_leaf('nets', name) for name in ('shapes', 'show'))
+# The two networks of the papers, by their net files.
+NETFILES = {net: fodlam.PUBLISHED[net]['netfile'] for net in fodlam.AVERAGED}
+GROUPS = (*fodlam.KINDS, 'total')  # that the reports of CNNs sum over
 
 Result = namedtuple('Result', 'status out err')
 

@@ -14,7 +14,7 @@ import warnings
 import definitions
 from definitions import convolution, inner_product, layer, pooling
 from extracted import is_refused
-from support import ROOT, extract, extractor, fodlam, path, read
+from support import NETFILES, ROOT, extract, extractor, fodlam, path, read
 
 MODELS = path(os.path.dirname(ROOT), 'shared', 'models')
 DATA = 'input: "data" input_shape { dim: 2 dim: 3 dim: 32 dim: 24 }\n'
@@ -89,7 +89,7 @@ class Networks(unittest.TestCase):
         """ISCA 2016, Table III, as in data/eie-layers.csv."""
         rows = csv.DictReader(read('data', 'eie-layers.csv').splitlines())
         table = {row['Layer']: row for row in rows}
-        for net, netfile in fodlam.NETWORKS.items():
+        for net, netfile in NETFILES.items():
             entries = self.shipped(netfile.removesuffix('.json'))
             found = [entry for entry in entries if 'weight_density' in entry]
             self.assertEqual([entry['name'] for entry in found], ['fc6', 'fc7', 'fc8'])
@@ -648,9 +648,9 @@ class Mistakes(unittest.TestCase):
             + ''.join(layer(str(n), 'Convolution', convolution(1, 1), 'data') for n in many)
             + layer('sum', 'Eltwise', ''.join(f'bottom: "{n}" ' for n in many)),
         ):
-            start = time.perf_counter()
+            start = time.process_time()
             self.assertEqual(extract('n.prototxt', text).status, 0)
-            self.assertLess(time.perf_counter() - start, 10)
+            self.assertLess(time.process_time() - start, 10)
 
     def test_fuzz(self):
         good = (definitions.vgg_cnn_m() + layer('s', 'Slice', 'top: "t"', 'prob')).encode()

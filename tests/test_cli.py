@@ -10,13 +10,15 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import Terminal, fodlam, path, read, run, shapes
+from support import NETFILES, Terminal, fodlam, path, read, run
+
+from fodlam.data import by_shape, formats, options, roofline
 
 VGG16 = read('config', 'vgg16.json').encode()
 GOLDEN = read('tests', 'golden', 'vgg16.json')
 
 
-FLAGS = [names.split(',')[-1] for names in fodlam.FLAGS if names != '--validate']
+FLAGS = [names.split(',')[-1] for names in options.FLAGS if names != '--validate']
 
 
 class CommandLine(unittest.TestCase):
@@ -54,12 +56,12 @@ class CommandLine(unittest.TestCase):
             'Config keys:',
             '--diagnose',
             *fodlam.CONFIG_KEYS,
-            *shapes.ACCELERATOR_KEYS,
-            *fodlam.FORMATS,
-            *shapes.SCALINGS,
+            *roofline.ACCELERATOR_KEYS,
+            *formats.FORMATS,
+            *by_shape.SCALINGS,
             *FLAGS,
             '--format',
-            *fodlam.NETWORKS,
+            *NETFILES,
         ):
             self.assertIn(part, out)
         self.assertLessEqual(max(map(len, out.splitlines())), 80)

@@ -7,7 +7,7 @@ import random
 import unittest
 from collections import namedtuple
 
-from support import fodlam, path, read
+from support import NETFILES, fodlam, path, read
 
 Cost = namedtuple('Cost', 'energy latency')
 
@@ -61,7 +61,7 @@ class Papers(unittest.TestCase):
 
 
 class Invariants(unittest.TestCase):
-    VGG16 = [layer['name'] for layer in fodlam.published_layers(False)['VGG16']]
+    VGG16 = [layer.name for layer in fodlam.published_layers('VGG16', per_frame=False)]
 
     def test_order_does_not_matter(self):
         expected = fodlam.estimate({'net': 'VGG16'})
@@ -102,8 +102,8 @@ class Invariants(unittest.TestCase):
 
     def test_average_weighs_every_mac_the_same(self):
         # Scaling all published layers of a kind must give back what they cost together.
-        published = [fodlam.estimate({'net': net}) for net in fodlam.NETWORKS]
-        scaled = [fodlam.estimate({'netfile': netfile}) for netfile in fodlam.NETWORKS.values()]
+        published = [fodlam.estimate({'net': net}) for net in NETFILES]
+        scaled = [fodlam.estimate({'netfile': netfile}) for netfile in NETFILES.values()]
         for kind in (*fodlam.KINDS, 'total'):
             for quantity in ('energy', 'latency'):
                 self.assertAlmostEqual(

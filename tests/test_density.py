@@ -5,7 +5,9 @@ import json
 import math
 import unittest
 
-from support import fodlam, path, read, run, shapes
+from support import NETFILES, fodlam, path, read, run
+
+from fodlam.data import eie, process
 
 # ../shared/facts/process.md, relative to 65 nm: time and energy by the fit, and by Dennard's rule.
 FACTORS = {
@@ -48,14 +50,13 @@ class Density(unittest.TestCase):
         actual = math.fsum(float(row['Actual Time (us)']) for row in rows)
         even = math.fsum(map(self.formula, rows))
         self.assertEqual((len(rows), round(actual, 1), round(even, 1)), (3, 29.4, 26.2))
-        table = fodlam.read_table(fodlam.EIE_FILE, shapes.EIE_COLUMNS)
-        self.assertAlmostEqual(shapes.eie_imbalance(table), actual / even)
+        self.assertAlmostEqual(eie.imbalance(eie.read_eie_rows()), actual / even)
         self.assertEqual(round(actual / even, 2), 1.12)
 
     def test_both_cnns_are_tests(self):
         """AlexNet +9% (+11, +23, -14), VGG-16 +6% (0, +32, +3)."""
         for net, total, each in (('AlexNet', 9, (11, 23, -14)), ('VGG16', 6, (0, 32, 3))):
-            config = {'netfile': fodlam.NETWORKS[net], 'scaling': 'shape'}
+            config = {'netfile': NETFILES[net], 'scaling': 'shape'}
             modelled = [
                 layer['latency'] * 45 / 65
                 for layer in fodlam.estimate(config, per_layer=True)['layers']
@@ -78,12 +79,9 @@ class Density(unittest.TestCase):
         )
 
     def test_range_is_that_of_the_six_published_layers(self):
-        rows = [row for row in self.ROWS if not row['Layer'].startswith('NT-')]
-        table = fodlam.read_table(fodlam.EIE_FILE, shapes.EIE_COLUMNS)
-        ratios = [
-            self.formula(row) * shapes.eie_imbalance(table) / float(row['Actual Time (us)'])
-            for row in rows
-        ]
+        rows = [row for row in self.ROWS if row['Layer'].startswith(('AlexNet', 'VGG16'))]
+        imbalance = eie.imbalance(eie.read_eie_rows())
+        ratios = [self.formula(row) * imbalance / float(row['Actual Time (us)']) for row in rows]
         layer = one(fc(weight_density=0.1, activation_density=0.3))
         for quantity in ('energy', 'latency'):
             low, high = layer[f'{quantity}_range']
@@ -184,7 +182,7 @@ class EnergyByLevel(unittest.TestCase):
     def test_what_dram_would_add_to_eyeriss(self):
         """8 to 16% for AlexNet and 5 to 11% for VGG-16, at 160 to 320 pJ a byte; MB are 2^20."""
         for net, least, most in (('AlexNet', 8, 16), ('VGG16', 5, 11)):
-            rows = csv.DictReader(read('data', fodlam.EYERISS_FILES[net][0]).splitlines())
+            rows = csv.DictReader(read('data', fodlam.PUBLISHED[net]['eyeriss_file']).splitlines())
             total = list(rows)[-1]
             dram_bytes = float(total['DRAM Accesses (MB)']) * 2**20
             energy = float(total['Power (mW)']) * float(total['Total Latency (ms)']) * 1e-6
@@ -211,9 +209,8 @@ class Processes(unittest.TestCase):
 
     def test_the_erratums_example(self):
         """32 nm: 0.8367 V^2 - 0.4341 V + 0.1701 at 0.9 V is 0.4571."""
-        leaf = fodlam.load_leaf('data', 'process')
-        table = fodlam.read_table(leaf.FILE, leaf.COLUMNS, leaf.KEY, -fodlam.MAX_NUMBER)
-        self.assertEqual(round(leaf.polynomial(table['32'], leaf.ENERGY), 4), 0.4571)
+        _, energy = process.delay_and_energy(32)
+        self.assertEqual(round(energy, 4), 0.4571)
 
     def test_there_and_back_is_nothing(self):
         for rule in ('dennard', 'stillmaker'):
@@ -252,8 +249,8 @@ class Processes(unittest.TestCase):
             fodlam.estimate(config)
 
     def test_read_only_if_asked_for(self):
-        leaf = 'fodlam.data.process'
-        code = f'import sys, fodlam; fodlam.estimate({{"net": "VGG16"}}); print("{leaf}" in sys.modules)'
+        room = 'fodlam.data.process'
+        code = f'import sys, fodlam; fodlam.estimate({{"net": "VGG16"}}); print("{room}" in sys.modules)'
         import subprocess
         import sys
 

@@ -9,7 +9,9 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import fodlam, path, read, run, shapes
+from support import fodlam, path, read, run
+
+from fodlam.data import accelerators, devices, eyeriss, roofline
 
 # The share of its roofline's rate that each device attains, and their geometric mean.
 SHARES = {
@@ -34,20 +36,20 @@ def total(accelerator, **options):
 
 
 class Shares(unittest.TestCase):
-    ATTAINED = shapes.shares(fodlam.read_table, fodlam.read_net)
+    ATTAINED = devices.read_shares()
 
     def test_are_the_facts(self):
         self.assertEqual(set(self.ATTAINED), set(SHARES))
         for device, (of_networks, mean) in SHARES.items():
             found = {name: round(x, 3) for name, x in self.ATTAINED[device].items()}
             self.assertEqual(found, of_networks)
-            named = shapes.named_accelerator(device, fodlam.read_table, fodlam.read_net)
+            named = accelerators.named_accelerator(device)
             self.assertAlmostEqual(named.efficiency, mean, delta=0.0006)
 
     def test_a_roofline_by_itself_is_62_to_466_percent_too_fast(self):
         errors = [1 / share - 1 for x in self.ATTAINED.values() for share in x.values()]
         self.assertEqual((round(min(errors), 2), round(max(errors), 2)), (0.62, 4.66))
-        self.assertIn('18% to 62%', shapes.bound_note(self.ATTAINED))
+        self.assertIn('18% to 62%', devices.bound_note(self.ATTAINED))
 
     def test_a_devices_rates_are_the_geometric_mean_of_what_was_measured(self):
         """With the efficiency, the errors of a device's networks cancel each other."""
@@ -55,7 +57,7 @@ class Shares(unittest.TestCase):
             ratios = []
             for network in of_networks:
                 row = next(r for r in ROWS if r['Measurement'] == f'{device} {network}')
-                netfile = shapes.DEVICES_NETS[network]
+                netfile = devices.DEVICES_NETS[network]
                 seconds = total(device, netfile=netfile)['latency']
                 ratios.append(1 / seconds / float(row['Compute (frame/s)']))
             self.assertAlmostEqual(math.prod(ratios), 1)
@@ -80,8 +82,11 @@ class Shares(unittest.TestCase):
 
     def test_a_network_that_nobody_knows_is_an_error(self):
         table = dict.fromkeys(['edge-tpu VGG'], {})
-        with self.assertRaisesRegex(ValueError, "devices.csv: unknown network 'VGG'; expected Goo"):
-            shapes.read_devices(lambda *_: table)
+        with (
+            mock.patch('fodlam.data.devices.read_table', lambda *_: table),
+            self.assertRaisesRegex(ValueError, "devices.csv: unknown network 'VGG'; expected Goo"),
+        ):
+            devices.read_devices()
 
     def test_such_a_table_is_one_line_in_every_format(self):
         """A table or picture of a bare roofline reads devices only for its last line."""
@@ -251,7 +256,7 @@ class Mutations(unittest.TestCase):
         """Each key that may be left out is as though it had its default."""
         bare = {'macs': 64, 'clock_mhz': 1000, 'dram_gbps': 1}
         expected = estimate(bare, per_layer=True)
-        for key, default in shapes.ACCELERATOR_DEFAULTS.items():
+        for key, default in roofline.DEFAULTS.items():
             if default not in (None, math.inf):
                 self.assertEqual(default, 1)
                 self.assertEqual(estimate({**bare, key: 1}, per_layer=True), expected, key)
@@ -300,12 +305,12 @@ class Mutations(unittest.TestCase):
             'name': 'd', 'type': 'Deconvolution', 'macs': 14 * 14 * 64 * 64 * 16,
             'ifmap': [64, 14, 14], 'ofmap': [64, 28, 28], 'kernel': [4, 4], 'stride': [2, 2],
         }  # fmt: skip
-        (_, seconds), bound = shapes.eyeriss(entry)
+        cost, bound = eyeriss.eyeriss_cost(entry)
         compute = entry['macs'] / (168 * 200e6 * 0.85)
         summed = 8 * 3 / 4  # channels, for ifmaps of 14 x 14
         buffer = entry['macs'] * 4 / (16 * summed) / 3e9
         link = 2 * (64 * 14 * 14 + 64 * 28 * 28) / 0.48e9
-        self.assertAlmostEqual(seconds / (max(compute, buffer) + link), 1)
+        self.assertAlmostEqual(cost.latency_s / (max(compute, buffer) + link), 1)
         self.assertEqual(bound, 'compute')
 
 

@@ -18,6 +18,10 @@ from extracted import REMEDY, is_refused, refusals
 from onnx_encoder import field, fields, model, node, tensor, value, varint
 from support import call, extract, extractor, path
 
+from fodlam.nets.layers import BATCH
+from fodlam.nets.onnx_file import Wire, read_graph
+from fodlam.nets.onnx_net import OnnxNet
+
 IMAGE = value('x', [1, 3, 32, 24])
 KERNEL = tensor('w', [8, 3, 3, 3])
 
@@ -40,9 +44,9 @@ def net(nodes, inputs=(IMAGE,), weights=(KERNEL,), *arguments, status=0, **keywo
 
 def follow(nodes, dims, weights=()):
     """Return the shapes of all values of a model whose input "x" has these dims."""
-    wire = extractor.Wire(model(nodes, [value('x', dims)], list(weights)), 'm.onnx')
-    graph = extractor.read_graph(wire)
-    net = extractor.OnnxNet(graph, wire, 'm.onnx', None)
+    wire = Wire(model(nodes, [value('x', dims)], list(weights)), 'm.onnx')
+    graph = read_graph(wire)
+    net = OnnxNet(graph, wire, 'm.onnx', None)
     for step in graph.nodes:
         net.add(step)
     return net.shapes
@@ -185,7 +189,7 @@ class Rules(unittest.TestCase):
             numbers('scale', 0.51),
         ]
         shapes = follow(nodes, ['N', 8, 9, 8], weights)
-        self.assertEqual(shapes['z'], (extractor.rules.BATCH, 4, 36, 4))
+        self.assertEqual(shapes['z'], (BATCH, 4, 36, 4))
 
     def test_a_batch_of_symbols(self):
         """64*batch is 64 a frame; unk__6 is not a batch of 6; nor is a shape of constants."""
@@ -348,6 +352,17 @@ class Layers(unittest.TestCase):
         result = extract('n.prototxt', text + layer('x', 'Concat', 'bottom: "flat"', 'data'))
         self.assertIn('inputs differ: [1, 4, 32, 24] and [1, 3072]; expected', result.err)
 
+    def test_pooling_of_a_number(self):
+        """A Reshape has taken all dimensions away."""
+        start = 'input: "data" input_shape { dim: 1 dim: 1 } '
+        start += layer('r', 'Reshape', 'reshape_param { axis: 0 num_axes: 2 }', 'data')
+        for type_, parameters in (
+            ('Pooling', 'pooling_param { kernel_size: 1 }'),
+            ('ROIPooling', 'bottom: "data" roi_pooling_param { pooled_h: 1 pooled_w: 1 }'),
+        ):
+            result = extract('n.prototxt', start + layer('p', type_, parameters, 'r'))
+            self.assertIn("'p'): the input is []; expected a batch of feature maps", result.err)
+
     def test_fields_of_real_definitions(self):
         more = (
             'group: 1 dilation: 1 weight_filler { type: "xavier" } bias_filler { } engine: CUDNN '
@@ -475,10 +490,17 @@ class Products(unittest.TestCase):
             node('Gather', 'x', 'y'),
             node('MaxPool', 'zero', 'y', kernel_shape=[2]),
             node('Split', 'x', 'y', axis=1, split=[1, 2]),
+            node('Constant', '', 'y', value=[3]),
+            node('ConstantOfShape', 'zero', 'y', value=[3]),
         ):
             weights = [KERNEL, numbers('zero', 0)]
             entries = net([step, node('Conv', 'x w', 'z')], weights=weights)
             self.assertEqual(entries[0]['ofmap'], [8, 30, 22])
+
+    def test_a_tensor_where_integers_should_be(self):
+        error = net([node('Conv', 'x w', 'y', 'c', pads=numbers('', 1))], status=1)
+        self.assertIn('"pads" is Tensor(', error)
+        self.assertIn('; expected 4 integers, 0 or more', error)
 
     def test_quantised_operators_are_like_their_plain_ones(self):
         constants = [tensor(name, [1]) for name in 's z'.split()]
@@ -666,13 +688,38 @@ class Script(unittest.TestCase):
     def test_ctrl_c_during_imports(self):
         """A module that is imported stops the process as Ctrl-C would: no traceback."""
         with tempfile.TemporaryDirectory() as folder:
-            with open(path(folder, 'shlex.py'), 'w', encoding='utf-8') as file:
+            with open(path(folder, 'argparse.py'), 'w', encoding='utf-8') as file:
                 file.write('import os, signal; os.kill(os.getpid(), signal.SIGINT)')
             command = [sys.executable, path('nets', 'extract.py'), '--help']
             environment = {**os.environ, 'PYTHONPATH': folder}
             done = subprocess.run(command, capture_output=True, text=True, env=environment)
             found = done.returncode, done.stdout, done.stderr
             self.assertEqual(found, (-signal.SIGINT, '', ''))
+
+    def test_loads_what_it_needs(self):
+        """The rooms of one format, each once, and the program itself just as __main__."""
+        script = 'import runpy, sys; sys.argv[1:] = sys.argv[2:]; '
+        script += f'sys.path[0] = {path("nets")!r}; import os; os._exit = lambda status: None; '
+        script += f'runpy.run_path({path("nets", "extract.py")!r}, run_name="__main__"); '
+        script += 'print("loaded", *sys.modules)'
+        text = layer('c', 'Convolution', convolution(8, 3), 'x')
+        text = f'input: "x" input_shape {{ dim: [1, 3, 9, 9] }} {text}'.encode()
+        onnx = model([node('Conv', 'x w', 'y', 'c')], [IMAGE], [KERNEL])
+        shared = {'layers', 'network', 'fusing'}
+        for name, content, rooms in (
+            ('m.prototxt', text, {'caffe', 'prototxt'}),
+            ('m.onnx', onnx, {'onnx_file', 'onnx_macs', 'onnx_net', 'onnx_op', 'onnx_rules'}),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                with open(path(folder, name), 'wb') as file:
+                    file.write(content)
+                command = [sys.executable, '-c', script, '', path(folder, name)]
+                done = subprocess.run(command, capture_output=True, text=True)
+            self.assertEqual(done.stderr, '')
+            loaded = done.stdout.partition('loaded')[2].split()
+            found = {module for module in loaded if module.startswith('fodlam.nets.')}
+            self.assertEqual(found, {f'fodlam.nets.{room}' for room in rooms | shared})
+            self.assertFalse({*rooms, *shared, 'extract'}.intersection(loaded))
 
     def test_by_way_of_a_link(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -812,28 +859,19 @@ class Limits(unittest.TestCase):
 
     def test_limits(self):
         layers = 'layer { name: "a" type: "b" top: "a" } ' * 3
+        relu = model([node('Relu', 'x', 'y')], [IMAGE])
+        relus = model([node('Relu', 'x', 'y')] * 2, [IMAGE])
+        many = model([node('Sum', 'x x x x', 'y')], [IMAGE])
         for limit, size, name, content, said in (
-            ('MAX_TOKENS', 10, 'n.prototxt', layers, 'more than 10 words and marks'),
-            ('MAX_PROTOTXT_BYTES', 10, 'n.prototxt', layers, 'too large'),
-            ('MAX_DEPTH', 2, 'n.prototxt', 'a { b { c { } } }', 'more than 2 braces'),
-            (
-                'MAX_NODES',
-                1,
-                'm.onnx',
-                model([node('Relu', 'x', 'y')] * 2, [IMAGE]),
-                'than 1 nodes',
-            ),
-            (
-                'MAX_REPEATED',
-                3,
-                'm.onnx',
-                model([node('Sum', 'x x x x', 'y')], [IMAGE]),
-                'than 3 in',
-            ),
-            ('MAX_NAME_BYTES', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'names of'),
-            ('MAX_FIELDS', 3, 'm.onnx', model([node('Relu', 'x', 'y')], [IMAGE]), 'than 3 fields'),
+            ('prototxt.MAX_TOKENS', 10, 'n.prototxt', layers, 'more than 10 words and marks'),
+            ('caffe.MAX_PROTOTXT_BYTES', 10, 'n.prototxt', layers, 'too large'),
+            ('prototxt.MAX_DEPTH', 2, 'n.prototxt', 'a { b { c { } } }', 'more than 2 braces'),
+            ('onnx_file.MAX_NODES', 1, 'm.onnx', relus, 'than 1 nodes'),
+            ('onnx_file.MAX_REPEATED', 3, 'm.onnx', many, 'than 3 in'),
+            ('onnx_file.MAX_NAME_BYTES', 3, 'm.onnx', relu, 'names of'),
+            ('onnx_file.MAX_FIELDS', 3, 'm.onnx', relu, 'than 3 fields'),
         ):
-            with self.subTest(limit), mock.patch(f'extract.{limit}', size):
+            with self.subTest(limit), mock.patch(f'fodlam.nets.{limit}', size):
                 result = extract(name, content)
                 self.assertEqual(result.status, 1)
                 self.assertIn(said, result.err)

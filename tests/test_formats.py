@@ -1,5 +1,6 @@
 """The formats of the reports: JSON, CSV and tables."""
 
+import copy
 import csv
 import doctest
 import io
@@ -7,83 +8,136 @@ import itertools
 import json
 import math
 import random
+import subprocess
+import sys
 import tempfile
 import unittest
-from types import SimpleNamespace
 
-from support import fodlam, path, run, show
+from support import GROUPS, ROOT, fodlam, path, run
+
+from fodlam import Cost, Estimate, Layer, quantities
+from fodlam.data import (
+    bars,
+    formats,
+    pictures,
+    roofline_labels,
+    roofline_plot,
+    svg,
+    tables,
+    words,
+)
+from fodlam.data.roofline import Accelerator
 
 VGG16 = path('config', 'vgg16.json')
 FRCNN = path('config', 'faster-rcnn-vgg-m.json')
 
-
 EYERISS_BOUNDS, ROOFLINE_BOUNDS = ('compute', 'buffer', 'link'), ('compute', 'memory')
 PARTS = ('mac', 'dram', 'power')
-LEFT_OUT = {'layers': 24, 'macs': 10**9}
+LEFT_OUT = [{'type': 'MatMul', 'macs': macs} for macs in [10**9 - 23] + [1] * 23]
 NOTES = [
     "conv: Eyeriss's batch of 3 frames; fc: 1 frame; --per-frame for one",
     'A roofline is a bound: ' + 'real devices attain 18 to 62% of it, and so do these; ' * 3,
 ]
-MACHINE = SimpleNamespace(macs=1000, clock_mhz=1000, dram_gbps=10, winograd_gain=1)
+ACCELERATOR = Accelerator(macs=1000, clock_mhz=1000, dram_gbps=10)
 
 
-def made(count=5, ranged=False, bounds=(), parts=(), left_out=None, frames=1, name='layer-{}'):
-    """Return a report as `estimate` makes it with layers, of the keys that apply."""
+def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name='layer-{}'):
+    """Return an Estimate of `count` layers, of which all but the last are conv layers.
+
+    It has ranges, bounds, energy by parts and layers left out as the arguments say; it is on an
+    accelerator if layers wait for memory.
+    """
     layers = []
     for i in range(1, count + 1):
-        layer = {
-            'name': name.format(i), 'kind': 'conv' if i < count else 'fc', 'macs': 10**6 * i,
-            'energy': 123.4e-6 * i, 'latency': 12.34e-6 * i, 'source': 'published',
-            'frames': frames if i < count else 1,
-        }  # fmt: skip
+        entry = {'name': name.format(i), 'macs': 10**6 * i}
+        energy, latency = 123.4e-6 * i, 12.34e-6 * i
+        if i < count:
+            layer = Layer(entry, 'conv', 'published', frames, Cost(energy, latency))
+        else:
+            layer = Layer(entry, 'fc', 'published', 1, Cost(energy, latency))
         if ranged:
-            layer['energy_range'] = [layer['energy'] / 2, layer['energy'] * 8]
-            layer['latency_range'] = [layer['latency'] / 3, layer['latency'] * 7]
+            layer.low, layer.high = Cost(energy / 2, latency / 3), Cost(energy * 8, latency * 7)
         if bounds:
-            layer['bound'] = bounds[i % len(bounds)]
+            layer.bound = bounds[i % len(bounds)]
         if 'memory' in bounds:
-            layer |= {
-                'source': 'roofline', 'utilization': 0.081 * i / count, 'dram_bytes': 10**5 * i,
+            layer.source = 'roofline'
+            layer.details = {
+                'utilization': 0.081 * i / count, 'dram_bytes': 10**5 * i,
                 'operational_intensity': 10 * i, 'attainable_macs_per_s': 10**11 * i,
             }  # fmt: skip
         if parts:
-            by = {part: layer['energy'] * (3 - k) / 7 for k, part in enumerate(parts)}
-            layer |= {'energy_by': by, 'energy': math.fsum(by.values())}
+            layer.energy_by = {part: energy * (3 - k) / 7 for k, part in enumerate(parts)}
+            layer.cost = Cost(math.fsum(layer.energy_by.values()), latency)
         layers.append(layer)
-    report = {group: total([x for x in layers if group in (x['kind'], 'total')], ranged) for group in show.GROUPS}  # fmt: skip
-    if bounds:
-        report['bounds'] = {b: total([x for x in layers if x['bound'] == b]) for b in bounds}
-    if parts:
-        report['energy_by'] = {
-            part: math.fsum(layer['energy_by'][part] for layer in layers) for part in parts
+    return estimate_of(layers, left_out)
+
+
+def estimate_of(layers, left_out=()):
+    """Return the Estimate that adds up Layers; left_out: MACs of other layers."""
+    groups = {kind: [] for kind in fodlam.KINDS}
+    for layer in layers:
+        groups.setdefault(layer.kind, []).append(layer)
+    groups['total'] = layers
+    config = {'net': 'X'}
+    estimate = Estimate(
+        config=config,
+        sums={group: total(of_group, 'cost') for group, of_group in groups.items()},
+        make_layers=lambda: layers,
+        left_out=list(left_out),
+    )
+    if any(layer.low for layer in layers):
+        estimate.ranges = {}
+        for group, of_group in groups.items():
+            estimate.ranges[group] = total(of_group, 'low'), total(of_group, 'high')
+    waiting = {layer.bound: [] for layer in layers if layer.bound}
+    for layer in layers:
+        if layer.bound:
+            waiting[layer.bound].append(layer)
+    if waiting:
+        estimate.bounds = {bound: total(waiting[bound], 'cost') for bound in sorted(waiting)}
+    if any(layer.energy_by for layer in layers):
+        estimate.energy_by = {
+            part: math.fsum(layer.energy_by[part] for layer in layers)
+            for part in layers[0].energy_by
         }
-    if left_out:
-        report['left_out'] = left_out
-    return {**report, 'layers': layers}
+    if any(layer.details for layer in layers):
+        estimate.accelerator = ACCELERATOR
+        config['accelerator'] = 'our chip'
+    return estimate
 
 
-def total(layers, ranged=False):
-    """Return the sum of layers, as reports have it."""
-    cost = {q: math.fsum(layer[q] for layer in layers) for q in show.QUANTITY_UNITS}
-    for quantity in show.QUANTITY_UNITS if ranged else ():
-        ends = zip(*(layer[f'{quantity}_range'] for layer in layers))
-        cost[f'{quantity}_range'] = [math.fsum(end) for end in ends] or [0, 0]
-    return cost
+def total(layers, field):
+    """Return the sum of the Costs that Layers have in a field."""
+    costs = [getattr(layer, field) for layer in layers]
+    energies = [cost.energy_j for cost in costs]
+    energy = None if None in energies else math.fsum(energies)
+    return Cost(energy, math.fsum(cost.latency_s for cost in costs))
 
 
-def every_report():
-    """Yield (reports of all combinations of keys, whether on an accelerator)."""
+def every_estimate():
+    """Yield Estimates with all combinations of ranges, bounds, parts of energy and left out."""
     for ranged, bounds, left_out in itertools.product(
-        (False, True), ((), EYERISS_BOUNDS, ROOFLINE_BOUNDS), (None, LEFT_OUT)
+        (False, True), ((), EYERISS_BOUNDS, ROOFLINE_BOUNDS), ((), LEFT_OUT)
     ):
         for parts in ((), PARTS[:1], PARTS) if bounds == ROOFLINE_BOUNDS else ((),):
-            report = made(7, ranged, bounds, parts, left_out, frames=3)
-            yield report, bounds == ROOFLINE_BOUNDS
+            yield made(7, ranged, bounds, parts, left_out, frames=3)
 
 
-def table(report, config=None, notes=()):
-    """Return the lines of a report's table."""
-    return show.text('table', report, config or {'net': 'X'}, None, 'utf-8', notes).splitlines()
+def with_config(estimate, **config):
+    """Return an Estimate with another config."""
+    return changed(estimate, config=config)
+
+
+def changed(estimate, **attributes):
+    """Return a copy of an Estimate in which some attributes are different."""
+    estimate = copy.copy(estimate)
+    vars(estimate).update(attributes)
+    return estimate
+
+
+def table(estimate, notes=()):
+    """Return the lines of an Estimate's table."""
+    return tables.estimate_table(estimate, list(notes), 'utf-8').splitlines()
 
 
 class Ascii(io.TextIOWrapper):
@@ -114,7 +168,7 @@ class Csv(unittest.TestCase):
             self.assertEqual(
                 float(row['energy_share']), layer['energy'] / report['total']['energy']
             )
-        for row, group in zip(rows[-3:], show.GROUPS):
+        for row, group in zip(rows[-3:], GROUPS):
             self.assertEqual(row['layer'], group)
             self.assertEqual(float(row['energy']), report[group]['energy'])
         self.assertEqual(int(rows[-1]['macs']), 15470264320)
@@ -145,49 +199,45 @@ class Csv(unittest.TestCase):
 
     def test_no_cell_is_a_formula(self):
         for name in ('=1+1', '+1', '-1', '@x', ' =1'):
-            rows = show.to_csv(show.estimate_rows(made(2, name=name + '{}')))
+            rows = tables.estimate_csv(made(2, name=name + '{}'))
             self.assertNotRegex(rows, r'(?m)^[=+@-]')
 
     def test_everything_that_a_table_says(self):
         """Shares, sums by bound, parts of energy and what is left out are in the CSV."""
-        report = made(7, True, ROOFLINE_BOUNDS, PARTS, LEFT_OUT, frames=3)
-        out = show.text('csv', report, {'net': 'X'}, MACHINE, 'utf-8', NOTES)
+        estimate = made(7, True, ROOFLINE_BOUNDS, PARTS, LEFT_OUT, frames=3)
+        out = formats.render_estimate(estimate, NOTES[0], 'csv', 'utf-8')
         rows = {row['layer']: row for row in csv.DictReader(io.StringIO(out))}
         self.assertEqual(
             list(rows)[-6:], 'conv fc total compute-bound memory-bound'.split() + ['left out']
         )
-        for layer in report['layers']:
-            row = rows[layer['name']]
-            self.assertEqual(float(row['frames']), layer['frames'])
-            for quantity in show.QUANTITY_UNITS:
-                share = layer[quantity] / report['total'][quantity]
-                self.assertEqual(float(row[f'{quantity}_share']), share)
-            for part, energy in layer['energy_by'].items():
+        totals = quantities(estimate.sums['total'])
+        for layer in estimate.make_layers():
+            row = rows[layer.name]
+            self.assertEqual(float(row['frames']), layer.frames)
+            for quantity, cost in quantities(layer.cost).items():
+                self.assertEqual(float(row[f'{quantity}_share']), cost / totals[quantity])
+            for part, energy in layer.energy_by.items():
                 self.assertEqual(float(row[f'energy_{part}']), energy)
-        for part, energy in report['energy_by'].items():
+        for part, energy in estimate.energy_by.items():
             self.assertEqual(float(rows['total'][f'energy_{part}']), energy)
             by_kind = [float(rows[kind][f'energy_{part}']) for kind in fodlam.KINDS]
             self.assertAlmostEqual(sum(by_kind), energy, places=12)
-        for bound, cost in report['bounds'].items():
-            self.assertEqual(float(rows[f'{bound}-bound']['latency']), cost['latency'])
+        for bound, cost in estimate.bounds.items():
+            self.assertEqual(float(rows[f'{bound}-bound']['latency']), cost.latency_s)
             self.assertEqual(rows[f'{bound}-bound']['bound'], bound)
         self.assertEqual(
             [rows['left out'][key] for key in ('layers', 'macs')], ['24', '1000000000']
         )
-        self.assertNotIn('roofline is', out)
+        self.assertNotIn('a roofline is', out)
+        self.assertNotIn('--per-frame', out)
 
     def test_energy_that_nobody_knows(self):
-        report = made(3, bounds=ROOFLINE_BOUNDS)
-        for cost in (
-            *report['layers'],
-            *report['bounds'].values(),
-            *map(report.get, show.GROUPS),
-        ):
-            cost['energy'] = None
-        out = show.text('csv', report, {'net': 'X'}, MACHINE, 'utf-8')
-        for row in csv.DictReader(io.StringIO(out)):
+        layers = made(3, bounds=ROOFLINE_BOUNDS).make_layers()
+        layers = [x.replaced(cost=Cost(None, x.cost.latency_s)) for x in layers]
+        estimate = estimate_of(layers)
+        for row in csv.DictReader(io.StringIO(tables.estimate_csv(estimate))):
             self.assertEqual((row['energy'], row['energy_share']), ('', ''))
-        self.assertRegex('\n'.join(table(report)), r'\ntotal +6.000 M +- +74.04 us +100% ')
+        self.assertRegex('\n'.join(table(estimate)), r'\ntotal +6.000 M +- +74.04 us +100% ')
 
     def test_diagnose(self):
         rows = self.rows('--diagnose')
@@ -220,16 +270,17 @@ class Table(unittest.TestCase):
             self.assertTrue(all(line[i : i + 1] in ('', ' ') for i in gaps), line)
 
     def test_fits_with_all_that_a_report_can_have(self):
-        for report, _ in every_report():
+        for estimate in every_estimate():
             for name in ('x', 'inception_3a/3x3_reduce'):
                 layers = [
-                    {**layer, 'name': f'{name}{i}'} for i, layer in enumerate(report['layers'])
+                    layer.replaced(name=f'{name}{i}')
+                    for i, layer in enumerate(estimate.make_layers())
                 ]
-                lines = table({**report, 'layers': layers}, notes=NOTES)
+                lines = table(changed(estimate, make_layers=lambda layers=layers: layers), NOTES)
                 self.check(lines)
                 heading = next(line for line in lines if line.startswith('layer')).split()
                 self.assertTrue({'share', 'latency'} <= set(heading))
-                self.assertEqual('bound' in heading, 'bounds' in report)
+                self.assertEqual('bound' in heading, estimate.bounds is not None)
 
     def test_title(self):
         for config, title in (
@@ -239,7 +290,7 @@ class Table(unittest.TestCase):
                 'my on nvdla-32, a batch of 3 frames',
             ),
             (
-                {'netfile': [{}], 'accelerator': None},
+                {'netfile': [{}]},
                 'a network on Eyeriss and EIE, a batch of 3 frames',
             ),
             (
@@ -248,32 +299,33 @@ class Table(unittest.TestCase):
             ),
             ({'net': 'VGG16', 'title': 'Ours\n2'}, 'Ours 2'),
         ):
-            self.assertEqual(table(made(frames=3), config)[:2], [title, ''])
-        for frames, words in (
+            estimate = with_config(made(frames=3), **config)
+            self.assertEqual(table(estimate)[:2], [title, ''])
+        for frames, expected in (
             (1, 'one frame'),
             (3.0197, '3.02 frames'),
             (4, 'a batch of 4 frames'),
         ):
-            self.assertEqual(table(made(frames=frames))[0], f'X on Eyeriss and EIE, {words}')
+            self.assertEqual(table(made(frames=frames))[0], f'X on Eyeriss and EIE, {expected}')
         self.assertEqual(table(made(0))[0], 'X on Eyeriss and EIE')
 
     def test_titles_say_the_process(self):
-        for keys, words in (
+        for keys, expected in (
             ({}, 'Eyeriss and EIE,'),
             ({'process_nm': 16}, 'Eyeriss and EIE at 16 nm by dennard,'),
             ({'process_scaling': 'dennard'}, 'Eyeriss and EIE,'),
             ({'process_scaling': 'stillmaker'}, 'Eyeriss and EIE at 65 nm by stillmaker,'),
         ):
-            self.assertIn(words, table(made(), {'net': 'VGG16', **keys})[0])
+            self.assertIn(expected, table(with_config(made(), net='VGG16', **keys))[0])
 
     def test_little_is_not_nothing_and_nothing_goes_nowhere(self):
-        report = made(5, bounds=ROOFLINE_BOUNDS, parts=PARTS)
-        report['layers'][0]['utilization'] = 0.004
-        report['fc'] = {**report['fc'], 'energy': 0.0}
-        for layer in report['layers']:
-            if layer['kind'] == 'fc':
-                layer['energy_by'] = dict.fromkeys(PARTS, 0.0)
-        rows = {line.split()[0]: line.split() for line in table(report)[2:] if line}
+        layers = made(5, bounds=ROOFLINE_BOUNDS, parts=PARTS).make_layers()
+        layers[0].details['utilization'] = 0.004
+        for layer in layers:
+            if layer.kind == 'fc':
+                layer.cost = Cost(0.0, layer.cost.latency_s)
+                layer.energy_by = dict.fromkeys(PARTS, 0.0)
+        rows = {line.split()[0]: line.split() for line in table(estimate_of(layers))[2:] if line}
         self.assertEqual(rows['layer'][-2:], ['used', 'mostly'])
         self.assertEqual(rows['layer-1'][-2:], ['<1%', 'mac'])
         self.assertEqual(rows['fc'][-1][-1], '%')  # a share, and no part
@@ -288,17 +340,17 @@ class Table(unittest.TestCase):
         self.assertEqual(table(made(), notes=NOTES[:1])[-2:], ['', NOTES[0]])
         self.assertNotEqual(table(made())[-1], '')
         self.assertEqual(table(made(frames=3), notes=NOTES[:1])[-2:], ['MACs: 1 frame', NOTES[0]])
-        for report in (made(), made(3, True, frames=3)):  # no batch; no column of MACs
-            self.assertNotIn('MACs: 1 frame', table(report, notes=NOTES[:1]))
-        diagnosed = show.text('table', fodlam.diagnose(), {}, None, 'utf-8', NOTES[:1])
+        for estimate in (made(), made(3, True, frames=3)):  # no batch; no column of MACs
+            self.assertNotIn('MACs: 1 frame', table(estimate, notes=NOTES[:1]))
+        diagnosed = formats.render_diagnosis(fodlam.diagnose(), NOTES[0], 'table')
         self.assertTrue(diagnosed.endswith(f'\n\n{NOTES[0]}\n'))
 
     def test_sums_by_bound(self):
-        report = made(7, bounds=EYERISS_BOUNDS)
-        lines = table(report)
-        for bound, cost in report['bounds'].items():
-            share = f'{cost["latency"] / report["total"]["latency"]:.0%}'
-            time = show.engineering(cost['latency'], 's')
+        estimate = made(7, bounds=EYERISS_BOUNDS)
+        lines = table(estimate)
+        for bound, cost in estimate.bounds.items():
+            share = f'{cost.latency_s / estimate.sums["total"].latency_s:.0%}'
+            time = words.engineering(cost.latency_s, 's')
             self.assertTrue(
                 any(
                     line.startswith(f'{bound}-bound ') and time in line and share in line
@@ -308,7 +360,7 @@ class Table(unittest.TestCase):
 
     def test_percent(self):
         for share, text in ((0, '0%'), (1e-9, '<1%'), (0.005, '<1%'), (0.006, '1%'), (1, '100%')):
-            self.assertEqual(show.percent(share), text)
+            self.assertEqual(words.percent(share), text)
 
     def test_long_names_fit_too(self):
         rng = random.Random(1)
@@ -346,7 +398,7 @@ class Table(unittest.TestCase):
     def test_nothing_to_show(self):
         out = run('--format', 'table', stdin=b'{"net": "VGG16", "layers": []}').out
         lines = [line.split() for line in out.splitlines()]
-        self.assertEqual(len([line for line in lines if line and line[0] in show.GROUPS]), 3)
+        self.assertEqual(len([line for line in lines if line and line[0] in GROUPS]), 3)
         self.assertIn(['total', '0', '0', 'J', '0%', '0', 's', '0%'], lines)
 
     def test_engineering(self):
@@ -363,8 +415,8 @@ class Table(unittest.TestCase):
             (0.7, 'frame/s', '0.7000 frame/s'),
             (None, 'J', '-'),
         ):
-            self.assertEqual(show.engineering(value, unit), text)
-        self.assertEqual(show.engineering(0.02, 's', 0.001, 0.1), '20.00 ms (1..100)')
+            self.assertEqual(words.engineering(value, unit), text)
+        self.assertEqual(words.engineering(0.02, 's', 0.001, 0.1), '20.00 ms (1..100)')
 
     def test_bars(self):
         for share, bar, plain in (
@@ -374,14 +426,53 @@ class Table(unittest.TestCase):
             (0.5125, '█████▏', '#' * 5),
             (0.04, '▍', ''),
         ):
-            self.assertEqual(show.bar(share, 10, plain=False), bar)
-            self.assertEqual(show.bar(share, 10, plain=True), plain)
+            self.assertEqual(tables.bar(share, 10, blocks=True), bar)
+            self.assertEqual(tables.bar(share, 10, blocks=False), plain)
+
+
+class Rooms(unittest.TestCase):
+    """What a format loads, and what it shows of kinds and parts that nobody knows yet."""
+
+    def test_a_table_loads_no_picture(self):
+        script = 'import sys, fodlam; fodlam.main({}, sys.stdin, sys.stdout, sys.stderr)'
+        loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
+        for format_, rooms in (
+            ('csv', 'formats options ranges tables words'),
+            ('table', 'formats options ranges tables words'),
+            ('svg', 'bars formats options pictures ranges roofline_labels roofline_plot svg words'),
+        ):
+            argv = ['--format', format_, VGG16]
+            command = [sys.executable, '-c', script.format(argv) + loaded]
+            out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+            names = [f'fodlam.data.{room}' for room in rooms.split()]
+            self.assertEqual(out.splitlines()[-1].split(), names)
+
+    def test_a_third_kind(self):
+        layers = made(3).make_layers()
+        layers[0].kind = 'norm'
+        estimate = estimate_of(layers)
+        sums = [row['layer'] for row in csv.DictReader(io.StringIO(tables.estimate_csv(estimate)))]
+        self.assertEqual(sums[-4:], ['conv', 'fc', 'norm', 'total'])
+        self.assertRegex('\n'.join(table(estimate)), r'\nnorm +1.000 M +123.4 uJ +17% ')
+        picture = pictures.draw_picture(estimate, [])
+        self.assertIn('>norm layers: 123.4 uJ, 12.34 us<', picture)
+        self.assertIn('<rect class="norm"', picture)
+
+    def test_one_more_part_of_energy(self):
+        estimate = made(3, bounds=ROOFLINE_BOUNDS, parts=('mac', 'dram', 'leak'))
+        self.assertIn('energy: 50% mac, 33% dram, 17% leak', table(estimate))
+        self.assertIn('energy_leak', tables.estimate_csv(estimate).splitlines()[0])
+        picture = pictures.draw_picture(estimate, [])
+        self.assertIn('>leak 17%<', picture)
+        self.assertRegex(picture, r'<rect class="leak" [^<]*><title>layer-1: \S+ uJ for leak<')
 
 
 class Examples(unittest.TestCase):
     def test_in_docstrings(self):
-        results = doctest.testmod(show)
-        self.assertEqual((results.failed, results.attempted >= 2), (0, True))
+        for room in (words, tables, svg, bars, roofline_plot, roofline_labels):
+            results = doctest.testmod(room)
+            self.assertEqual(results.failed, 0, room)
+            self.assertGreaterEqual(results.attempted, 2, room)
 
 
 class Combinations(unittest.TestCase):

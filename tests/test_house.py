@@ -1,4 +1,4 @@
-"""Where things live: fodlam.py by itself, and the leaves that it loads when a run asks for them."""
+"""Where things live: fodlam.py by itself, and the rooms that it loads when a run asks for them."""
 
 import os
 import shutil
@@ -46,43 +46,48 @@ class Alone(unittest.TestCase):
         diagnosed = self.run_alone('--diagnose').stdout
         self.assertEqual(diagnosed, read('tests', 'golden', 'diagnose.json'))
 
-    def test_what_needs_no_leaf(self):
+    def test_what_needs_no_room(self):
         configs = [
             '{"net": "VGG16"}',
             '{"net": "AlexNet", "layers": ["conv1", "FC8"], "process_nm": 28}',
             '{"netfile": "resnet50.json", "scaling": "mac"}',
         ]
-        for flags in (['--per-frame'], ['--per-layer'], ['--range', '--per-layer']):
+        for flags in ([], ['--per-frame'], ['--per-layer'], ['--per-frame', '--per-layer']):
             for config in configs:
                 result = self.run_alone(*flags, stdin=config)
                 self.assertEqual((result.returncode, result.stderr), (0, ''))
                 self.assertEqual(result.stdout, python('fodlam.py', *flags, stdin=config).stdout)
-            result = self.run_alone('--lines', *flags, stdin='\n'.join(configs))
-            self.assertEqual(len(result.stdout.splitlines()), 3)
+        diagnosed = self.run_alone('--diagnose', '--per-frame').stdout
+        self.assertEqual(diagnosed, python('fodlam.py', '--diagnose', '--per-frame').stdout)
         self.assertIn('Usage', self.run_alone('--help').stdout)
 
-    def test_what_needs_a_leaf_says_which(self):
-        for flags, config, leaf in (
-            ([], '{"netfile": "lenet.json", "accelerator": "nvdla-32"}', 'shapes'),
-            ([], '{"netfile": "lenet.json", "scaling": "shape"}', 'shapes'),
-            (['--format', 'table'], '{"net": "VGG16"}', 'show'),
+    def test_what_needs_a_room_says_which(self):
+        for flags, config, room in (
+            ([], '{"netfile": "lenet.json", "accelerator": "nvdla-32"}', 'accelerators'),
+            ([], '{"netfile": "lenet.json", "scaling": "shape"}', 'by_shape'),
+            ([], '{"net": "VGG16", "process_nm": 28, "process_scaling": "stillmaker"}', 'process'),
+            (['--format', 'table'], '{"net": "VGG16"}', 'options'),
+            (['--diagnose', '--format', 'csv'], '', 'options'),
+            (['--lines'], '{"net": "VGG16"}', 'options'),
+            (['--range'], '{"net": "VGG16"}', 'options'),
         ):
             result = self.run_alone(*flags, stdin=config)
             self.assertEqual((result.returncode, result.stdout), (1, ''))
             self.assertRegex(
-                result.stderr, rf'\Afodlam: nets/{leaf}.py[^\n]*: [^\n]+; expected [^\n]+\n\Z'
+                result.stderr,
+                rf"\Afodlam: [a-z]+: cannot be loaded [^\n]+'fodlam.data.{room}'\); expected [^\n]+\n\Z",
             )
 
 
-class Leaves(unittest.TestCase):
-    """Wherever fodlam.py is started from, it finds its leaves, and each just once."""
+class Rooms(unittest.TestCase):
+    """Wherever fodlam.py is started from, it finds its rooms, and each just once."""
 
     CONFIG = '{"netfile": "lenet.json", "accelerator": "nvdla-32"}'
     REPORT = """
 import sys
 MODULE
 fodlam.main(['--format', 'table', '-'], sys.stdin, sys.stdout, sys.stderr)
-print(sorted(name for name in sys.modules if name.endswith(('shapes', 'show'))))
+print([name for name in sys.modules if name.endswith(('roofline', 'tables', 'fodlam'))])
 """
 
     def test_from_anywhere(self):
@@ -92,7 +97,7 @@ print(sorted(name for name in sys.modules if name.endswith(('shapes', 'show'))))
             link = path(folder, 'link.py')
             os.symlink(path('fodlam.py'), link)
             # What would be found by luck of sys.path.
-            for name in ('shapes', 'show', 'nets'):
+            for name in ('accelerators', 'data', 'formats', 'nets', 'roofline', 'tables'):
                 with open(path(folder, f'{name}.py'), 'w', encoding='utf-8') as file:
                     file.write('raise SystemExit("the wrong one")')
             for argv, cwd in (
@@ -118,8 +123,8 @@ print(sorted(name for name in sys.modules if name.endswith(('shapes', 'show'))))
                 self.assertIn('conv2', result.stdout)
 
     def test_imported_under_one_name(self):
-        names = "['fodlam.nets.shapes', 'fodlam.nets.show']"
-        for module in ('import fodlam', 'sys.path.insert(0, "nets"); import extract, fodlam'):
+        names = "['fodlam', 'fodlam.data.roofline', 'fodlam.data.tables']"
+        for module in ('import fodlam', 'import fodlam.nets.extract, fodlam.data.validate'):
             result = python('-c', self.REPORT.replace('MODULE', module), stdin=self.CONFIG)
             self.assertEqual(result.stdout.splitlines()[-1], names)
 
@@ -127,8 +132,23 @@ print(sorted(name for name in sys.modules if name.endswith(('shapes', 'show'))))
         script = 'import sys, fodlam; fodlam.estimate({"net": "VGG16"}); print(*sys.modules)'
         loaded = python('-c', script).stdout.split()
         self.assertIn('fodlam', loaded)
-        for name in ('fodlam.nets.shapes', 'fodlam.nets.show', 'argparse', 'glob'):
+        self.assertEqual([name for name in loaded if name.startswith('fodlam.')], [])
+        for name in ('argparse', 'glob'):
             self.assertNotIn(name, loaded)
+
+    def test_a_devices_table_works_out_shares_once(self):
+        """It made 106,643 calls when it worked them out four times."""
+        script = (
+            'import cProfile, io, pstats, sys, fodlam\n'
+            'profile = cProfile.Profile(builtins=False)\n'
+            'profile.enable()\n'
+            "fodlam.main(['--format', 'table', '-'], sys.stdin, sys.stdout, sys.stderr)\n"
+            'profile.disable()\n'
+            'print(pstats.Stats(profile, stream=io.StringIO()).total_calls)\n'
+        )
+        config = '{"netfile": "resnet50.json", "accelerator": "edge-tpu"}'
+        result = python('-c', script, stdin=config)
+        self.assertLess(int(result.stdout.splitlines()[-1]), 30_000)
 
 
 if __name__ == '__main__':

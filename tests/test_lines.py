@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import Terminal, fodlam, path, read, run, show
+from support import GROUPS, Terminal, fodlam, path, read, run
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
@@ -77,7 +77,11 @@ class Lines(unittest.TestCase):
             self.assertEqual(run('--lines', stdin=stdin), (0, '', ''))
 
     def test_lines_that_are_too_long_are_cut_and_passed_over(self):
-        with mock.patch('fodlam.MAX_INPUT_BYTES', 10_000), mock.patch('fodlam.READ_BYTES', 64):
+        with (
+            mock.patch('fodlam.MAX_INPUT_BYTES', 10_000),
+            mock.patch('fodlam.data.sweeps.MAX_INPUT_BYTES', 10_000),
+            mock.patch('fodlam.data.sweeps.READ_BYTES', 64),
+        ):
             stdin = (
                 b'{"net": "VGG16"}\n' + b' ' * 50_000 + b'x\n\n{"net": "AlexNet"}\n' + b'y' * 30_000
             )
@@ -91,7 +95,7 @@ class Lines(unittest.TestCase):
         stdin = ''.join(json.dumps(config) + '\n' for config in CONFIGS).encode()
         expected = run('--lines', stdin=stdin)
         for size in (1, 7, 100):
-            with mock.patch('fodlam.READ_BYTES', size):
+            with mock.patch('fodlam.data.sweeps.READ_BYTES', size):
                 self.assertEqual(run('--lines', stdin=stdin), expected)
 
     def test_files_are_read_once(self):
@@ -137,7 +141,7 @@ class Lines(unittest.TestCase):
         result = run('--lines', stdin=b'\n'.join(lines))
         results = list(map(json.loads, result.out.splitlines()))
         self.assertEqual(len(results), 1000)
-        self.assertTrue(all(set(r) == {'error'} or set(r) == set(show.GROUPS) for r in results))
+        self.assertTrue(all(set(r) == {'error'} or set(r) == set(GROUPS) for r in results))
 
 
 if __name__ == '__main__':

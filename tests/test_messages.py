@@ -1,7 +1,7 @@
 """What each mistake is answered with: the rows of messages.txt.
 
 A section begins with "# ". Below it each line is an input, and the line below that, indented, its
-whole message, without "fodlam: ".
+whole message, without "fodlam: ". Lists that grow, such as {net files}, are filled in.
 """
 
 import json
@@ -11,17 +11,43 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import fodlam, read, run
+from support import fodlam, path, read, run
+
+from fodlam.data import accelerators, devices, roofline
 
 TABLE = 'Layer,Power (mW),Total Latency (ms)\nCONV1,250,4\nCONV2,300,8\n'
 SHAPED = json.loads(read('nets', 'alexnet_deploy.json'))[1]
 NVDLA = '{"netfile": "./net.json", "accelerator": "nvdla-32"}'
 
 
+def lists():
+    """Return {placeholder: the list that it stands for in messages.txt}."""
+    families = (
+        (accelerators.NVDLA_FILE, accelerators.NVDLA_KEY),
+        (
+            devices.DEVICES_FILE,
+            devices.DEVICES_KEY,
+        ),
+    )
+    names = [name for file, key in families for name in fodlam.read_table(file, {}, key)]
+    found = {
+        'net files': sorted(name for name in os.listdir(path('nets')) if name.endswith('.json')),
+        'config keys': fodlam.CONFIG_KEYS,
+        'accelerator keys': roofline.ACCELERATOR_KEYS,
+        'accelerators': dict.fromkeys(name.partition(' ')[0] for name in names),
+        'published': fodlam.PUBLISHED,
+    }
+    filled = {f'{{{placeholder}}}': ', '.join(each) for placeholder, each in found.items()}
+    return {**filled, '{a published network}': ' or '.join(fodlam.PUBLISHED)}
+
+
 def sections():
-    """Return {title: [(input, message)]} of messages.txt."""
+    """Return {title: [(input, message)]} of messages.txt, with lists filled in."""
     result, rows, given = {}, [], None
-    for line in read('tests', 'messages.txt').splitlines():
+    text = read('tests', 'messages.txt')
+    for placeholder, listed in lists().items():
+        text = text.replace(placeholder, listed)
+    for line in text.splitlines():
         if line.startswith('# '):
             rows = result.setdefault(line[2:], [])
         elif line.startswith('    '):

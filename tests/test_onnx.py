@@ -420,13 +420,13 @@ class Mistakes(unittest.TestCase):
             self.assertIn(extract('m.onnx', self.GOOD[:end]).status, (0, 1))
 
     def test_too_many_fields(self):
-        with mock.patch('extract.MAX_FIELDS', 1000):
+        with mock.patch('fodlam.nets.onnx_file.MAX_FIELDS', 1000):
             self.check(field(1, 8) * 2000, 'byte 2000: more than 1000 fields')
             packed = tensor('w', [1] * 2000, packed=True)
             self.check(model([node('Relu', 'x', 'y')], [IMAGE], [packed]), 'more than 1000 fields')
 
     def test_too_many_bytes_of_names(self):
-        with mock.patch('extract.MAX_NAME_BYTES', 1000):
+        with mock.patch('fodlam.nets.onnx_file.MAX_NAME_BYTES', 1000):
             nodes = [node('Relu', 'x', 'y', 'n' * 400)] * 3
             self.check(model(nodes, [IMAGE]), 'names of more than 1000 bytes')
 

@@ -9,19 +9,25 @@ import tempfile
 import time
 import unittest
 import xml.etree.ElementTree as ET
-from types import SimpleNamespace
 
-from support import path, read, run, show
+from support import path, read, run
 from test_formats import (
+    ACCELERATOR,
     EYERISS_BOUNDS,
     LEFT_OUT,
-    MACHINE,
     NOTES,
     PARTS,
     ROOFLINE_BOUNDS,
-    every_report,
+    changed,
+    estimate_of,
+    every_estimate,
     made,
+    with_config,
 )
+
+from fodlam import Cost
+from fodlam.data import bars, pictures, roofline_plot, svg, words
+from fodlam.data.roofline import Accelerator
 
 SVG = '{http://www.w3.org/2000/svg}'
 ODD_NAME = '<script>alert("1")</script>&\x00\ud800\n'
@@ -57,10 +63,9 @@ def picture(config, *flags):
     return ET.fromstring(result.out)
 
 
-def drawn(report, machine=None, notes=(), **config):
-    """Return the root element of a report's picture."""
-    config = {'net': 'X', 'accelerator': machine and 'our chip', **config}
-    return ET.fromstring(show.text('svg', report, config, machine, 'utf-8', notes))
+def drawn(estimate, notes=()):
+    """Return the root element of an Estimate's picture."""
+    return ET.fromstring(pictures.draw_picture(estimate, list(notes)))
 
 
 def written(entries, **config):
@@ -72,32 +77,31 @@ def written(entries, **config):
 
 
 def all_pictures():
-    """Yield the pictures of all configs, with and without ranges, and of all made reports."""
+    """Yield the pictures of all configs, with and without ranges, and of many Estimates."""
     for name in sorted(os.listdir(path('config'))):
         config = json.loads(read('config', name))
         yield name, picture(config)
         if 'accelerator' not in config:
             yield name, picture(config, '--range', '--per-frame')
-    for index, (report, on_accelerator) in enumerate(every_report()):
-        yield index, drawn(report, MACHINE if on_accelerator else None, NOTES, title='x' * 300)
+    for index, estimate in enumerate(every_estimate()):
+        yield index, drawn(with_config(estimate, net='X', title='x' * 300), NOTES)
     for count in (0, 1, 2, 12, 30, 60, 150, 500):
         for name, ranged in itertools.product(('{}', 'a/rather-long-Wide_name/{}'), (False, True)):
             for bounds, parts in (((), ()), (EYERISS_BOUNDS, ()), (ROOFLINE_BOUNDS, PARTS)):
-                report = made(count, ranged, bounds, parts, LEFT_OUT, name=name)
-                machine = MACHINE if parts else None
-                yield (count, name, ranged, bounds), drawn(report, machine, NOTES)
-    for machine in machines():
+                estimate = made(count, ranged, bounds, parts, LEFT_OUT, name=name)
+                yield (count, name, ranged, bounds), drawn(estimate, NOTES)
+    for accelerator in accelerators():
         for count in (0, 1, 7, 80):
-            report = made(count, bounds=ROOFLINE_BOUNDS, name='inception_{}/3x3_reduce')
-            yield machine, drawn(report, machine)
+            estimate = made(count, bounds=ROOFLINE_BOUNDS, name='inception_{}/3x3_reduce')
+            yield accelerator, drawn(changed(estimate, accelerator=accelerator))
 
 
-def machines():
-    """Yield accelerators that differ in everything that a roofline shows."""
+def accelerators():
+    """Yield Accelerators that differ in everything that a roofline shows."""
     for macs, gbps, gain, efficiency in itertools.product(
         (1, 2048), (0.1, 1000), (1, 1.1, 2.25), (1, 0.95, 0.18)
     ):
-        yield SimpleNamespace(
+        yield Accelerator(
             macs=macs, clock_mhz=700, dram_gbps=gbps, winograd_gain=gain, efficiency=efficiency
         )
 
@@ -195,9 +199,9 @@ class Every(unittest.TestCase):
                     continue
                 grid = [points(e)[0][1] for e in of_class(root, 'polyline', 'grid')]
                 self.assertIn(top, grid, name)
-                bars = [float(e.get('y')) for e in titled(root, 'rect')]
-                whiskers = [points(e)[0][1] for e in of_class(root, 'polyline', 'whisker')[1:]]
-                inside = [y for y in bars + whiskers if top - 20 <= y <= bottom]
+                ends = [float(e.get('y')) for e in titled(root, 'rect')]
+                ends += [points(e)[0][1] for e in of_class(root, 'polyline', 'whisker')[1:]]
+                inside = [y for y in ends if top - 20 <= y <= bottom]
                 self.assertTrue(all(y > top for y in inside), name)
 
     def test_both_colour_schemes_have_all_colours(self):
@@ -214,18 +218,18 @@ class Text(unittest.TestCase):
         """No text is wider than it is taken to be."""
         for widths in (DEJAVU_SANS, LIBERATION_SANS):
             for width, code in zip(widths, range(32, 127)):
-                self.assertLessEqual(width - 1, show.text_width(chr(code), 100), chr(code))
+                self.assertLessEqual(width - 1, svg.text_width(chr(code), 100), chr(code))
 
     def test_fitted(self):
-        self.assertEqual(show.fitted('conv1', 100, 10), 'conv1')
-        short = show.fitted('inception_3a/3x3_reduce', 60, 10)
+        self.assertEqual(svg.fitted('conv1', 100, 10), 'conv1')
+        short = svg.fitted('inception_3a/3x3_reduce', 60, 10)
         self.assertTrue(short.startswith('..') and short.endswith('reduce'))
-        self.assertLessEqual(show.text_width(short, 10), 60)
+        self.assertLessEqual(svg.text_width(short, 10), 60)
 
     def test_wrapped(self):
-        lines = show.wrapped('a line of words ' * 20, 200, 10)
+        lines = svg.wrapped('a line of words ' * 20, 200, 10)
         self.assertEqual(' '.join(lines).split(), ('a line of words ' * 20).split())
-        self.assertTrue(all(show.text_width(line, 10) <= 200 for line in lines))
+        self.assertTrue(all(svg.text_width(line, 10) <= 200 for line in lines))
 
     def test_title_and_notes(self):
         root = drawn(made(frames=3), notes=NOTES[:1])
@@ -234,7 +238,8 @@ class Text(unittest.TestCase):
             texts(root)[:3],
             ['X on Eyeriss and EIE, a batch of 3 frames', 'total: 1.851 mJ, 185.1 us', NOTES[0]],
         )
-        root = drawn(made(bounds=ROOFLINE_BOUNDS, left_out=LEFT_OUT), MACHINE, title=ODD_NAME)
+        estimate = made(bounds=ROOFLINE_BOUNDS, left_out=LEFT_OUT)
+        root = drawn(with_config(estimate, net='X', title=ODD_NAME))
         self.assertIn('<script>', texts(root)[0])
         self.assertTrue(any(text.startswith('left out: 24 products') for text in texts(root)))
 
@@ -264,36 +269,37 @@ class Text(unittest.TestCase):
 class Bars(unittest.TestCase):
     def test_proportional_and_told_apart_by_kind(self):
         layers = json.loads(run('--per-layer', path('config', 'alexnet.json')).out)['layers']
-        bars = titled(picture({'net': 'AlexNet'}), 'rect')
-        self.assertEqual(len(bars), 2 * 8)
+        rectangles = titled(picture({'net': 'AlexNet'}), 'rect')
+        self.assertEqual(len(rectangles), 2 * 8)
         most = max(layer['latency'] for layer in layers)
-        tallest = max(float(bar.get('height')) for bar in bars[8:])
-        for bar, layer in zip(bars[8:], layers):
+        tallest = max(float(bar.get('height')) for bar in rectangles[8:])
+        for bar, layer in zip(rectangles[8:], layers):
             self.assertEqual(bar.get('class'), layer['kind'])
             height = layer['latency'] / most * tallest
             self.assertAlmostEqual(float(bar.get('height')), height, delta=0.1)
             self.assertIn(layer['name'], bar.find(f'{SVG}title').text)
 
     def test_bounds_have_colours_in_the_latency(self):
-        report = made(7, bounds=EYERISS_BOUNDS)
-        root = drawn(report)
+        estimate = made(7, bounds=EYERISS_BOUNDS)
+        root = drawn(estimate)
         classes = [bar.get('class') for bar in titled(root, 'rect')]
-        self.assertEqual(classes[:7], [layer['kind'] for layer in report['layers']])
-        self.assertEqual(classes[7:], [layer['bound'] for layer in report['layers']])
-        for bound, cost in report['bounds'].items():
-            share = show.percent(cost['latency'] / report['total']['latency'])
+        self.assertEqual(classes[:7], [layer.kind for layer in estimate.make_layers()])
+        self.assertEqual(classes[7:], [layer.bound for layer in estimate.make_layers()])
+        for bound, cost in estimate.bounds.items():
+            share = words.percent(cost.latency_s / estimate.sums['total'].latency_s)
             self.assertIn(f'{bound}-bound {share}', texts(root))
 
     def test_stacks_add_up(self):
-        report = made(6, bounds=ROOFLINE_BOUNDS, parts=PARTS)
-        root = drawn(report, MACHINE)
-        bars = titled(root, 'rect')
-        self.assertEqual([bar.get('class') for bar in bars], [*PARTS] * 6)
-        tallest = sum(float(bar.get('height')) for bar in bars[-3:])
-        for index, layer in enumerate(report['layers']):
-            stack = bars[3 * index : 3 * index + 3]
-            height = sum(float(bar.get('height')) for bar in stack)
-            share = layer['energy'] / report['layers'][-1]['energy']
+        estimate = made(6, bounds=ROOFLINE_BOUNDS, parts=PARTS)
+        root = drawn(estimate)
+        rectangles = titled(root, 'rect')
+        self.assertEqual([e.get('class') for e in rectangles], [*PARTS] * 6)
+        tallest = sum(float(e.get('height')) for e in rectangles[-3:])
+        layers = estimate.make_layers()
+        for index, layer in enumerate(layers):
+            stack = rectangles[3 * index : 3 * index + 3]
+            height = sum(float(e.get('height')) for e in stack)
+            share = layer.cost.energy_j / layers[-1].cost.energy_j
             self.assertAlmostEqual(height, share * tallest, delta=0.3)
             for lower, upper in zip(stack, stack[1:]):
                 end = float(upper.get('y')) + float(upper.get('height'))
@@ -302,7 +308,7 @@ class Bars(unittest.TestCase):
         self.assertEqual(len(titled(root, 'circle')), 6)
 
     def test_one_part_is_no_stack(self):
-        root = drawn(made(6, bounds=ROOFLINE_BOUNDS, parts=PARTS[2:]), MACHINE)
+        root = drawn(made(6, bounds=ROOFLINE_BOUNDS, parts=PARTS[2:]))
         self.assertEqual(titled(root, 'rect'), [])
 
     def test_whiskers_have_caps_and_are_explained(self):
@@ -345,12 +351,12 @@ class Bars(unittest.TestCase):
         root = picture({'net': 'VGG16'})
         self.assertIn('too small to see: FC6, FC7, FC8; in all 91.57 uJ', texts(root))
         self.assertIn('too small to see: FC6, FC7, FC8; in all 74.39 us', texts(root))
-        report = made(3)
-        self.assertFalse(any('too small' in text for text in texts(drawn(report))))
-        small = {**report['layers'][0], 'energy': 1e-9, 'latency': 1e-9}
-        layers = [{**small, 'name': f'name-of-{i}'} for i in range(50)]
-        report['layers'] = [*layers, report['layers'][2]]
-        said = [text for text in texts(drawn(report)) if 'too small' in text]
+        estimate = made(3)
+        self.assertFalse(any('too small' in text for text in texts(drawn(estimate))))
+        first, _, last = estimate.make_layers()
+        small = first.replaced(cost=Cost(1e-9, 1e-9))
+        layers = [small.replaced(name=f'name-of-{i}') for i in range(50)]
+        said = [text for text in texts(drawn(estimate_of([*layers, last]))) if 'too small' in text]
         self.assertRegex(said[0], r': name-of-0, .*, 4\d more; in all 50.00 nJ$')
 
     def test_every_nth_layer_is_named(self):
@@ -364,7 +370,7 @@ class Bars(unittest.TestCase):
 
     def test_ticks(self):
         for most, ticks in ((206.6, (50, 5)), (1, (0.2, 6)), (0.3, (0.1, 4)), (99, (20, 5))):
-            step, count = show.ticks_above(most)
+            step, count = bars.ticks_above(most)
             self.assertAlmostEqual(step, ticks[0])
             self.assertEqual(count, ticks[1])
 
@@ -375,7 +381,8 @@ class Rooflines(unittest.TestCase):
         for exponent in range(-30, 60):
             for power in (10.0**exponent, float(f'1e{exponent}')):
                 for number in (math.nextafter(power, 0), power, math.nextafter(power, math.inf)):
-                    low, high = show.round_number(number), show.round_number(number, up=True)
+                    low = roofline_plot.round_number(number, up=False)
+                    high = roofline_plot.round_number(number, up=True)
                     self.assertTrue(low <= number <= high < 2.6 * low, (number, low, high))
 
     def test_dots_are_sized_by_time_and_coloured_by_bound(self):
@@ -395,9 +402,9 @@ class Rooflines(unittest.TestCase):
             self.assertIn(f'{share:.0%}', texts(root))
 
     def test_what_is_labelled(self):
-        report = made(5, bounds=ROOFLINE_BOUNDS)
-        machine = SimpleNamespace(**{**vars(MACHINE), 'winograd_gain': 2.25, 'efficiency': 0.3})
-        root = drawn(report, machine)
+        accelerator = ACCELERATOR._replace(winograd_gain=2.25, efficiency=0.3)
+        estimate = changed(made(5, bounds=ROOFLINE_BOUNDS), accelerator=accelerator)
+        root = drawn(estimate)
         for text in (
             'peak: 1.000 TMAC/s',
             'with Winograd: 2.250 TMAC/s',
@@ -409,14 +416,15 @@ class Rooflines(unittest.TestCase):
         ):
             self.assertIn(text, texts(root))
         self.assertEqual(len(of_class(root, 'polyline', 'axis')), 4)
-        for bound, cost in report['bounds'].items():
-            share = show.percent(cost['latency'] / report['total']['latency'])
-            time_s = show.engineering(cost['latency'], 's')
+        for bound, cost in estimate.bounds.items():
+            share = words.percent(cost.latency_s / estimate.sums['total'].latency_s)
+            time_s = words.engineering(cost.latency_s, 's')
             self.assertIn(f'{bound}-bound: {time_s}, {share}', texts(root))
 
     def test_names_do_not_cut_roofs(self):
-        for count, machine in itertools.product((7, 80), machines()):
-            root = drawn(made(count, bounds=ROOFLINE_BOUNDS), machine)
+        for count, accelerator in itertools.product((7, 80), accelerators()):
+            estimate = made(count, bounds=ROOFLINE_BOUNDS)
+            root = drawn(changed(estimate, accelerator=accelerator))
             roofs = [points(e) for e in of_class(root, 'polyline', 'axis')]
             for e in of_class(root, 'text', 'label'):
                 if 'layer' not in e.text:
@@ -437,20 +445,17 @@ class Rooflines(unittest.TestCase):
     def test_dots_on_one_spot_are_labelled_together(self):
         root = picture({'net': 'AlexNet', 'accelerator': 'nvdla-2048'})
         self.assertIn('fc6, fc7, fc8', texts(root))
-        report = made(6, bounds=ROOFLINE_BOUNDS)
-        report['layers'] = [{**report['layers'][2], 'name': f'same-{i}'} for i in range(6)]
-        labels = [text for text in texts(drawn(report, MACHINE)) if 'same' in text]
+        layer = made(6, bounds=ROOFLINE_BOUNDS).make_layers()[2]
+        estimate = estimate_of([layer.replaced(name=f'same-{i}') for i in range(6)])
+        labels = [text for text in texts(drawn(estimate)) if 'same' in text]
         self.assertEqual(labels, ['same-0 and 5 more'])
 
     def test_minor_ticks(self):
-        ticks = show.ticks_between(1, 100)
-        self.assertEqual(
-            [number for number, _, _ in ticks], [*range(1, 10), *range(10, 100, 10), 100]
-        )
-        self.assertEqual([number for number, _, labelled in ticks if labelled], [1, 10, 100])
-        self.assertLessEqual(
-            sum(labelled for _, _, labelled in show.ticks_between(1e-30, 1e60)), 11
-        )
+        ticks = roofline_plot.ticks_between(1, 100)
+        self.assertEqual([tick.number for tick in ticks], [*range(1, 10), *range(10, 100, 10), 100])
+        self.assertEqual([tick.number for tick in ticks if tick.has_number], [1, 10, 100])
+        long_axis = roofline_plot.ticks_between(1e-30, 1e60)
+        self.assertLessEqual(sum(tick.has_number for tick in long_axis), 11)
 
     def test_very_many_layers_take_no_longer_than_reading_them(self):
         shape = {'macs': 64, 'ifmap': [1, 8, 8], 'ofmap': [1, 8, 8], 'kernel': [1, 1]}
@@ -460,7 +465,7 @@ class Rooflines(unittest.TestCase):
         self.assertLess(time.process_time() - start, 20)  # held against all others: minutes
         self.assertIn('l0 and 19999 more', texts(root))
         many = made(20_000, bounds=ROOFLINE_BOUNDS)
-        labels = [text for text in texts(drawn(many, MACHINE)) if text.startswith('layer-')]
+        labels = [text for text in texts(drawn(many)) if text.startswith('layer-')]
         self.assertTrue(1 <= len(labels) <= 100)
         self.assertLess(time.process_time() - start, 40)
 

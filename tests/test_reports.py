@@ -5,12 +5,12 @@ import math
 import tempfile
 import unittest
 
-from support import fodlam, path, run, show
+from support import GROUPS, NETFILES, fodlam, path, run
 
 
 def scaled(net, **options):
     """Return the report on a network of the papers as though nobody had measured it."""
-    return fodlam.estimate({'netfile': fodlam.NETWORKS[net]}, **options)
+    return fodlam.estimate({'netfile': NETFILES[net]}, **options)
 
 
 class PerFrame(unittest.TestCase):
@@ -45,7 +45,7 @@ class PerFrame(unittest.TestCase):
                     batched['per_layer']['latency'][net][layer] / latency, frames
                 )
         # AlexNet's conv layers: 28.83 ms a frame over its 665,784,864 MACs, 43.3 ps a MAC.
-        macs = {x['name']: x['macs'] for x in fodlam.published_layers(True)['AlexNet']}
+        macs = {x.name: x.macs for x in fodlam.published_layers('AlexNet', per_frame=True)}
         time = sum(
             latency * macs[layer]
             for layer, latency in framed['per_layer']['latency']['AlexNet'].items()
@@ -84,14 +84,14 @@ class Ranges(unittest.TestCase):
 
     def test_published(self):
         report = fodlam.estimate({'net': 'VGG16'}, per_layer=True, ranges=True)
-        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in GROUPS)]:
             for quantity in ('energy', 'latency'):
                 self.assertEqual(cost[f'{quantity}_range'], [cost[quantity]] * 2)
 
     def test_sums_add_lows_and_highs(self):
         for config in ({'netfile': 'googlenet.json'}, {'net': 'AlexNet', 'process_nm': 28}):
             report = fodlam.estimate(config, per_layer=True, ranges=True)
-            for group in show.GROUPS:
+            for group in GROUPS:
                 layers = [x for x in report['layers'] if group in (x['kind'], 'total')]
                 for quantity in ('energy', 'latency'):
                     for end in (0, 1):
@@ -101,9 +101,9 @@ class Ranges(unittest.TestCase):
 
     def test_the_published_networks_are_in_range_of_their_scaling(self):
         """What --range promises, for the only networks for which anybody knows."""
-        for net in fodlam.NETWORKS:
+        for net in NETFILES:
             for published in fodlam.estimate({'net': net}, per_layer=True)['layers']:
-                config = {'netfile': fodlam.NETWORKS[net], 'layers': [published['name']]}
+                config = {'netfile': NETFILES[net], 'layers': [published['name']]}
                 (layer,) = fodlam.estimate(config, per_layer=True, ranges=True)['layers']
                 for quantity in ('energy', 'latency'):
                     low, high = layer[f'{quantity}_range']
@@ -134,7 +134,7 @@ class ProcessNode(unittest.TestCase):
     def test_time_by_the_ratio_energy_by_its_cube(self):
         for config in ({'net': 'VGG16'}, {'netfile': 'resnet50.json'}):
             one, two = (fodlam.estimate({**config, 'process_nm': node}) for node in (20, 40))
-            for group in show.GROUPS:
+            for group in GROUPS:
                 self.assertAlmostEqual(two[group]['latency'] / one[group]['latency'], 2)
                 self.assertAlmostEqual(two[group]['energy'] / one[group]['energy'], 8)
 

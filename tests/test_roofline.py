@@ -5,10 +5,13 @@ import json
 import tempfile
 import unittest
 
-from support import fodlam, path, read, run, shapes, show, validator
+from support import GROUPS, NETFILES, fodlam, path, read, run, validator
+
+from fodlam.data import accelerators, roofline
+from fodlam.data.words import engineering
 
 PLAIN = {'macs': 1024, 'clock_mhz': 1000, 'dram_gbps': 10}
-FULL = {**PLAIN, 'buffer_kib': 256, **shapes.NVDLA_DATAFLOW, 'power_mw': 100}
+FULL = {**PLAIN, 'buffer_kib': 256, **accelerators.NVDLA_DATAFLOW, 'power_mw': 100}
 NETS = ('alexnet_deploy.json', 'googlenet.json', 'resnet50.json', 'lenet.json')
 
 
@@ -59,13 +62,13 @@ class Nvdla(unittest.TestCase):
     def test_alexnet_with_the_estimators_own_defaults(self):
         """1072.8 frame/s, where NVDLA's estimator has 1116.8: -3.9 percent."""
         own = {'macs': 2048, 'clock_mhz': 1000, 'dram_gbps': 10, 'buffer_kib': 512, 'fc_batch': 16}
-        total = estimate({**own, **shapes.NVDLA_DATAFLOW}, 'alexnet_deploy.json')['total']
+        total = estimate({**own, **accelerators.NVDLA_DATAFLOW}, 'alexnet_deploy.json')['total']
         self.assertAlmostEqual(1 / total['latency'], 1072.8, delta=0.1)
 
     def test_a_plain_roofline_is_25_to_92_percent_too_fast(self):
         errors = []
         for macs, (published, _, _) in self.RATES.items():
-            named = shapes.named_accelerator(f'nvdla-{macs}', fodlam.read_table, fodlam.read_net)
+            named = accelerators.named_accelerator(f'nvdla-{macs}')
             plain = {key: getattr(named, key) for key in PLAIN}
             errors.append(1 / estimate(plain)['total']['latency'] / published - 1)
         # The facts have 24 to 90 percent, for a roofline of a slightly different kind.
@@ -183,7 +186,7 @@ class Reports(unittest.TestCase):
 
     def test_energy_needs_power(self):
         report = estimate(PLAIN)
-        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in GROUPS)]:
             self.assertIsNone(cost['energy'])
         config = json.dumps({'netfile': 'lenet.json', 'accelerator': PLAIN}).encode()
         self.assertIn('"energy": null', run(stdin=config).out)
@@ -193,11 +196,11 @@ class Reports(unittest.TestCase):
 
     def test_energy_is_power_times_latency(self):
         report = estimate(FULL)
-        for cost in [*report['layers'], *(report[group] for group in show.GROUPS)]:
+        for cost in [*report['layers'], *(report[group] for group in GROUPS)]:
             self.assertAlmostEqual(cost['energy'] / cost['latency'], 0.1)
 
     def test_net_and_netfile_are_the_same_network(self):
-        for net, netfile in fodlam.NETWORKS.items():
+        for net, netfile in NETFILES.items():
             by_net = fodlam.estimate({'net': net, 'accelerator': 'nvdla-512'})
             self.assertEqual(
                 by_net, fodlam.estimate({'netfile': netfile, 'accelerator': 'nvdla-512'})
@@ -222,7 +225,7 @@ class Reports(unittest.TestCase):
         report = estimate('nvdla-2048')
         for bound in ('compute', 'memory'):
             time = sum(x['latency'] for x in report['layers'] if x['bound'] == bound)
-            self.assertRegex(out, rf'{bound}-bound .* {show.engineering(time, "s")}')
+            self.assertRegex(out, rf'{bound}-bound .* {engineering(time, "s")}')
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
     def test_csv(self):
@@ -260,7 +263,7 @@ class Mistakes(unittest.TestCase):
         for index in range(2000):
             accelerator = {
                 key: values[(index * 7919 >> shift) % len(values)]
-                for shift, key in enumerate(shapes.ACCELERATOR_KEYS)
+                for shift, key in enumerate(roofline.ACCELERATOR_KEYS)
             }
             accelerator['efficiency'] = min(accelerator['efficiency'], 1)
             config = json.dumps({'netfile': 'lenet.json', 'accelerator': accelerator}).encode()

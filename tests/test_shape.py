@@ -7,7 +7,9 @@ import tempfile
 import unittest
 
 import definitions
-from support import extract, fodlam, path, run, show
+from support import NETFILES, extract, fodlam, path, run
+
+from fodlam.data.words import engineering
 
 
 def shaped(netfile, **options):
@@ -20,7 +22,7 @@ class Tables(unittest.TestCase):
     def ratios(self, quantity):
         """Return {net: [modelled over published of each conv layer]}, per frame."""
         result = {}
-        for net, netfile in fodlam.NETWORKS.items():
+        for net, netfile in NETFILES.items():
             published = fodlam.estimate({'net': net}, per_frame=True, per_layer=True)['layers']
             modelled = shaped(netfile)['layers']
             result[net] = [
@@ -32,7 +34,7 @@ class Tables(unittest.TestCase):
 
     def test_networks_are_named_alike(self):
         """A message says the networks of fodlam.py once more, in words; limits are its own."""
-        self.assertEqual(fodlam.CONFIG_TYPES['net'][1], ' or '.join(fodlam.NETWORKS))
+        self.assertEqual(fodlam.CONFIG_TYPES['net'][1], ' or '.join(fodlam.PUBLISHED))
         limits = f'from {fodlam.MIN_PROCESS_NM:g} to {fodlam.MAX_PROCESS_NM:g}'
         self.assertRaisesRegex(ValueError, limits, fodlam.node_scale, 65, 0, None)
 
@@ -125,7 +127,7 @@ class Reports(unittest.TestCase):
             self.assertRegex(out, r'\nbuffer-bound .*\ncompute-bound ')
         layers = shaped('googlenet.json')['layers']
         time = sum(x['latency'] for x in layers if x.get('bound') == 'buffer')
-        self.assertRegex(out, rf'buffer-bound .*{show.engineering(time, "s")}')
+        self.assertRegex(out, rf'buffer-bound .*{engineering(time, "s")}')
 
     def test_csv(self):
         out = run('--format', 'csv', path('config', 'resnet50-shape.json')).out

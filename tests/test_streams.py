@@ -14,6 +14,8 @@ from unittest import mock
 
 from support import call, fodlam, path, run
 
+from fodlam.data import sweeps
+
 SWEEP = b'{"net": "VGG16"}\n' * 20_000
 EXPECTED = run('--lines', stdin=SWEEP).out
 
@@ -22,6 +24,11 @@ def start(*argv, **streams):
     """Return a started process of fodlam.py, with output that Python does not buffer."""
     command = [sys.executable, '-u', path('fodlam.py'), *argv]
     return subprocess.Popen(command, stderr=subprocess.PIPE, **streams)
+
+
+def heed_interrupts():
+    """Let a process that is about to start die of SIGINT, even if this one would not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Trickle(io.BytesIO):
@@ -96,7 +103,7 @@ class Input(unittest.TestCase):
     def test_a_long_line_in_small_reads_takes_time_in_proportion(self):
         line = b'{"net": "VGG16"' + b' ' * 8_000_000 + b'}\n'
         began = time.process_time()
-        lines = list(fodlam.read_lines(Trickle(line), 'config'))
+        lines = list(sweeps.read_lines(Trickle(line), 'config'))
         self.assertLess(time.process_time() - began, 3)  # joined anew at each read: 15 s
         self.assertEqual(lines, [[line[:-1]], [b'']])
 
@@ -120,7 +127,9 @@ class Ends(unittest.TestCase):
         installed = "import fodlam, sys; sys.argv[1:] = ['--lines']; fodlam.command()"
         pipes = dict.fromkeys(('stdin', 'stdout', 'stderr'), subprocess.PIPE)
         for command in (['fodlam.py', '--lines'], ['-m', 'fodlam', '--lines'], ['-c', installed]):
-            with subprocess.Popen([sys.executable, *command], cwd=path(), **pipes) as process:
+            # A shell that runs the tests in the background has SIGINT ignored, which is inherited.
+            settled = {'cwd': path(), 'preexec_fn': heed_interrupts, **pipes}
+            with subprocess.Popen([sys.executable, *command], **settled) as process:
                 process.stdin.write(b'{"net": "VGG16"}\n')
                 process.stdin.flush()
                 self.assertTrue(process.stdout.readline())  # by now it waits for more
@@ -156,7 +165,7 @@ class Kept(unittest.TestCase):
         configs = [self.designs(buffer_kib=1 + i % 20) for i in range(100)]
         results, reads = self.sweep(configs)
         self.assertEqual(reads, 20)
-        with mock.patch('fodlam.MAX_KEPT_ENTRIES', 30):
+        with mock.patch('fodlam.data.sweeps.MAX_KEPT_ENTRIES', 30):
             few, more_reads = self.sweep(configs)
         self.assertEqual(few, results)
         self.assertGreater(more_reads, 80)
@@ -164,15 +173,16 @@ class Kept(unittest.TestCase):
     def test_entries_without_a_cost_count_too(self):
         others = [{'name': f'relu{i}', 'type': 'ReLU'} for i in range(50)]
         nets = [[*others, {'name': 'a', 'type': 'InnerProduct', 'macs': i}] for i in range(5)]
-        with mock.patch('fodlam.MAX_KEPT_ENTRIES', 30):
+        with mock.patch('fodlam.data.sweeps.MAX_KEPT_ENTRIES', 30):
             _, reads = self.sweep([{'netfile': net} for net in nets * 2])
         self.assertGreaterEqual(reads, 10)
 
     def test_takes_time_in_proportion(self):
-        load = fodlam.keeper()
+        kept = sweeps.KeptCatalogs()
         began = time.process_time()
-        for number in range(20_000):
-            load(int, number)
+        with mock.patch('fodlam.data.sweeps.Catalog', lambda *_: mock.Mock(entries=())):
+            for number in range(20_000):
+                kept.find('lenet.json', None, number)
         self.assertLess(time.process_time() - began, 3)  # counted anew for each: 30 s
 
     def test_numbers_that_are_equal_give_the_same(self):

@@ -14,9 +14,10 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import ROOT, fodlam, path, read, run, validate, validator
+from support import NETFILES, ROOT, fodlam, path, read, run, validate, validator
 
-shapes, show = fodlam.load_leaf('nets', 'shapes'), fodlam.load_leaf('nets', 'show')
+from fodlam.data import comparisons, eyeriss
+from fodlam.data.shape import parse_shape
 
 README = read('data', 'README.md')
 KEYS = ['quantity', 'unit', 'published', 'modelled', 'error_percent', 'source']
@@ -52,7 +53,7 @@ def errors(per_layer=False):
 
 def table_of(net):
     """Return the conv layers of Table V or VI, as {heading: cell}."""
-    rows = csv.DictReader(read('data', fodlam.EYERISS_FILES[net][0]).splitlines())
+    rows = csv.DictReader(read('data', fodlam.PUBLISHED[net]['eyeriss_file']).splitlines())
     return [row for row in rows if row['Layer'] != 'Total']
 
 
@@ -69,12 +70,12 @@ class Rows(unittest.TestCase):
         single = [row['quantity'] for row in all_rows if row not in some]
         expected = [
             f'{net} {name} {quantity} by {how}'
-            for net in fodlam.NETWORKS
+            for net in NETFILES
             for name in [*(row['Layer'] for row in table_of(net)), 'FC6', 'FC7', 'FC8']
             for quantity in ('energy', 'latency')
             for how in (FC if name.startswith('FC') else ['MACs', 'shape'])
         ]
-        other = dict(zip(fodlam.NETWORKS, reversed(fodlam.NETWORKS)))
+        other = dict(zip(NETFILES, reversed(NETFILES)))
         expected = [row.replace('X', other[row.split(' ')[0]]) for row in expected]
         self.assertEqual(single, expected)
         self.assertEqual(len(single), 18 * 4 + 6 * 6)
@@ -90,7 +91,7 @@ class Rows(unittest.TestCase):
                 continue
             error = (row['modelled'] - row['published']) / row['published'] * 100
             self.assertAlmostEqual(row['error_percent'], error)
-            unit = next((u for q, u in show.QUANTITY_UNITS.items() if q in row['quantity']), None)
+            unit = next((u for q, u in fodlam.QUANTITY_UNITS.items() if q in row['quantity']), None)
             self.assertEqual(row['unit'], unit or 'frame/s')
         sources = {row['quantity'].split(' energy')[0]: row['source'] for row in rows}
         for what, source in (
@@ -102,7 +103,7 @@ class Rows(unittest.TestCase):
 
     def test_layers_add_up(self):
         rows = {row['quantity']: row for row in validator.validate(per_layer=True)}
-        for net in fodlam.NETWORKS:
+        for net in NETFILES:
             for kind, how in (('conv', 'MACs'), ('conv', 'shape'), ('fc', 'MACs')):
                 pattern = rf'{net} {kind.upper()}[-\d]+ latency by {how}'
                 for key in ('published', 'modelled'):
@@ -136,7 +137,7 @@ class Numbers(unittest.TestCase):
 
     def test_models_are_what_a_net_file_costs(self):
         rows = {row['quantity']: row for row in validator.validate()}
-        for net, netfile in fodlam.NETWORKS.items():
+        for net, netfile in NETFILES.items():
             measured = fodlam.estimate({'net': net}, per_frame=True)
             for scaling, how in (('mac', 'MACs'), ('shape', 'shape')):
                 config = {'netfile': netfile, 'scaling': scaling}
@@ -175,7 +176,7 @@ class Numbers(unittest.TestCase):
 class Calibrated(unittest.TestCase):
     """The constants that are calibrated on Table VI must be what Table VI says."""
 
-    CONSTANTS = shapes.EYERISS_CALIBRATION
+    CONSTANTS = eyeriss.EYERISS_CALIBRATION
 
     def test_pe_efficiency(self):
         """CONV5 is bound by computing: its MACs over what 168 PEs at 200 MHz could do."""
@@ -190,26 +191,28 @@ class Calibrated(unittest.TestCase):
 
         Of that, partial sums are 2.93 to 3.04, and 3.02 together.
         """
-        layers = fodlam.published_layers(per_frame=False)['VGG16']
+        layers = fodlam.published_layers('VGG16', per_frame=False)
         rates, sums, times = [], [], []
         for layer, row in zip(layers, table_of('VGG16')):
             if not row['Layer'].startswith('CONV5'):
                 times.append(float(row['Processing Latency (ms)']) * 1e-3)
                 all_bytes = float(row['Global Buffer Accesses (MB)']) * 2**20
                 rates.append(all_bytes / times[-1] / 1e9)
-                sums.append(3 * shapes.partial_sum_bytes(layer['entry']) / 1e9)
+                sums.append(
+                    3 * eyeriss.partial_sum_bytes(layer.entry, parse_shape(layer.entry)) / 1e9
+                )
         self.assertEqual((round(min(rates), 2), round(max(rates), 2)), (3.11, 3.21))
         of_sums = [x / time for x, time in zip(sums, times)]
         self.assertEqual((round(min(of_sums), 2), round(max(of_sums), 2)), (2.93, 3.04))
         together = math.fsum(sums) / math.fsum(times)
         self.assertEqual(round(together, 2), 3.02)
-        self.assertAlmostEqual(validator.calibrate('VGG16').buffer_bytes_per_s / 1e9, together)
+        self.assertAlmostEqual(comparisons.calibrate('VGG16').buffer_bytes_per_s / 1e9, together)
 
     def test_megabytes_are_of_2_to_the_20(self):
         """CONV1-2's partial sums alone are 2466 x 10^6 bytes, more than 2402.8 x 10^6."""
-        layer, row = fodlam.published_layers(True)['VGG16'][1], table_of('VGG16')[1]
-        self.assertEqual(layer['name'], 'CONV1-2')
-        sums = 3 * shapes.partial_sum_bytes(layer['entry'])
+        layer, row = fodlam.published_layers('VGG16', per_frame=True)[1], table_of('VGG16')[1]
+        self.assertEqual(layer.name, 'CONV1-2')
+        sums = 3 * eyeriss.partial_sum_bytes(layer.entry, parse_shape(layer.entry))
         self.assertEqual(round(sums / 1e6), 2466)
         published = float(row['Global Buffer Accesses (MB)'])
         self.assertGreater(sums, published * 1e6)
@@ -217,13 +220,14 @@ class Calibrated(unittest.TestCase):
 
     def test_macs_are_rounded(self):
         """CONV2 of AlexNet is 4 x 223.9488 M = 0.8958 G, printed 0.90."""
-        for net, (_, batch_frames) in fodlam.EYERISS_FILES.items():
-            layers = fodlam.published_layers(True)[net]
+        for net in NETFILES:
+            batch_frames = fodlam.PUBLISHED[net]['batch_frames']
+            layers = fodlam.published_layers(net, per_frame=True)
             for layer, row in zip(layers, table_of(net)):
-                macs = layer['macs'] * batch_frames / 1e9
+                macs = layer.macs * batch_frames / 1e9
                 printed = float(row['Num. of MACs (G)'])
                 # VGG-16's 5.549 is printed as 5.55, and its half of 2.774 as 2.77.
-                self.assertAlmostEqual(macs, printed, delta=0.0051, msg=layer['name'])
+                self.assertAlmostEqual(macs, printed, delta=0.0051, msg=layer.name)
 
     def test_power(self):
         power = statistics.mean(float(row['Power (mW)']) for row in table_of('VGG16')) * 1e-3
@@ -231,37 +235,39 @@ class Calibrated(unittest.TestCase):
 
     def test_bytes_of_the_buffer(self):
         """The rule for summed channels gives the bytes that CONV1 to CONV4 moved."""
-        no_buffer, one_byte = shapes.Calibration(1e30, 1e30, 1), shapes.Calibration(1e30, 1, 1)
-        layers = fodlam.published_layers(per_frame=True)['VGG16']
+        no_buffer, one_byte = eyeriss.Calibration(1e30, 1e30, 1), eyeriss.Calibration(1e30, 1, 1)
+        layers = fodlam.published_layers('VGG16', per_frame=True)
         for layer, row in zip(layers, table_of('VGG16')):
-            (_, link_s), (_, both_s) = (
-                shapes.eyeriss(layer['entry'], calibration)[0]
+            link_s, both_s = (
+                eyeriss.eyeriss_cost(layer.entry, calibration)[0].latency_s
                 for calibration in (no_buffer, one_byte)
             )
             published = float(row['Global Buffer Accesses (MB)']) * 2**20 / 3
-            if not layer['name'].startswith('CONV5'):
+            if not layer.name.startswith('CONV5'):
                 # Ifmaps and filters are in the published bytes too.
                 share = (both_s - link_s) / published
-                self.assertTrue(0.9 < share < 1, (layer['name'], share))
+                self.assertTrue(0.9 < share < 1, (layer.name, share))
 
     def test_calibrating_on_table_vi_gives_the_constants(self):
-        calibrated = validator.calibrate('VGG16')
-        self.assertIsInstance(calibrated, shapes.Calibration)
+        calibrated = comparisons.calibrate('VGG16')
+        self.assertIsInstance(calibrated, eyeriss.Calibration)
         for constant, measured in zip(self.CONSTANTS, calibrated):
             self.assertAlmostEqual(constant / measured, 1, delta=0.01)
 
     def test_calibrating_on_table_v_finds_another_buffer(self):
         """No layer of AlexNet is bound by it: what they show is no more than the highest rate."""
-        calibrated = validator.calibrate('AlexNet')
+        calibrated = comparisons.calibrate('AlexNet')
         self.assertLess(calibrated.buffer_bytes_per_s, 0.9 * self.CONSTANTS.buffer_bytes_per_s)
 
     def test_papers_constants(self):
         raw = read('raw', 'eyeriss-tableIV.txt')
-        self.assertIn(f'Number of PEs\n\n{shapes.EYERISS_PES}\n', raw)
+        self.assertIn(f'Number of PEs\n\n{eyeriss.EYERISS_PES}\n', raw)
         self.assertIn('16-bit', raw)
-        self.assertEqual(shapes.EYERISS_WORD_BYTES * 8, 16)
-        self.assertEqual(shapes.EYERISS_LINK_BYTES_PER_S, 0.48e9)
-        self.assertEqual(shapes.EYERISS_PES * shapes.EYERISS_CLOCK_HZ, 33.6e9)  # the peak, in MAC/s
+        self.assertEqual(eyeriss.EYERISS_WORD_BYTES * 8, 16)
+        self.assertEqual(eyeriss.EYERISS_LINK_BYTES_PER_S, 0.48e9)
+        self.assertEqual(
+            eyeriss.EYERISS_PES * eyeriss.EYERISS_CLOCK_HZ, 33.6e9
+        )  # the peak, in MAC/s
 
 
 class CommandLine(unittest.TestCase):
@@ -398,19 +404,24 @@ class Process(unittest.TestCase):
             process = self.shell('"$0" -m fodlam.data.validate', cwd=folder)
         self.assertEqual((process.stdout, process.stderr), (validate().out, ''))
 
-    def test_without_its_leaves(self):
+    def test_without_its_rooms(self):
         """Help still works, and what is missing is named."""
         with tempfile.TemporaryDirectory() as folder:
             for name in ('data', 'nets'):
                 shutil.copytree(
-                    path(name), os.path.join(folder, name), ignore=shutil.ignore_patterns('s*.py')
+                    path(name),
+                    os.path.join(folder, name),
+                    ignore=shutil.ignore_patterns('[a-u]*.py'),
                 )
             shutil.copy(path('fodlam.py'), folder)
             script = os.path.join(folder, 'data', 'validate.py')
             self.assertEqual(self.shell('"$0" "$1" -h', script=script).stdout, validator.__doc__)
             process = self.shell('"$0" "$1"', script=script)
         self.assertEqual((process.returncode, process.stdout), (1, ''))
-        self.assertRegex(process.stderr, r'\Avalidate.py: nets/sh[a-z]+.py[^\n]*: [^\n]+\n\Z')
+        self.assertRegex(
+            process.stderr,
+            r"\Avalidate.py: validate.py: cannot be loaded [^\n]+'fodlam.data.comparisons'[^\n]+\n\Z",
+        )
 
     def test_stdout_that_cannot_be_written(self):
         said = r'\Avalidate.py: standard output: cannot be used \([^\n]+\nstatus 1\n\Z'

@@ -1,0 +1,142 @@
+"""Estimates on a config's "accelerator", which is a name or an object of its keys.
+
+There are two families of names: NVDLA's published configurations, and devices that were measured
+(data/devices.py). What is done with an Accelerator, and the class itself, is in data/roofline.py.
+Source: NVDLA's primer (nvdla.org), and the performance estimator in its repository nvdla/hw.
+"""
+
+from fodlam import (
+    MAX_NUMBER,
+    MAX_SIZE,
+    MIN_NUMBER,
+    Estimate,
+    choices,
+    is_number,
+    place,
+    quote,
+    read_table,
+    select,
+)
+from fodlam.data.devices import find_device, read_devices, time_limits
+from fodlam.data.roofline import (
+    ACCELERATOR_KEYS,
+    ENERGY_DEFAULTS,
+    REQUIRED_KEYS,
+    Accelerator,
+    DemandModel,
+    Workload,
+    cost_workload,
+    price_layer,
+)
+
+# {key of a config that does not go together with "accelerator": why}
+CONFLICTS = {
+    'process_nm': 'scales the published tables, which an accelerator does not use',
+    'process_scaling': 'is for published tables, not for an accelerator',
+    'scaling': 'is for Eyeriss and EIE, and an accelerator has its roofline',
+    'density': 'is for EIE, and an accelerator has its roofline',
+}
+
+
+def estimate_on_accelerator(config, netfile, ranges, find_catalog):
+    """Return the Estimate of a config with "accelerator".
+
+    config: a dict of its keys. netfile: of its network, as fodlam.find_net returns it.
+    ranges: whether the Estimate has ranges.
+    find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
+    Raises ValueError if the accelerator is wrong, or another key does not go together with it.
+    """
+    for key, reason in CONFLICTS.items():
+        if key in config:
+            raise ValueError(f'"{key}" {reason}; leave one out')
+    with place('config: "accelerator"'):
+        accelerator = find_accelerator(config['accelerator'])
+    limits = time_limits(accelerator) if ranges else None
+    catalog = find_catalog(netfile, DemandModel, *accelerator.dataflow)
+    if 'layers' in config:
+        layers = select(config['layers'], catalog)
+        workload = Workload([layer.cost for layer in layers])
+    else:
+        layers = catalog.layers.values()
+        if catalog.whole is None:
+            catalog.whole = Workload([layer.cost for layer in layers])
+        workload = catalog.whole
+    costs = cost_workload(workload, accelerator, limits)
+
+    def make_layers():
+        return [price_layer(layer, accelerator, limits) for layer in layers]
+
+    estimate = Estimate(config, costs.sums, make_layers, catalog.left_out)
+    estimate.ranges = costs.ranges
+    estimate.bounds = costs.bounds
+    estimate.energy_by = costs.energy_by
+    estimate.accelerator = accelerator
+    return estimate
+
+
+def find_accelerator(value):
+    """Return the Accelerator that a config asks for.
+
+    value: of the config's "accelerator", which should be a name or a dict of keys.
+    Raises ValueError if it is not, or the name, a key or a number is wrong.
+    """
+    if isinstance(value, str):
+        return named_accelerator(value)
+    if not isinstance(value, dict):
+        raise ValueError(f'got {quote(value)}; expected a name or an object')
+    return parse_accelerator(value)
+
+
+def parse_accelerator(members):
+    """Return the Accelerator with some keys; raise ValueError if a key or number is wrong.
+
+    members: {key: number}, as a config has them.
+    """
+    numbers = {}
+    for key, number in members.items():
+        if key not in ACCELERATOR_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS)}')
+        least = 0 if key in ENERGY_DEFAULTS else MIN_NUMBER
+        most = 1 if key == 'efficiency' else MAX_NUMBER
+        if not is_number(number, least, most):
+            expected = f'a number from {least:g} to {most:g}'
+            raise ValueError(f'"{key}" is {quote(number)}; expected {expected}')
+        # 64, 64.0 and 6.4e1 all become 64. A sweep looks Catalogs up by these numbers, which are
+        # equal, and computing with an int may round in other places than with a float: without
+        # this, the digits of a report would depend on which form the sweep met first.
+        is_whole = number % 1 == 0 and number <= MAX_SIZE
+        numbers[key] = int(number) if is_whole else float(number)
+    for key in REQUIRED_KEYS:
+        if key not in members:
+            required = ', '.join(REQUIRED_KEYS)
+            raise ValueError(f'no "{key}"; expected a number for each of {required}')
+    return Accelerator(**numbers)
+
+
+# === Named accelerators ===
+
+# NVDLA's primer: its seven configurations.
+NVDLA_FILE = 'nvdla.csv'
+NVDLA_KEY = 'Configuration'
+NVDLA_COLUMNS = {
+    'macs': ('MACs per Cycle', 1),
+    'clock_mhz': ('Clock (MHz)', 1),
+    'dram_gbps': ('DRAM Bandwidth (GB/s)', 1),
+    'buffer_kib': ('Convolution Buffer (KiB)', 1),
+    'power_mw': ('Average Power at 16 nm (mW)', 1),
+}
+# NVDLA's performance estimator (perf/): channels and filters are handled in groups of these sizes,
+# and 3 x 3 kernels with stride 1 by Winograd's algorithm, which does 2.25 times fewer MACs.
+NVDLA_DATAFLOW = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
+
+
+def named_accelerator(name):
+    """Return the Accelerator of a name; raise ValueError if no table in data/ has it."""
+    nvdla = read_table(NVDLA_FILE, NVDLA_COLUMNS, NVDLA_KEY)
+    if name in nvdla:
+        return Accelerator(**nvdla[name], **NVDLA_DATAFLOW)
+    devices = read_devices()
+    if name in devices:
+        return find_device(name, devices)
+    known = ', '.join([*nvdla, *devices])
+    raise ValueError(f'unknown name {quote(name)}; choose from {known}, or give an object')

@@ -1,0 +1,145 @@
+"""Costs by shape: of conv layers by data/eyeriss.py, of fc layers with a density by data/eie.py.
+
+This is what "scaling": "shape" in a config asks for. Fc layers without a density are costed by
+their MACs.
+
+Terms: a ratio is a modelled cost over the published one, as a Cost whose energy and latency are
+ratios of energies and of latencies.
+"""
+
+from fodlam import (
+    Cost,
+    Layer,
+    averaged_layers,
+    choices,
+    estimate_by_catalog,
+    quote,
+    scale_eie,
+    sum_costs,
+)
+from fodlam.data.eie import (
+    error_ratios,
+    even_time,
+    imbalance,
+    parse_density,
+    parse_entry_density,
+    read_eie_rows,
+)
+from fodlam.data.eyeriss import MOBILENET_RATIO, eyeriss_cost
+from fodlam.data.ranges import RangedAverageModel, limits_of
+
+SCALINGS = ('mac', 'shape')  # the values that a config's "scaling" may have
+
+
+def estimate_by_shape(config, netfile, ranges, find_catalog):
+    """Return the Estimate of a config with "scaling" or "density".
+
+    config: a dict of its keys. netfile: of its network, as fodlam.find_net returns it.
+    ranges: whether the Estimate has ranges.
+    find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
+    Raises ValueError if "scaling" or "density" is wrong, or does not go with the other keys.
+    """
+    if 'net' in config:  # and not "scaling", which fodlam.find_net has refused
+        raise ValueError('"density" is for a netfile, and a net is published; leave one out')
+    scaling = config.get('scaling', 'mac')
+    if scaling not in SCALINGS:
+        raise ValueError(f'"scaling" is {quote(scaling)}; {choices(SCALINGS)}')
+    density = parse_density(config['density']) if 'density' in config else None
+    if scaling != 'shape':
+        raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
+    catalog = find_catalog(netfile, ShapeModel, config.get('process_scaling'), density)
+    estimate = estimate_by_catalog(catalog, config, ranges)
+    estimate.bounds = add_up_bounds(estimate.make_layers())
+    return estimate
+
+
+def add_up_bounds(layers):
+    """Return {bound: Cost}, the sum of the Layers with each bound, such as "buffer".
+
+    >>> conv1 = Layer({'name': 'conv1', 'macs': 9}, 'conv', 'shape', 1, Cost(1.0, 2.0))
+    >>> conv1.bound = 'link'
+    >>> conv2 = conv1.replaced(cost=Cost(3.0, 4.0))
+    >>> [(bound, cost.energy_j) for bound, cost in add_up_bounds([conv1, conv2]).items()]
+    [('link', 4.0)]
+    """
+    sums = {}
+    for bound in sorted({layer.bound for layer in layers if layer.bound}):
+        sums[bound] = sum_costs([layer.cost for layer in layers if layer.bound == bound])
+    return sums
+
+
+class ShapeModel:
+    """Conv layers cost what their shape asks of Eyeriss, fc layers what their density asks of EIE.
+
+    All costs are for one frame. A layer's range allows for the ratios of all published layers.
+    rule: a config's "process_scaling", by which EIE's costs are scaled from 45 to 65 nm.
+    density: the Density of fc layers that do not have their own, or None.
+    """
+
+    def __init__(self, rule, density):
+        self.density = density
+        self.by_macs = RangedAverageModel(per_frame=True, rule=rule)
+        published = averaged_layers(per_frame=True, rule=rule)
+        conv_layers = [layer for layer in published if layer.kind == 'conv']
+        self.known_kernels = {tuple(layer.entry['kernel']) for layer in conv_layers}
+        self.conv_ratio_limits = limits_of(ratios_by_shape(conv_layers))
+        rows = read_eie_rows()
+        self.imbalance = imbalance(rows)
+        # On EIE, energy is power times time, so that both have one ratio.
+        self.fc_ratio_limits = limits_of([Cost(ratio, ratio) for ratio in error_ratios(rows)])
+        self.eie_power_w, self.eie_time = scale_eie(rule)
+
+    def layer(self, entry, kind):
+        """Return the Layer of an entry; None if its cost is not known.
+
+        entry: the layer's dict in its net file. kind: such as "conv".
+        """
+        if kind == 'conv':
+            return self.conv_layer(entry, kind)
+        density = parse_entry_density(entry) or self.density
+        if density is None or entry['type'] == 'MatMul':
+            return self.by_macs.layer(entry, kind)
+        return self.fc_layer(entry, kind, density)
+
+    def conv_layer(self, entry, kind):
+        """Return the Layer of an entry, by its shape; entry, kind: as for `layer`."""
+        cost, bound = eyeriss_cost(entry)
+        least, most = self.conv_ratio_limits
+        # What is unlike any published layer may be modelled as much too high as MobileNet is.
+        one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
+        if one_channel_a_group or tuple(entry['kernel']) not in self.known_kernels:
+            most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
+        layer = Layer(entry, kind, 'shape', 1, cost)
+        # The more too high the model may be, the lower the actual cost.
+        layer.low, layer.high = divided(cost, most), divided(cost, least)
+        layer.bound = bound
+        return layer
+
+    def fc_layer(self, entry, kind, density):
+        """Return the Layer of an entry, by its Density; entry, kind: as for `layer`."""
+        latency_s = even_time(entry['macs'], density) * self.imbalance * self.eie_time
+        cost = Cost(self.eie_power_w * latency_s, latency_s)
+        least, most = self.fc_ratio_limits
+        layer = Layer(entry, kind, 'density', 1, cost)
+        layer.low, layer.high = divided(cost, most), divided(cost, least)
+        return layer
+
+
+def ratios_by_shape(layers):
+    """Return the list of the ratios of published conv Layers, in their order."""
+    ratios = []
+    for layer in layers:
+        modelled, _ = eyeriss_cost(layer.entry)
+        ratios.append(divided(modelled, layer.cost))
+    return ratios
+
+
+def divided(cost, divisor):
+    """Return a Cost of two quotients: of the energies and of the latencies of two Costs.
+
+    >>> modelled, published = Cost(energy_j=3.0, latency_s=5.0), Cost(energy_j=2.0, latency_s=4.0)
+    >>> ratio = divided(modelled, published)
+    >>> ratio.energy_j, ratio.latency_s
+    (1.5, 1.25)
+    """
+    return Cost(cost.energy_j / divisor.energy_j, cost.latency_s / divisor.latency_s)

@@ -1,0 +1,279 @@
+"""The model compared with every figure in data/ that it models.
+
+data/validate.py is the program that prints this. Its docstring says what the names of figures mean,
+such as "AlexNet conv energy by VGG16's MACs".
+"""
+
+import math
+from collections import namedtuple
+
+from fodlam import (
+    EYERISS_COLUMNS,
+    KINDS,
+    PUBLISHED,
+    QUANTITY_UNITS,
+    averaged_layers,
+    cost_per_mac,
+    estimate,
+    make_estimate,
+    place,
+    published_layers,
+    quantities,
+    quote,
+    read_net,
+    read_table,
+    sum_costs,
+)
+from fodlam.data.accelerators import NVDLA_FILE, NVDLA_KEY
+from fodlam.data.devices import DEVICES_NETS, geometric_mean, read_devices, read_shares
+from fodlam.data.eyeriss import (
+    EYERISS_CALIBRATION,
+    EYERISS_CLOCK_HZ,
+    EYERISS_PES,
+    Calibration,
+    eyeriss_cost,
+    partial_sum_bytes,
+)
+from fodlam.data.shape import parse_shape
+
+# === Constants ===
+
+
+class Measured(namedtuple('Measured', 'table frames_per_s other')):
+    """How a published network was measured.
+
+    table: that of its conv layers, in the Eyeriss paper. frames_per_s: the frame rate of these that
+    the paper's text reports. other: another published network, which models go by that do not know
+    this one.
+    """
+
+    __slots__ = ()
+
+
+# The networks that validate the model. Chen et al., JSSC 2017.
+VALIDATED = {
+    'AlexNet': Measured('Eyeriss Table V', 34.7, other='VGG16'),
+    'VGG16': Measured('Eyeriss Table VI', 0.7, other='AlexNet'),
+}
+# Columns of the tables. "Processing" latency has all DRAM traffic overlapped with computing. A
+# megabyte is 2^20 bytes (data/README.md).
+EYERISS_BOUND_COLUMNS = {
+    'processing_s': ('Processing Latency (ms)', 1e-3),
+    'buffer_bytes': ('Global Buffer Accesses (MB)', 2**20),
+}
+# The peak rate of the global buffer: 16 bytes a cycle at 200 MHz. VGG-16's CONV1 to CONV4 attain 97
+# to 100 percent of it, all other layers much less: above this share, a layer is buffer-bound.
+EYERISS_BUFFER_BYTES_PER_S = 16 * 200e6
+BUFFER_BOUND_SHARE = 0.95
+
+# Han et al., ISCA 2016.
+EIE_TABLE = 'EIE Table IV'
+
+# NVDLA primer (nvdla.org): NVDLA's own estimates of its rates of ResNet-50.
+NVDLA_SOURCE = 'NVDLA primer'
+NVDLA_NETFILE = 'resnet50.json'
+NVDLA_RATE_COLUMNS = {'frames_per_s': ('ResNet-50 (frame/s)', 1)}
+
+# QuTiBench (data/README.md).
+DEVICES_SOURCE = 'QuTiBench'
+
+
+class Figure(namedtuple('Figure', 'quantity unit published modelled source')):
+    """A published number, and the modelled one for the same quantity.
+
+    quantity: its name. unit: "J", "s" or "frame/s", of both numbers. source: of the published one.
+    published: None if this is a typical error over many quantities. Then modelled is the factor by
+    which they are too high or too low, and the unit is ''.
+    """
+
+    __slots__ = ()
+
+    @property
+    def error_percent(self):
+        """By how much the modelled number is too high.
+
+        >>> Figure('VGG16 fc latency', 's', published=2.0, modelled=2.5, source='').error_percent
+        25.0
+        """
+        return (self.modelled / (self.published or 1) - 1) * 100
+
+
+# === Figures ===
+
+
+def make_figures(per_layer):
+    """Return the list of all Figures; per_layer: whether each published layer has its own."""
+    figures = []
+    for net in VALIDATED:
+        figures += compare_network(net, per_layer)
+    return figures + compare_nvdla() + compare_devices()
+
+
+def compare_network(net, per_layer):
+    """Return the Figures of a published network, by models that know it and by some that do not.
+
+    net: a key of VALIDATED. per_layer: whether each layer has its own Figures as well.
+    """
+    other = VALIDATED[net].other
+    published = published_layers(net, per_frame=True)
+    per_mac = cost_per_mac(averaged_layers(per_frame=True))
+    other_per_mac = cost_per_mac(published_layers(other, per_frame=True))
+    other_calibration = calibrate(other)
+    figures = []
+    for kind in KINDS:
+        layers = [layer for layer in published if layer.kind == kind]
+        # {what a model goes by: [the Cost of each layer]}. The other models are those that do not
+        # know this network.
+        models = {'MACs': costs_by_macs(layers, per_mac[kind])}
+        other_models = {f"{other}'s MACs": costs_by_macs(layers, other_per_mac[kind])}
+        if kind == 'conv':
+            source = VALIDATED[net].table
+            models['shape'] = costs_by_shape(net, layers, EYERISS_CALIBRATION)
+            other_models[f"{other}'s shape"] = costs_by_shape(net, layers, other_calibration)
+        else:
+            source = EIE_TABLE
+            other_models['density'] = costs_by_density(net)
+        measured = sum_costs([layer.cost for layer in layers])
+        sums = {how: sum_costs(costs) for how, costs in {**models, **other_models}.items()}
+        figures += compare(f'{net} {kind}', measured, sums, source)
+        if kind == 'conv':
+            rate = VALIDATED[net].frames_per_s
+            name = f'{net} conv frame rate'
+            figures.append(Figure(name, 'frame/s', rate, 1 / measured.latency_s, source))
+        if per_layer:
+            # For conv layers, only by models that know both networks.
+            shown = models if kind == 'conv' else {**models, **other_models}
+            for index, layer in enumerate(layers):
+                each = {how: costs[index] for how, costs in shown.items()}
+                figures += compare(f'{net} {layer.name}', layer.cost, each, source)
+    return figures
+
+
+def costs_by_macs(layers, per_mac):
+    """Return the list of the Costs of Layers by their MACs.
+
+    per_mac: (Cost of one MAC, frames), as fodlam.cost_per_mac has it for the layers' kind.
+    """
+    average, _ = per_mac
+    return [average * layer.macs for layer in layers]
+
+
+def costs_by_shape(net, layers, calibration):
+    """Return the list of the Costs of conv Layers by their shapes.
+
+    net: a key of PUBLISHED, the network that the Layers are of. calibration: a Calibration.
+    Raises InputError if the net file has no shape, or a wrong one, for a layer.
+    """
+    costs = []
+    for layer in layers:
+        with place(f'net file {quote(PUBLISHED[net]["netfile"])}, layer {layer.name!r}'):
+            cost, _ = eyeriss_cost(layer.entry, calibration)
+        costs.append(cost)
+    return costs
+
+
+def costs_by_density(net):
+    """Return the list of the Costs of a network's fc layers by their densities.
+
+    net: a key of PUBLISHED.
+    """
+    config = {'netfile': PUBLISHED[net]['netfile'], 'scaling': 'shape'}
+    layers = make_estimate(config, per_frame=True, ranges=False).make_layers()
+    return [layer.cost for layer in layers if layer.source == 'density']
+
+
+def compare(subject, published, models, source):
+    """Return the Figures of the energy and of the latency of a layer, or of several together.
+
+    subject: what the layers are called, such as "AlexNet conv". published: their published Cost.
+    models: {what a model goes by: the Cost that it gives them}. source: of the published Cost.
+    """
+    figures = []
+    for quantity, unit in QUANTITY_UNITS.items():
+        for how, cost in models.items():
+            name = f'{subject} {quantity} by {how}'
+            measured, modelled = quantities(published)[quantity], quantities(cost)[quantity]
+            figures.append(Figure(name, unit, measured, modelled, source))
+    return figures
+
+
+def compare_nvdla():
+    """Return the Figures of NVDLA's configurations: frames of ResNet-50 per second."""
+    figures = []
+    for name, row in read_table(NVDLA_FILE, NVDLA_RATE_COLUMNS, NVDLA_KEY).items():
+        total = estimate({'netfile': NVDLA_NETFILE, 'accelerator': name})['total']
+        title, rate = f'ResNet-50 on {name}', row['frames_per_s']
+        figures.append(Figure(title, 'frame/s', rate, 1 / total['latency'], NVDLA_SOURCE))
+    return figures
+
+
+def compare_devices():
+    """Return the Figures of devices: frames of networks per second.
+
+    Each network on a device is modelled by the roofline, and for each other network that the device
+    was measured with by the share that it attains, and by its MACs per second.
+    """
+    shares = read_shares()
+    macs = {}
+    for network, netfile in DEVICES_NETS.items():
+        macs[network] = sum(entry.get('macs', 0) for entry in read_net(netfile).values())
+    figures = []
+    errors = {'share': [], 'MACs': []}  # factors by which rates are too high or too low, above 1
+    for device, rows in read_devices().items():
+        for network, row in rows.items():
+            rate = row['frames_per_s']
+            roof = rate / shares[device][network]
+            title = f'{network} on {device} by'
+            figures.append(Figure(f'{title} roof', 'frame/s', rate, roof, DEVICES_SOURCE))
+            for other in rows:
+                if other == network:
+                    continue
+                by_share = roof * shares[device][other]
+                by_macs = rows[other]['frames_per_s'] * macs[other] / macs[network]
+                for how, modelled in (('share', by_share), ('MACs', by_macs)):
+                    errors[how].append(max(modelled / rate, rate / modelled))
+                    name = f'{title} {how}'
+                    figures.append(Figure(name, 'frame/s', rate, modelled, DEVICES_SOURCE))
+    for how, factors in errors.items():
+        name = f'devices, typically, by {how}'
+        figures.append(Figure(name, '', None, geometric_mean(factors), DEVICES_SOURCE))
+    return figures
+
+
+# === Calibration ===
+
+
+def calibrate(net):
+    """Return the Calibration that the Eyeriss table of one network gives by itself.
+
+    net: a key of PUBLISHED.
+    The buffer's rate is that of the partial sums, by shape, in buffer-bound layers. If there are no
+    such layers, as in AlexNet, it is the highest rate of all bytes in any layer: the least that the
+    buffer must be able to do.
+    """
+    frames = PUBLISHED[net]['batch_frames']
+    columns = {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS}
+    table = read_table(PUBLISHED[net]['eyeriss_file'], columns)
+    rates, powers = [], []
+    compute_macs, compute_s = [], []  # of compute-bound layers
+    sum_bytes, sum_s = [], []  # of buffer-bound layers
+    for layer in published_layers(net, per_frame=False):
+        if layer.kind != 'conv':
+            continue
+        row = table[layer.name]
+        rate = row['buffer_bytes'] / row['processing_s']
+        rates.append(rate)
+        powers.append(row['power_w'])
+        if rate > BUFFER_BOUND_SHARE * EYERISS_BUFFER_BYTES_PER_S:
+            sum_bytes.append(partial_sum_bytes(layer.entry, parse_shape(layer.entry)) * frames)
+            sum_s.append(row['processing_s'])
+        else:
+            compute_macs.append(layer.macs * frames)
+            compute_s.append(row['processing_s'])
+    macs_per_s = math.fsum(compute_macs) / math.fsum(compute_s)
+    buffer_bytes_per_s = math.fsum(sum_bytes) / math.fsum(sum_s) if sum_s else max(rates)
+    return Calibration(
+        pe_efficiency=macs_per_s / (EYERISS_PES * EYERISS_CLOCK_HZ),
+        buffer_bytes_per_s=buffer_bytes_per_s,
+        power_w=math.fsum(powers) / len(powers),
+    )

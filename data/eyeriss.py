@@ -1,0 +1,116 @@
+"""Eyeriss: what a conv layer costs, by its shape alone.
+
+nets/README.md, "Eyeriss from a layer's shape", derives the model and says how far it is off.
+Source: Chen, Krishna, Emer, Sze, JSSC, January 2017.
+"""
+
+import math
+from collections import namedtuple
+
+from fodlam import Cost
+from fodlam.data.shape import parse_shape
+
+# The paper's text and Tables III to VI.
+EYERISS_PES = 168  # processing elements; each does a MAC per cycle
+EYERISS_CLOCK_HZ = 200e6
+EYERISS_WORD_BYTES = 2
+EYERISS_LINK_BYTES_PER_S = 64 / 8 * 60e6  # to DRAM: 64 bits at 60 MHz
+EYERISS_FILTERS_AT_ONCE = 64  # for more filters, the ifmap is brought again
+
+
+class Calibration(namedtuple('Calibration', 'pe_efficiency buffer_bytes_per_s power_w')):
+    """The constants of the model that are read off a published network.
+
+    pe_efficiency: the share of their peak rate that PEs attain in compute-bound layers.
+    buffer_bytes_per_s: the rate at which the global buffer moves partial sums in buffer-bound ones.
+    power_w: the mean power of all layers.
+    """
+
+    __slots__ = ()
+
+
+# Read off Table VI, VGG-16, alone, so that Table V, AlexNet, is a test.
+EYERISS_CALIBRATION = Calibration(pe_efficiency=0.85, buffer_bytes_per_s=3.0e9, power_w=0.245)
+# Read off the same table: over how many channels Eyeriss adds up before it puts a partial sum into
+# the global buffer. It is 8 for kernels of height 3 and ofmaps of up to 14 x 14, and falls in
+# proportion as kernels or ofmaps get larger.
+EYERISS_SUMMED_CHANNELS = 8
+EYERISS_SUMMED_KERNEL_HEIGHT = 3
+EYERISS_SUMMED_OFMAP_SIZE = 14
+
+# By what factor the model's times may be too long for layers with 1 x 1 kernels, or with one
+# channel a group. No published layer is of these, but MobileNet (width 0.5, 128 x 128) has many: it
+# runs at 79 frame/s by this model, and the Eyeriss v2 paper (Chen et al., JETCAS 2019) implies 117
+# frame/s for a version-1 design, rescaled to 192 PEs and narrower numbers.
+MOBILENET_RATIO = 117 / 79  # modelled over implied time, the inverse of the rates
+
+
+def eyeriss_cost(entry, calibration=EYERISS_CALIBRATION):
+    """Return (Cost, bound) of a conv layer for one frame.
+
+    entry: the layer's dict in its net file. calibration: a Calibration.
+    Eyeriss computes or moves partial sums, whichever takes longer, and then waits for the link that
+    brings ifmaps and takes ofmaps. The bound is the longest of the three: "compute", "buffer" or
+    "link".
+    Raises ValueError if the entry has no shape, or a wrong one.
+
+    >>> conv1_1 = {
+    ...     'type': 'Convolution', 'macs': 86704128,
+    ...     'ifmap': [3, 224, 224], 'ofmap': [64, 224, 224], 'kernel': [3, 3],
+    ... }
+    >>> cost, bound = eyeriss_cost(conv1_1)  # Table VI of the paper has 25.4 ms a frame
+    >>> round(cost.latency_s * 1e3, 1), bound
+    (26.9, 'link')
+    """
+    shape = parse_shape(entry)
+    macs_per_s = EYERISS_PES * EYERISS_CLOCK_HZ * calibration.pe_efficiency
+    times_s = {
+        'compute': entry['macs'] / macs_per_s,
+        'buffer': partial_sum_bytes(entry, shape) / calibration.buffer_bytes_per_s,
+        'link': link_bytes(entry, shape) / EYERISS_LINK_BYTES_PER_S,
+    }
+    latency_s = max(times_s['compute'], times_s['buffer']) + times_s['link']
+    bound = max(times_s, key=times_s.get)
+    return Cost(calibration.power_w * latency_s, latency_s), bound
+
+
+def partial_sum_bytes(entry, shape):
+    """Return how many bytes of partial sums a conv layer moves through the global buffer.
+
+    entry: the layer's dict in its net file. shape: its Shape.
+    """
+    # A deconvolution makes its sums pixel by pixel of the ifmap.
+    is_deconvolution = entry['type'] == 'Deconvolution'
+    height, width = (shape.H, shape.W) if is_deconvolution else (shape.P, shape.Q)
+    size = max(height, width)
+    share = min(1, EYERISS_SUMMED_OFMAP_SIZE / size) * EYERISS_SUMMED_KERNEL_HEIGHT / shape.R
+    # This is q in nets/README.md.
+    summed_channels = min(max(1, EYERISS_SUMMED_CHANNELS * share), shape.C / shape.groups)
+    # The pixels of the ofmap are sums over MACs / (R x S) channels in all. After every
+    # `summed_channels` of these, a partial sum is written, and read back later.
+    partial_sums = entry['macs'] / (shape.R * shape.S * summed_channels)
+    return 2 * EYERISS_WORD_BYTES * partial_sums
+
+
+def link_bytes(entry, shape):
+    """Return how many bytes of a conv layer go over the link to DRAM: its ifmap and its ofmap.
+
+    entry: the layer's dict in its net file. shape: its Shape.
+    """
+    times_brought = math.ceil(shape.K / shape.groups / EYERISS_FILTERS_AT_ONCE)
+    ifmap = shape.C * rows_brought(entry, shape) * shape.W * times_brought
+    ofmap = shape.K * shape.P * shape.Q
+    return EYERISS_WORD_BYTES * (ifmap + ofmap)
+
+
+def rows_brought(entry, shape):
+    """Return how many rows of the ifmap go over the link: those that a kernel touches.
+
+    entry: the layer's dict in its net file. shape: its Shape.
+    Between kernels of height 1 with stride 2, every other row stays in DRAM.
+    """
+    if entry['type'] == 'Deconvolution':
+        return shape.H
+    if shape.sy <= shape.R:
+        return min(shape.H, (shape.P - 1) * shape.sy + shape.R)
+    return min(shape.H, shape.P * shape.R)

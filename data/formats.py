@@ -1,0 +1,48 @@
+"""Reports as text in a format other than JSON: which room makes which format.
+
+For a new format, add its name to FORMATS, and a branch that calls its room to the functions below.
+A room is imported in the branch that needs it, so that a table does not load what draws pictures.
+"""
+
+FORMATS = ('json', 'csv', 'table', 'svg')  # of --format
+DIAGNOSE_FORMATS = ('json', 'csv', 'table')  # those of them that --diagnose has
+
+
+def render_estimate(estimate, note, format_, encoding):
+    """Return an Estimate as text.
+
+    note: a sentence on the frames that the costs are for. format_: "csv", "table" or "svg".
+    encoding: of the stream that the text is for, or None if any character can be written there.
+    """
+    if format_ == 'csv':
+        from fodlam.data.tables import estimate_csv
+
+        return estimate_csv(estimate)
+    notes = [note]
+    if estimate.accelerator is not None:
+        from fodlam.data.devices import accuracy_notes
+
+        notes += accuracy_notes(estimate)
+    if format_ == 'svg':
+        from fodlam.data.pictures import draw_picture
+
+        return draw_picture(estimate, notes)
+    assert format_ == 'table', f'{format_} has no branch here'
+    from fodlam.data.tables import estimate_table
+
+    return estimate_table(estimate, notes, encoding)
+
+
+def render_diagnosis(report, note, format_):
+    """Return a report of fodlam.diagnose as text.
+
+    note: a sentence on the frames that the costs are for. format_: "csv" or "table".
+    """
+    if format_ == 'csv':
+        from fodlam.data.tables import diagnosis_csv
+
+        return diagnosis_csv(report)
+    assert format_ == 'table', f'{format_} has no branch here'
+    from fodlam.data.tables import diagnosis_table
+
+    return diagnosis_table(report, [note])

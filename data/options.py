@@ -1,0 +1,102 @@
+"""The options of the command line: formats, ranges, sweeps, and a config in a file.
+
+fodlam.py by itself takes a config on standard input, and the flags of fodlam.PLAIN_FLAGS. A run
+with any other argument comes here.
+"""
+
+import fodlam
+from fodlam import (
+    DIAGNOSE_NOTE,
+    NO_HELP,
+    ONE_FRAME_NOTE,
+    diagnose,
+    frames_note,
+    make_estimate,
+    new_parser,
+    open_stdin,
+    place,
+    quote,
+    read_json,
+    show_diagnosis,
+    show_estimate,
+)
+from fodlam.data.formats import DIAGNOSE_FORMATS, FORMATS, render_diagnosis, render_estimate
+
+FLAGS = (
+    '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
+).split()
+
+
+def parse_options(argv):
+    """Return {option: value} with only the options that the arguments give.
+
+    argv: the list of arguments. Raises InputError if they are wrong or contradict one another.
+
+    >>> parse_options(['--format', 'csv', '--per-frame', 'vgg16.json'])
+    {'config': 'vgg16.json', 'format': 'csv', 'per_frame': True}
+    """
+    parser = new_parser(prog='fodlam')
+    parser.add_argument('config', nargs='?')
+    parser.add_argument('--format', choices=FORMATS)
+    for names in FLAGS:
+        parser.add_argument(*names.split(','), action='store_true')
+    asked = vars(parser.parse_args(argv))
+    if 'help' in asked or 'version' in asked:
+        return asked
+    format_ = asked.get('format', 'json')
+    if 'validate' in asked:
+        parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
+    others = asked.keys() - {'diagnose', 'per_frame', 'format'}
+    if 'diagnose' in asked and (format_ not in DIAGNOSE_FORMATS or others):
+        parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
+    if 'lines' in asked and format_ != 'json':
+        parser.error(f'--lines prints JSON, but got --format {format_}')
+    if asked.get('config', '').lstrip().startswith('{'):
+        parser.error("pipe JSON in, as in echo '{...}' | fodlam")
+    return asked
+
+
+def open_config(path, stdin, stderr):
+    """Return (binary stream, its name in error messages); path: of a config, "-" for stdin."""
+    if path == '-':
+        return open_stdin(stdin, stderr), 'config'
+    where = f'config {quote(path)}'
+    with place(where):
+        return open(path, 'rb'), where
+
+
+def run_with_options(argv, stdin, stdout, stderr):
+    """Yield the texts to print; the arguments are those of fodlam.run."""
+    asked = parse_options(argv)
+    if 'help' in asked:
+        yield fodlam.__doc__ or NO_HELP
+        return
+    if 'version' in asked:
+        yield f'fodlam {fodlam.__version__}\n'
+        return
+    per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
+    format_ = asked.get('format', 'json')
+    if 'diagnose' in asked:
+        if format_ == 'json':
+            yield from show_diagnosis(per_frame, stdout, stderr)
+        else:
+            note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
+            yield render_diagnosis(diagnose(per_frame), note, format_)
+        return
+    stream, where = open_config(asked.get('config', '-'), stdin, stderr)
+    if 'lines' in asked:
+        from fodlam.data.sweeps import estimate_lines
+
+        is_terminal = stdout is not None and stdout.isatty()
+        progress = None if is_terminal else stderr
+        yield from estimate_lines(stream, where, progress, per_frame, per_layer, ranges)
+        return
+    with place(where):
+        config = read_json(stream)
+    estimate = make_estimate(config, per_frame, ranges)
+    if format_ == 'json':
+        yield from show_estimate(estimate, per_layer, stdout, stderr)
+        return
+    encoding = getattr(stdout, 'encoding', None)
+    with place('config'):
+        yield render_estimate(estimate, frames_note(estimate), format_, encoding)

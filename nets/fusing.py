@@ -1,0 +1,145 @@
+"""Fusing: what an accelerator does to a layer's output on its way to DRAM.
+
+Activations, sums and poolings that follow a layer with MACs can be done before its ofmap is
+written. Then only their result is written, if no other layer reads the feature maps in between.
+`fuse` adds this to the members of the layer's Node:
+
+  stored   the shape that is written, if a pooling has made it smaller than the ofmap
+  addend   true if another feature map is added on the way, which must then be read
+"""
+
+from fodlam.nets.layers import feature_map, is_known
+from fodlam.nets.network import GATE, MACS, PASS, POOL, SUM
+
+MAX_ACTIVATION_NODES = 12  # an approximate GELU has eight
+
+
+def fuse(nodes, shapes, results):
+    """Add `stored` and `addend` to the members of the nodes with MACs, where they apply.
+
+    nodes: [Node], in the order in which they run.
+    shapes: {value: shape}, as in Net.
+    results: the values that the network puts out, which must all be written.
+
+    >>> from fodlam.nets.network import Node
+    >>> conv = Node('conv', 'Convolution', MACS, ['image'], ['a'], {'ofmap': [64, 112, 112]})
+    >>> relu = Node('relu', 'Relu', PASS, ['a'], ['b'], {})
+    >>> pool = Node('pool', 'MaxPool', POOL, ['b'], ['c'], {})
+    >>> fuse([conv, relu, pool], {'c': (1, 64, 56, 56)}, results={'c'})
+    >>> conv.members
+    {'ofmap': [64, 112, 112], 'stored': [64, 56, 56]}
+    """
+    readers = find_readers(nodes)
+    last_macs = find_last_macs(nodes)
+    for index, node in enumerate(nodes):
+        if node.role == MACS:
+            fuse_followers(index, node, readers, last_macs, shapes, results)
+
+
+def find_readers(nodes):
+    """Return {value: {index: Node}}, the nodes that read each value."""
+    readers = {}
+    for index, node in enumerate(nodes):
+        for value in node.inputs:
+            readers.setdefault(value, {})[index] = node
+    return readers
+
+
+def find_last_macs(nodes):
+    """Return {value: index}, the last of the nodes with MACs that each value depends on.
+
+    nodes: [Node], in the order in which they run; an index is a place in it.
+    The index is -1 for a value that depends on no node with MACs.
+    """
+    last_macs = {}
+    for index, node in enumerate(nodes):
+        last = -1
+        for value in node.inputs:
+            last = max(last, last_macs.get(value, -1))
+        if node.role == MACS:
+            last = index
+        for value in node.outputs:
+            last_macs[value] = last
+    return last_macs
+
+
+def fuse_followers(index, node, readers, last_macs, shapes, results):
+    """Add `stored` and `addend` to the members of one node with MACs.
+
+    index: of the node, in the order in which nodes run.
+    node: the Node.
+    readers: {value: {index: Node}}, from find_readers.
+    last_macs: {value: index}, from find_last_macs.
+    shapes: {value: shape}, as in Net.
+    results: the values that the network puts out.
+    """
+    value = node.outputs[0]
+    while value in readers and value not in results:
+        followers = list(readers[value].values())
+        if len(followers) > 1:  # unless together they are an activation, the value is written
+            value = find_activation(value, readers, results)
+            if value is None:
+                return
+            continue
+        follower = followers[0]
+        if not follower.outputs:  # such as Caffe's Silence
+            return
+        if follower.inputs.count(value) > 1:  # such as x + x, which adds no other feature map
+            return
+        value = follower.outputs[0]
+        if follower.role == POOL:
+            add_stored(node, shapes.get(value))
+            return
+        if follower.role == SUM:
+            if last_macs[value] != index:
+                return  # the layer that runs last adds; this one's ofmap waits for it in DRAM
+            node.members['addend'] = True
+        elif follower.role != PASS:
+            return
+
+
+def add_stored(node, pooled):
+    """Add `stored` to the members of a node whose ofmap is pooled, if that makes it smaller.
+
+    pooled: the shape after the pooling, or None or an Unknown.
+    """
+    if node.type in ('InnerProduct', 'MatMul'):  # their ofmap is no image
+        return
+    if not is_known(pooled) or len(pooled) not in (3, 4):
+        return
+    stored = list(feature_map(pooled))
+    ofmap = node.members['ofmap']
+    if stored != ofmap and stored[0] == ofmap[0]:
+        node.members['stored'] = stored
+
+
+def find_activation(value, readers, results):
+    """Return the result of an activation that is made of several nodes, or None if there is none.
+
+    In x * sigmoid(x), two nodes read x: the sigmoid and the product. The activation ends at the
+    node that is left when no other node reads x or a value made of it: here, at the product.
+
+    value: the input of the activation, x.
+    readers: {value: {index: Node}}, from find_readers.
+    results: the values that the network puts out, which cannot be inside the activation.
+
+    >>> from fodlam.nets.network import Node
+    >>> sigmoid = Node('sigmoid', 'Sigmoid', PASS, ['x'], ['s'], {})
+    >>> product = Node('product', 'Mul', GATE, ['x', 's'], ['y'], {})
+    >>> find_activation('x', find_readers([sigmoid, product]), results={'y'})
+    'y'
+    """
+    inside = {value}  # the values that are x, or made of nothing but x
+    waiting = dict(readers[value])  # {index: Node}, those that read a value inside
+    for _ in range(MAX_ACTIVATION_NODES):
+        node = waiting.pop(min(waiting))  # the first to run
+        if node.role not in (PASS, SUM, GATE) or not inside.issuperset(node.inputs):
+            return None
+        result = node.outputs[0]
+        if not waiting:
+            return result
+        if result in results:
+            return None
+        inside.add(result)
+        waiting.update(readers.get(result, {}))
+    return None

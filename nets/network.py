@@ -1,0 +1,141 @@
+"""A network in the making: what Caffe's and ONNX's readers build, node by node.
+
+Each format has a subclass of Net, whose method `add` adds one layer of a definition. The result is
+a list of Nodes, which `net_file` turns into the entries of a net file.
+
+Values connect the nodes: a value is a feature map that comes in or that one node makes, and that
+others read. ONNX's values are the names in the file, Caffe's are numbers.
+"""
+
+from collections import namedtuple
+
+from fodlam import KIND_OF_TYPE, InputError, canonical, quote
+from fodlam.nets.layers import name_batch
+
+# The role of a node says what an accelerator can do with it if it follows a layer with MACs
+# (nets/fusing.py).
+PASS = 'pass'  # done on the way to DRAM: one input, and an output of its shape, such as ReLU
+POOL = 'pool'  # done on the way to DRAM, and makes what is written smaller
+SUM = 'sum'  # adds feature maps of one shape: done on the way to DRAM once all of them are there
+GATE = 'gate'  # combines feature maps otherwise, as by a product: only as a part of an activation
+MACS = 'macs'  # a layer with MACs itself
+OTHER = 'other'  # not done on the way
+
+
+class Node(namedtuple('Node', 'name type role inputs outputs members')):
+    """One layer of a network.
+
+    name: its name in the definition.
+    type: its type in the net file.
+    role: one of the roles above.
+    inputs: the values that it reads, without weights and other constants.
+    outputs: the values that it makes; no other node makes them.
+    members: a dict of its MACs and shapes, as in the net file; empty if it has no MACs.
+    """
+
+    __slots__ = ()
+
+
+def excerpt(text):
+    """Return text from a file, cut to one short line for a message, without quotes around it."""
+    return quote(text)[1:-1]
+
+
+class Net:
+    """A network, as far as its layers have been added.
+
+    where: the file's name, for messages.
+    nodes: [Node], in the order in which they run.
+    shapes: {value: shape}. A shape that is not known is an Unknown in Caffe, and None in ONNX.
+    results: the values that the network puts out.
+    batch: how many frames the first input has, or None until it is known.
+    batch_name: what the file calls that number.
+    left_out: {type: None}, the types of layers that have MACs and are not modelled. It is used as
+    a set that keeps its order.
+    assumptions: sentences, each about something that the file does not say.
+    """
+
+    def __init__(self, where):
+        self.where = where
+        self.nodes = []
+        self.shapes = {}
+        self.results = set()
+        self.batch = None
+        self.batch_name = '?'
+        self.left_out = {}
+        self.assumptions = []
+
+    def add(self, layer):
+        """Add a layer of the format; raise ValueError if it cannot be added."""
+        raise NotImplementedError
+
+    def add_all(self, layers):
+        """Add all layers of a definition.
+
+        layers: pairs (where, layer); where: its place in the file, for messages.
+        Raises InputError if a layer cannot be added, or if no layer has MACs.
+        """
+        for where, layer in layers:
+            try:
+                self.add(layer)
+            except ValueError as error:
+                message = name_batch(str(error), self.batch_name)
+                raise InputError(f'{where}: {message}') from None
+        for node in self.nodes:
+            if node.role == MACS:
+                return
+        reason = self.left_out_note() or 'expected convolutional or fully-connected layers'
+        raise InputError(f'{self.where}: no layer with MACs; {reason}')
+
+    def left_out_note(self):
+        """Return the sentence that says which types of layers are left out, or ''."""
+        if not self.left_out:
+            return ''
+        types = ', '.join(excerpt(type_) for type_ in self.left_out)
+        return f'left out, as FODLAM does not model it: whatever is in {types}'
+
+    def notes(self):
+        """Return lines for the user, on what a reader of the net file should know.
+
+        They are on products of feature maps, which neither Eyeriss nor EIE was measured on, on
+        layers that are left out, and on assumptions.
+        """
+        macs_of_products = []
+        for node in self.nodes:
+            if node.type == 'MatMul' and node.members:
+                macs_of_products.append(node.members['macs'])
+        notes = []
+        if macs_of_products:
+            count, macs = len(macs_of_products), sum(macs_of_products)
+            notes.append(f'{count} MatMul of two feature maps ({macs:,} MACs a frame)')
+        if self.left_out:
+            notes.append(self.left_out_note())
+        notes.extend(self.assumptions)
+        return [f'{self.where}: {note}' for note in notes]
+
+
+def net_file(nodes):
+    """Return the net file of a network: a list of dicts, one for each Node, in their order.
+
+    FODLAM tells layers apart by their canonical names, while definitions tell them apart by their
+    exact names, or not at all. So layers after the first of a canonical name get a number:
+
+    >>> nodes = [Node(name, 'ReLU', PASS, [], [], {}) for name in ('relu', 'ReLU', 'relu')]
+    >>> [entry['name'] for entry in net_file(nodes)]
+    ['relu', 'ReLU#2', 'relu#3']
+    """
+    entries = []
+    last_numbers = {}  # {canonical name: the last number given to a layer of this name}
+    for node in nodes:
+        name = node.name
+        key = canonical(node.name)
+        while canonical(name) in last_numbers:  # a definition may have a "relu#2" of its own
+            last_numbers[key] += 1
+            name = f'{node.name}#{last_numbers[key]}'
+        last_numbers[canonical(name)] = 1
+        type_ = node.type
+        if type_ in KIND_OF_TYPE and not node.members:
+            # FODLAM expects MACs of these types, and a product of constants, for one, has none.
+            type_ = f'{type_}, not counted'
+        entries.append({'name': name, 'type': type_, **node.members})
+    return entries
