@@ -778,26 +778,35 @@ def make_estimate(config, per_frame, ranges, find_catalog=Catalog):
         if isinstance(config, bytes):
             config = read_json(config)
         check_config(config)
-        net, netfile = find_net(config)
-        if 'accelerator' in config:
-            from fodlam.data.accelerators import estimate_on_accelerator
+        return estimate_by_model(config, per_frame, ranges, find_catalog)
 
-            return estimate_on_accelerator(config, netfile, ranges, find_catalog)
-        if 'density' in config or config.get('scaling', 'mac') != 'mac':
-            from fodlam.data.by_shape import estimate_by_shape
 
-            return estimate_by_shape(config, netfile, ranges, find_catalog)
-        per_frame = config.get('per_frame', per_frame)
-        rule = config.get('process_scaling')
-        if net:
-            catalog = find_catalog(netfile, PublishedModel, net, per_frame, rule)
-        elif ranges:
-            from fodlam.data.ranges import RangedAverageModel
+def estimate_by_model(config, per_frame, ranges, find_catalog):
+    """Return the Estimate of a config, by the model that it asks for.
 
-            catalog = find_catalog(netfile, RangedAverageModel, per_frame, rule)
-        else:
-            catalog = find_catalog(netfile, AverageModel, per_frame, rule)
-        return estimate_by_catalog(catalog, config, ranges)
+    config: a dict of its keys, which have been checked. per_frame, ranges, find_catalog: see
+    `make_estimate`.
+    """
+    net, netfile = find_net(config)
+    if 'accelerator' in config:
+        from fodlam.data.accelerators import estimate_on_accelerator
+
+        return estimate_on_accelerator(config, netfile, ranges, find_catalog)
+    if 'density' in config or config.get('scaling', 'mac') != 'mac':
+        from fodlam.data.by_shape import estimate_by_shape
+
+        return estimate_by_shape(config, netfile, ranges, find_catalog)
+    per_frame = config.get('per_frame', per_frame)
+    rule = config.get('process_scaling')
+    if net:
+        catalog = find_catalog(netfile, PublishedModel, net, per_frame, rule)
+    elif ranges:
+        from fodlam.data.ranges import RangedAverageModel
+
+        catalog = find_catalog(netfile, RangedAverageModel, per_frame, rule)
+    else:
+        catalog = find_catalog(netfile, AverageModel, per_frame, rule)
+    return estimate_by_catalog(catalog, config, ranges)
 
 
 def estimate_by_catalog(catalog, config, ranges):
