@@ -32,8 +32,8 @@ def parse_options(argv):
 
     argv: the list of arguments. Raises InputError if they are wrong or contradict one another.
 
-    >>> parse_options(['--format', 'csv', '--per-frame', 'vgg16.json'])
-    {'config': 'vgg16.json', 'format': 'csv', 'per_frame': True}
+    >>> sorted(parse_options(['--format', 'csv', '--per-frame', 'vgg16.json']).items())
+    [('config', 'vgg16.json'), ('format', 'csv'), ('per_frame', True)]
     """
     parser = new_parser(prog='fodlam')
     parser.add_argument('config', nargs='?')
