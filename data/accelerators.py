@@ -5,6 +5,9 @@ There are two families of names: NVDLA's published configurations, and devices t
 Source: NVDLA's primer (nvdla.org), and the performance estimator in its repository nvdla/hw.
 """
 
+import functools
+
+import fodlam
 from fodlam import (
     MAX_NUMBER,
     MAX_SIZE,
@@ -132,6 +135,16 @@ NVDLA_DATAFLOW = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
 
 def named_accelerator(name):
     """Return the Accelerator of a name; raise ValueError if no table in data/ has it."""
+    return named_accelerator_in(fodlam.DATA_DIR, name)
+
+
+@functools.cache  # for the lines of a sweep
+def named_accelerator_in(data_dir, name):
+    """Return the Accelerator of a name, by the tables in a folder.
+
+    data_dir: fodlam.DATA_DIR, an argument because what is kept depends on it.
+    Raises ValueError if no table has the name.
+    """
     nvdla = read_table(NVDLA_FILE, NVDLA_COLUMNS, NVDLA_KEY)
     if name in nvdla:
         return Accelerator(**nvdla[name], **NVDLA_DATAFLOW)
