@@ -498,8 +498,8 @@ def check_entry(entry):
 
 # The networks that "net" names. netfile: in nets/, for the MACs. eyeriss_file: in data/, for the
 # costs of conv layers, in batches of batch_frames (Chen et al., JSSC 2017, captions of Tables V and
-# VI). eie_name: what names in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE was measured
-# without the network.
+# VI). eie_name: what names in EIE_FILE begin with, as in "AlexNet FC6"; None if EIE did not
+# measure the network.
 PUBLISHED = {
     'AlexNet': {
         'netfile': 'alexnet_deploy.json',
@@ -648,7 +648,7 @@ def cost_per_mac(layers):
     for kind in sorted({layer.kind for layer in layers}):
         of_kind = [layer for layer in layers if layer.kind == kind]
         macs = sum(layer.macs for layer in of_kind)
-        average = add_up(of_kind)[kind] / macs
+        average = sum_costs([layer.cost for layer in of_kind]) / macs
         frame_s = math.fsum(layer.cost.latency_s / layer.frames for layer in of_kind)
         per_mac[kind] = average, average.latency_s / (frame_s / macs)
     return per_mac

@@ -111,6 +111,15 @@ class Text(unittest.TestCase):
         ):
             self.assertTrue(any(line.endswith(command) for line in lines[:40]), command)
 
+    def test_where_things_live(self):
+        section = read('README.md').partition('## Where things live\n')[2].partition('\n## ')[0]
+        names = set(re.findall(r'\b(?:(?:data|nets)/)?\w+\.py\b', section))
+        self.assertGreater(len(names), 15)
+        for name in names:
+            folders = [''] if '/' in name else ['', 'data', 'nets']
+            there = [folder for folder in folders if os.path.exists(path(folder, name))]
+            self.assertEqual(len(there), 1, name)
+
     def test_links(self):
         for document in DOCUMENTS:
             for target, anchor in re.findall(r'\]\((?!http)([^)#]*)#?([^)]*)\)', read(document)):
