@@ -152,7 +152,6 @@ NO_HELP = 'python -OO leaves help out; run it without\n'
 MAX_INPUT_BYTES = 16 * 2**20
 
 # Wider than anything real, but narrow enough that no result overflows or underflows a float.
-MIN_PROCESS_NM, MAX_PROCESS_NM = 0.01, 1e5
 MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
 MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
 
@@ -250,11 +249,6 @@ class Cost:
     def __truediv__(self, divisor):
         return Cost(self.energy_j / divisor, self.latency_s / divisor)
 
-    def scaled(self, power, time):
-        """Return the Cost of the same work at `power` times its power, in `time` times its time."""
-        energy_j = None if self.energy_j is None else self.energy_j * power * time
-        return Cost(energy_j, self.latency_s * time)
-
 
 class Layer:
     """A layer and its cost.
@@ -286,14 +280,6 @@ class Layer:
         layer = object.__new__(Layer)
         layer.__dict__.update(self.__dict__, **attributes)
         return layer
-
-    def scaled(self, power, time):
-        """Return the Layer at `power` times the power, for `time` times the time.
-
-        Its range stays as it is: see data/ranges.py.
-        """
-        energy_by = scale_parts(self.energy_by or {}, power, time)
-        return self.replaced(cost=self.cost.scaled(power, time), energy_by=energy_by)
 
 
 class Estimate:
@@ -523,17 +509,12 @@ def node_scale(from_nm, to_nm, rule):
 
     rule: "dennard" or None, by which time scales by the ratio of the nodes and power by its square
     (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
-    Raises ValueError if there is no such rule, or no such node.
+    Raises ValueError if there is no such rule, or if the fit has no such node.
 
     >>> power, time = node_scale(45, 90, 'dennard')
     >>> power, time, power * time  # the last is the factor of energies
     (4.0, 2.0, 8.0)
     """
-    if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
-        raise ValueError(
-            f'"process_nm" is {quote(to_nm)}; '
-            f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
-        )
     if rule not in (None, 'dennard'):
         from fodlam.data.process import fitted_scale
 
@@ -688,37 +669,19 @@ class Catalog:
 # === Configuration ===
 
 
-CONFIG_KEYS = (
-    'net netfile layers per_frame process_nm process_scaling scaling density accelerator title'
-).split()
-# {key: (type, the type in a message)}. Other keys are checked where they are used.
-CONFIG_TYPES = {
-    'net': (str, ' or '.join(PUBLISHED)),
-    'netfile': ((str, os.PathLike, list), 'a file in nets/, a path, or a list of entries'),
-    'layers': ((list, tuple), 'a list of layer names'),
-    'per_frame': (bool, 'true or false'),
-    'process_scaling': (str, 'dennard or stillmaker'),
-    'title': (str, 'a string'),
-}
-CONFIG_EXAMPLE = (
-    'an object with one of "net" and "netfile", such as {"net": "VGG16", "layers": ["FC8"]} or '
-    '{"netfile": "lenet.json"}'
-)
+# A config with only these keys takes nothing but this file; data/configs.py reads all others.
+PLAIN_KEYS = {'net', 'netfile', 'layers'}
 
 
-def check_config(config):
-    """Raise ValueError if a config has an unknown key, a wrong type, or no network."""
-    if not isinstance(config, dict):
-        raise ValueError(f'{quote(config)}; expected {CONFIG_EXAMPLE}')
-    for key, value in config.items():
-        if key in CONFIG_TYPES:
-            types, expected = CONFIG_TYPES[key]
-            if not isinstance(value, types):
-                raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
-        elif key not in CONFIG_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
-    if ('net' in config) == ('netfile' in config):
-        raise ValueError(f'the keys are {quote(list(config))}; expected {CONFIG_EXAMPLE}')
+def is_plain(config):
+    """Return whether a config has only PLAIN_KEYS, one network, and values of the right types."""
+    if not isinstance(config, dict) or not PLAIN_KEYS.issuperset(config):
+        return False
+    if not isinstance(config.get('layers', []), list):
+        return False
+    if 'netfile' in config:
+        return 'net' not in config and isinstance(config['netfile'], str)
+    return isinstance(config.get('net'), str)
 
 
 def find_net(config):
@@ -728,18 +691,13 @@ def find_net(config):
     netfile: see `read_net`. Raises ValueError if "net" is not the name of a published network.
     """
     if 'net' in config:
-        if 'scaling' in config:
-            raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
         name = canonical(config['net']).replace('_', '')
-        for net, network in PUBLISHED.items():
+        for net in PUBLISHED:
             if canonical(net).replace('_', '') == name:
-                return net, network['netfile']
+                return net, PUBLISHED[net]['netfile']
         known = f'{choices(PUBLISHED)}, or as "netfile" {net_files()}'
         raise ValueError(f'"net" is {quote(config["net"])}; {known}')
-    netfile = config['netfile']
-    if isinstance(netfile, list):
-        return None, json.dumps(netfile, default=repr).encode()
-    return None, os.fsdecode(netfile)
+    return None, config['netfile']
 
 
 def select(names, catalog):
@@ -777,44 +735,20 @@ def make_estimate(config, per_frame, ranges, find_catalog=Catalog):
     with place('config'):
         if isinstance(config, bytes):
             config = read_json(config)
-        check_config(config)
-        return estimate_by_model(config, per_frame, ranges, find_catalog)
+        if ranges or not is_plain(config):
+            from fodlam.data.configs import estimate_by_config
+
+            return estimate_by_config(config, per_frame, ranges, find_catalog)
+        net, netfile = find_net(config)
+        if net:
+            catalog = find_catalog(netfile, PublishedModel, net, per_frame, None)
+        else:
+            catalog = find_catalog(netfile, AverageModel, per_frame, None)
+        return estimate_by_catalog(config, catalog)
 
 
-def estimate_by_model(config, per_frame, ranges, find_catalog):
-    """Return the Estimate of a config, by the model that it asks for.
-
-    config: a dict of its keys, which have been checked. per_frame, ranges, find_catalog: see
-    `make_estimate`.
-    """
-    net, netfile = find_net(config)
-    if 'accelerator' in config:
-        from fodlam.data.accelerators import estimate_on_accelerator
-
-        return estimate_on_accelerator(config, netfile, ranges, find_catalog)
-    if 'density' in config or config.get('scaling', 'mac') != 'mac':
-        from fodlam.data.by_shape import estimate_by_shape
-
-        return estimate_by_shape(config, netfile, ranges, find_catalog)
-    per_frame = config.get('per_frame', per_frame)
-    rule = config.get('process_scaling')
-    if net:
-        catalog = find_catalog(netfile, PublishedModel, net, per_frame, rule)
-    elif ranges:
-        from fodlam.data.ranges import RangedAverageModel
-
-        catalog = find_catalog(netfile, RangedAverageModel, per_frame, rule)
-    else:
-        catalog = find_catalog(netfile, AverageModel, per_frame, rule)
-    return estimate_by_catalog(catalog, config, ranges)
-
-
-def estimate_by_catalog(catalog, config, ranges):
-    """Return the Estimate of a config on Eyeriss and EIE.
-
-    catalog: of the config's network. config: a dict of its keys. ranges: whether the Estimate has
-    ranges.
-    """
+def estimate_by_catalog(config, catalog):
+    """Return the Estimate of a config, a dict of its keys, from the Catalog of its network."""
     if 'layers' in config:
         layers = select(config['layers'], catalog)
         sums = add_up(layers)
@@ -823,52 +757,19 @@ def estimate_by_catalog(catalog, config, ranges):
         if catalog.whole is None:
             catalog.whole = add_up(layers)
         sums = catalog.whole
-    estimate = Estimate(config, sums, lambda: list(layers), catalog.left_out)
-    if ranges:
-        from fodlam.data.ranges import add_up_ranges
-
-        estimate.ranges = add_up_ranges(layers)
-    if 'process_nm' in config:
-        rule = config.get('process_scaling')
-        scale(estimate, *node_scale(EYERISS_PROCESS_NM, config['process_nm'], rule))
-    return estimate
-
-
-def scale(estimate, power, time):
-    """Multiply all costs of an Estimate: powers by `power`, times by `time`."""
-    make_layers = estimate.make_layers
-    estimate.make_layers = lambda: [layer.scaled(power, time) for layer in make_layers()]
-    estimate.sums = scale_costs(estimate.sums, power, time)
-    estimate.bounds = scale_costs(estimate.bounds or {}, power, time)
-    estimate.energy_by = scale_parts(estimate.energy_by or {}, power, time)
-    if estimate.ranges:
-        from fodlam.data.ranges import scale_ranges
-
-        scale_ranges(estimate, power, time)
-
-
-def scale_costs(costs, power, time):
-    """Return {name: Cost} at `power` times the power, for `time` times the time."""
-    return {name: cost.scaled(power, time) for name, cost in costs.items()}
-
-
-def scale_parts(energy_by, power, time):
-    """Return {part: J} at `power` times the power, for `time` times the time."""
-    return {part: energy_j * power * time for part, energy_j in energy_by.items()}
+    return Estimate(config, sums, lambda: list(layers), catalog.left_out)
 
 
 def to_report(estimate, per_layer):
     """Return the report on an Estimate as a dict; per_layer: whether to add "layers"."""
     report = {group: quantities(cost) for group, cost in estimate.sums.items()}
-    if estimate.ranges:
-        from fodlam.data.ranges import range_quantities
-
-        for group, ends in estimate.ranges.items():
-            report[group] |= range_quantities(*ends)
     report |= report_extras(estimate)
     if per_layer:
-        has_ranges = estimate.ranges is not None
-        report['layers'] = [layer_report(x, has_ranges) for x in estimate.make_layers()]
+        report['layers'] = [layer_report(layer) for layer in estimate.make_layers()]
+    if estimate.ranges:
+        from fodlam.data.ranges import add_ranges
+
+        add_ranges(report, estimate)
     return report
 
 
@@ -885,15 +786,11 @@ def report_extras(estimate):
     return extras
 
 
-def layer_report(layer, has_ranges):
-    """Return the report on a Layer as a dict; has_ranges: whether to add the ranges of its cost."""
+def layer_report(layer):
+    """Return the report on a Layer as a dict, without its range."""
     report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
     report |= quantities(layer.cost)
     report['source'] = layer.source
-    if has_ranges:
-        from fodlam.data.ranges import range_of, range_quantities
-
-        report |= range_quantities(*range_of(layer))
     report['frames'] = layer.frames
     if layer.bound:
         report['bound'] = layer.bound

@@ -44,7 +44,7 @@ CONFLICTS = {
 def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     """Return the Estimate of a config with "accelerator".
 
-    config: a dict of its keys. netfile: of its network, as fodlam.find_net returns it.
+    config: a dict of its keys. netfile: of its network, as configs.find_any_net returns it.
     ranges: whether the Estimate has ranges.
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises ValueError if the accelerator is wrong, or another key does not go together with it.

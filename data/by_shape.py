@@ -12,7 +12,6 @@ from fodlam import (
     Layer,
     averaged_layers,
     choices,
-    estimate_by_catalog,
     quote,
     scale_eie,
     sum_costs,
@@ -31,15 +30,14 @@ from fodlam.data.ranges import RangedAverageModel, limits_of
 SCALINGS = ('mac', 'shape')  # the values that a config's "scaling" may have
 
 
-def estimate_by_shape(config, netfile, ranges, find_catalog):
-    """Return the Estimate of a config with "scaling" or "density".
+def find_shape_catalog(config, netfile, find_catalog):
+    """Return the Catalog, by a ShapeModel, of the network of a config with "scaling" or "density".
 
-    config: a dict of its keys. netfile: of its network, as fodlam.find_net returns it.
-    ranges: whether the Estimate has ranges.
+    config: a dict of its keys. netfile: of its network, as configs.find_any_net returns it.
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises ValueError if "scaling" or "density" is wrong, or does not go with the other keys.
     """
-    if 'net' in config:  # and not "scaling", which fodlam.find_net has refused
+    if 'net' in config:  # and not "scaling", which configs.check_config has refused
         raise ValueError('"density" is for a netfile, and a net is published; leave one out')
     scaling = config.get('scaling', 'mac')
     if scaling not in SCALINGS:
@@ -47,10 +45,7 @@ def estimate_by_shape(config, netfile, ranges, find_catalog):
     density = parse_density(config['density']) if 'density' in config else None
     if scaling != 'shape':
         raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
-    catalog = find_catalog(netfile, ShapeModel, config.get('process_scaling'), density)
-    estimate = estimate_by_catalog(catalog, config, ranges)
-    estimate.bounds = add_up_bounds(estimate.make_layers())
-    return estimate
+    return find_catalog(netfile, ShapeModel, config.get('process_scaling'), density)
 
 
 def add_up_bounds(layers):

@@ -1,13 +1,26 @@
-"""Scaling between process nodes by a fit to circuits, and not by Dennard's rule.
+"""Scaling to another process node: of an Estimate, and by a fit to circuits.
 
-This is what "process_scaling": "stillmaker" in a config asks for. Source: Stillmaker and Baas,
-"Scaling equations for the accurate prediction of CMOS device performance from 180 nm to 7 nm",
-Integration 58 (2017), 74-81.
+A config's "process_nm" names the node. "process_scaling" names the rule: Dennard's (in
+fodlam.node_scale), or "stillmaker", which is this fit: Stillmaker and Baas, "Scaling equations for
+the accurate prediction of CMOS device performance from 180 nm to 7 nm", Integration 58 (2017),
+74-81.
 """
 
-from fodlam import MAX_NUMBER, choices, quote, read_table
+from fodlam import (
+    EYERISS_PROCESS_NM,
+    MAX_NUMBER,
+    Cost,
+    choices,
+    is_number,
+    node_scale,
+    quote,
+    read_table,
+)
 
-# The values that a config's "process_scaling" may have. Dennard's rule is in fodlam.node_scale.
+# Wider than any real node, but narrow enough that no result overflows or underflows a float.
+MIN_PROCESS_NM, MAX_PROCESS_NM = 0.01, 1e5
+
+# The values that a config's "process_scaling" may have.
 RULES = ('dennard', 'stillmaker')
 
 PROCESS_FILE = 'process.csv'
@@ -23,6 +36,57 @@ for field in DELAY_FIELDS:
 for field in ENERGY_FIELDS:
     PROCESS_COLUMNS[field] = (f'Energy {field}', 1)
 LEAST_COEFFICIENT = -MAX_NUMBER  # other tables have numbers above 0 only
+
+
+# === Estimates ===
+
+
+def scale_to_node(estimate, to_nm, rule):
+    """Scale all costs and ranges of an Estimate from Eyeriss's process node to another.
+
+    to_nm: a config's "process_nm". rule: its "process_scaling", or None.
+    Raises ValueError if the node is wrong, or if the rule has no such node.
+    """
+    if not is_number(to_nm, MIN_PROCESS_NM, MAX_PROCESS_NM):
+        raise ValueError(
+            f'"process_nm" is {quote(to_nm)}; '
+            f'expected a number from {MIN_PROCESS_NM:g} to {MAX_PROCESS_NM:g}'
+        )
+    power, time = node_scale(EYERISS_PROCESS_NM, to_nm, rule)
+    make_layers = estimate.make_layers
+    estimate.make_layers = lambda: [scaled_layer(layer, power, time) for layer in make_layers()]
+    sums = {}  # a new dict, as other Estimates may share the old one
+    for group, cost in estimate.sums.items():
+        sums[group] = scaled_cost(cost, power, time)
+    estimate.sums = sums
+    if estimate.ranges:
+        for group, (low, high) in estimate.ranges.items():
+            ends = scaled_cost(low, power, time), scaled_cost(high, power, time)
+            estimate.ranges[group] = ends
+
+
+def scaled_layer(layer, power, time):
+    """Return a Layer with its Cost and its range scaled.
+
+    power, time: the factors of all powers and of all times.
+    """
+    low, high = layer.low, layer.high
+    if low is not None:
+        low, high = scaled_cost(low, power, time), scaled_cost(high, power, time)
+    return layer.replaced(cost=scaled_cost(layer.cost, power, time), low=low, high=high)
+
+
+def scaled_cost(cost, power, time):
+    """Return the Cost of the same work at `power` times its power, in `time` times its time.
+
+    >>> cost = scaled_cost(Cost(energy_j=1.0, latency_s=2.0), power=4.0, time=0.5)
+    >>> cost.energy_j, cost.latency_s
+    (2.0, 1.0)
+    """
+    return Cost(cost.energy_j * power * time, cost.latency_s * time)
+
+
+# === The fit ===
 
 
 def fitted_scale(rule, from_nm, to_nm):

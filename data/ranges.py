@@ -61,25 +61,13 @@ def add_up_ranges(layers):
     return {group: (low_sums[group], high_sums[group]) for group in low_sums}
 
 
-def scale_ranges(estimate, power, time):
-    """Multiply the ranges of an Estimate and of its layers.
-
-    power, time: the factors of all powers and of all times.
-    """
-    make_layers = estimate.make_layers
-
-    def make_ranged_layers():
-        layers = []
-        for layer in make_layers():
-            if layer.low:
-                low, high = layer.low.scaled(power, time), layer.high.scaled(power, time)
-                layer = layer.replaced(low=low, high=high)
-            layers.append(layer)
-        return layers
-
-    estimate.make_layers = make_ranged_layers
+def add_ranges(report, estimate):
+    """Add the ranges of an Estimate to its report: to the sums, and to its layers if it has any."""
     for group, (low, high) in estimate.ranges.items():
-        estimate.ranges[group] = low.scaled(power, time), high.scaled(power, time)
+        report[group] |= range_quantities(low, high)
+    if 'layers' in report:
+        for layer_report, layer in zip(report['layers'], estimate.make_layers()):
+            layer_report |= range_quantities(*range_of(layer))
 
 
 def range_quantities(low, high):

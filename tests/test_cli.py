@@ -12,7 +12,7 @@ from unittest import mock
 
 from support import NETFILES, Terminal, fodlam, path, read, run
 
-from fodlam.data import by_shape, formats, options, roofline
+from fodlam.data import by_shape, configs, formats, options, roofline
 
 VGG16 = read('config', 'vgg16.json').encode()
 GOLDEN = read('tests', 'golden', 'vgg16.json')
@@ -55,7 +55,7 @@ class CommandLine(unittest.TestCase):
             'Usage:',
             'Config keys:',
             '--diagnose',
-            *fodlam.CONFIG_KEYS,
+            *configs.CONFIG_KEYS,
             *roofline.ACCELERATOR_KEYS,
             *formats.FORMATS,
             *by_shape.SCALINGS,

@@ -49,8 +49,8 @@ class Alone(unittest.TestCase):
     def test_what_needs_no_room(self):
         configs = [
             '{"net": "VGG16"}',
-            '{"net": "AlexNet", "layers": ["conv1", "FC8"], "process_nm": 28}',
-            '{"netfile": "resnet50.json", "scaling": "mac"}',
+            '{"net": "AlexNet", "layers": ["conv1", "FC8"]}',
+            '{"netfile": "resnet50.json"}',
         ]
         for flags in ([], ['--per-frame'], ['--per-layer'], ['--per-frame', '--per-layer']):
             for config in configs:
@@ -63,9 +63,9 @@ class Alone(unittest.TestCase):
 
     def test_what_needs_a_room_says_which(self):
         for flags, config, room in (
-            ([], '{"netfile": "lenet.json", "accelerator": "nvdla-32"}', 'accelerators'),
-            ([], '{"netfile": "lenet.json", "scaling": "shape"}', 'by_shape'),
-            ([], '{"net": "VGG16", "process_nm": 28, "process_scaling": "stillmaker"}', 'process'),
+            ([], '{"netfile": "lenet.json", "accelerator": "nvdla-32"}', 'configs'),
+            ([], '{"netfile": "lenet.json", "scaling": "shape"}', 'configs'),
+            ([], '{"net": "VGG16", "process_nm": 28}', 'configs'),
             (['--format', 'table'], '{"net": "VGG16"}', 'options'),
             (['--diagnose', '--format', 'csv'], '', 'options'),
             (['--lines'], '{"net": "VGG16"}', 'options'),

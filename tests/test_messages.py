@@ -13,7 +13,7 @@ from unittest import mock
 
 from support import fodlam, path, read, run
 
-from fodlam.data import accelerators, devices, roofline
+from fodlam.data import accelerators, configs, devices, roofline
 
 TABLE = 'Layer,Power (mW),Total Latency (ms)\nCONV1,250,4\nCONV2,300,8\n'
 SHAPED = json.loads(read('nets', 'alexnet_deploy.json'))[1]
@@ -32,7 +32,7 @@ def lists():
     names = [name for file, key in families for name in fodlam.read_table(file, {}, key)]
     found = {
         'net files': sorted(name for name in os.listdir(path('nets')) if name.endswith('.json')),
-        'config keys': fodlam.CONFIG_KEYS,
+        'config keys': configs.CONFIG_KEYS,
         'accelerator keys': roofline.ACCELERATOR_KEYS,
         'accelerators': dict.fromkeys(name.partition(' ')[0] for name in names),
         'published': fodlam.PUBLISHED,

@@ -7,6 +7,8 @@ import unittest
 
 from support import GROUPS, NETFILES, fodlam, path, run
 
+from fodlam.data import process
+
 
 def scaled(net, **options):
     """Return the report on a network of the papers as though nobody had measured it."""
@@ -146,7 +148,7 @@ class ProcessNode(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             with open(path(folder, 'net.json'), 'w', encoding='utf-8') as file:
                 json.dump(entries, file)
-            for node in (fodlam.MIN_PROCESS_NM, fodlam.MAX_PROCESS_NM):
+            for node in (process.MIN_PROCESS_NM, process.MAX_PROCESS_NM):
                 config = json.dumps(
                     {'netfile': path(folder, 'net.json'), 'process_nm': node}
                 ).encode()

@@ -32,12 +32,6 @@ class Tables(unittest.TestCase):
             ]
         return result
 
-    def test_networks_are_named_alike(self):
-        """A message says the networks of fodlam.py once more, in words; limits are its own."""
-        self.assertEqual(fodlam.CONFIG_TYPES['net'][1], ' or '.join(fodlam.PUBLISHED))
-        limits = f'from {fodlam.MIN_PROCESS_NM:g} to {fodlam.MAX_PROCESS_NM:g}'
-        self.assertRaisesRegex(ValueError, limits, fodlam.node_scale, 65, 0, None)
-
     def test_table_v(self):
         conv = shaped('alexnet_deploy.json')['conv']
         self.assertAlmostEqual(conv['latency'] / (115.3e-3 / 4) - 1, 0.052, delta=0.0005)
