@@ -140,7 +140,7 @@ QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts 
 
 # The keys that an entry of a net file may have.
 ENTRY_KEYS = (
-    'name type macs ifmap ofmap kernel stride groups stored addend '
+    'name type macs ifmap ofmap kernel stride dilation groups stored addend '
     'weight_density activation_density'
 ).split()
 

@@ -111,6 +111,26 @@ def rows_brought(entry, shape):
     """
     if entry['type'] == 'Deconvolution':
         return shape.H
-    if shape.sy <= shape.R:
-        return min(shape.H, (shape.P - 1) * shape.sy + shape.R)
-    return min(shape.H, shape.P * shape.R)
+    return min(shape.H, rows_touched(shape.P, shape.R, shape.sy, shape.dy))
+
+
+def rows_touched(P, R, sy, dy):
+    """Return how many rows a kernel of height R touches at P places, one below the other.
+
+    sy: the stride from one place to the next. dy: the dilation, from one row of the kernel to the
+    next.
+
+    >>> rows_touched(P=6, R=3, sy=1, dy=1)  # rows 0 to 7
+    8
+    >>> rows_touched(P=6, R=3, sy=2, dy=8)  # every other row from 0 to 26 = 5 * 2 + 2 * 8
+    14
+    >>> len({place * 2 + row * 8 for place in range(6) for row in range(3)})
+    14
+    """
+    # Row r of the kernel touches the rows r * dy, r * dy + sy, ...: P of them. Another row of the
+    # kernel meets these only if it is a multiple of sy / divisor below it. So the first `apart`
+    # rows of the kernel touch P rows each, which no other does. Every further one touches the rows
+    # of one of these again, but for as many as it is strides below it, at most P.
+    divisor = math.gcd(sy, dy)
+    apart = min(R, sy // divisor)
+    return apart * P + (R - apart) * min(P, dy // divisor)

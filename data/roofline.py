@@ -155,7 +155,8 @@ def demand_of_group(entry, shape, kind, flow):
         # It does the same MACs as a convolution with stride 1 and an ofmap as large as its ifmap.
         P, Q, sy, sx = shape.H, shape.W, 1, 1
     batch = flow.fc_batch if entry['type'] == 'InnerProduct' else 1
-    can_use_winograd = (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
+    is_dense_kernel = (shape.dy, shape.dx) == (1, 1)
+    can_use_winograd = is_dense_kernel and (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
     gain = flow.winograd_gain if can_use_winograd else 1
     # In a MatMul both operands are features; the second takes the place of the weights.
     weight_bytes = flow.feature_bytes if entry['type'] == 'MatMul' else flow.weight_bytes
@@ -184,7 +185,8 @@ def demand_of_group(entry, shape, kind, flow):
     buffer = flow.buffer_kib * 1024
     if ifmap >= weights:
         larger, smaller = ifmap, weights
-        least_slice = channels * min(shape.R, h) * w * flow.feature_bytes
+        extent = shape.dy * (shape.R - 1) + 1  # of the kernel, from its first row to its last
+        least_slice = channels * min(extent, h) * w * flow.feature_bytes
     else:
         larger, smaller = weights, ifmap
         least_slice = channels * r * s * min(shape.K, LEAST_FILTERS) * weight_bytes

@@ -1,7 +1,8 @@
 """The shape of a layer: its sizes, read from its entry in a net file.
 
 nets/README.md lists the members of an entry. The letters are those of the field: a layer has an
-ifmap of C x H x W, K filters of R x S, a stride of sy x sx and an ofmap of K x P x Q.
+ifmap of C x H x W, K filters of R x S, a stride of sy x sx, a dilation of dy x dx and an ofmap of
+K x P x Q.
 """
 
 from collections import namedtuple
@@ -9,13 +10,14 @@ from collections import namedtuple
 from fodlam import MAX_SIZE, quote
 
 
-class Shape(namedtuple('Shape', 'C H W K P Q R S sy sx groups A B')):
+class Shape(namedtuple('Shape', 'C H W K P Q R S sy sx dy dx groups A B')):
     """The sizes of a layer.
 
     C, H, W: channels, height and width of the ifmap.
     K, P, Q: channels, height and width of the ofmap; each of its channels is made by a filter.
     R, S: height and width of the kernel.
     sy, sx: the vertical and the horizontal stride.
+    dy, dx: the vertical and the horizontal dilation, the distance between neighbors in the kernel.
     groups: how many groups the channels are split into; each is convolved by itself.
     A, B: height and width of the ofmap as it is stored, after a pooling layer that follows.
     """
@@ -33,12 +35,13 @@ def parse_shape(entry):
     ...     {'type': 'Convolution', 'macs': 2 * 2 * 3 * 8 * 3 * 3,
     ...      'ifmap': [3, 4, 4], 'ofmap': [8, 2, 2], 'kernel': [3, 3], 'stored': [8, 1, 1]}
     ... )
-    Shape(C=3, H=4, W=4, K=8, P=2, Q=2, R=3, S=3, sy=1, sx=1, groups=1, A=1, B=1)
+    Shape(C=3, H=4, W=4, K=8, P=2, Q=2, R=3, S=3, sy=1, sx=1, dy=1, dx=1, groups=1, A=1, B=1)
     """
     C, H, W = parse_sizes(entry, 'ifmap', 3)
     K, P, Q = parse_sizes(entry, 'ofmap', 3)
     R, S = parse_sizes(entry, 'kernel', 2)
     sy, sx = parse_sizes(entry, 'stride', 2, default=[1, 1])
+    dy, dx = parse_sizes(entry, 'dilation', 2, default=[1, 1])
     (groups,) = parse_sizes(entry, 'groups', 1, default=1)
     stored_channels, A, B = parse_sizes(entry, 'stored', 3, default=[K, P, Q])
     if stored_channels != K:
@@ -53,7 +56,7 @@ def parse_shape(entry):
     macs = pixels * C * K // groups * R * S
     if macs != entry['macs']:
         raise ValueError(f'"macs" is {quote(entry["macs"])}; expected {macs} by its shapes')
-    return Shape(C, H, W, K, P, Q, R, S, sy, sx, groups, A, B)
+    return Shape(C, H, W, K, P, Q, R, S, sy, sx, dy, dx, groups, A, B)
 
 
 def parse_sizes(entry, key, count, default=None):

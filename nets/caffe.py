@@ -413,7 +413,9 @@ def convolution(type_, parameters, shape, batch):
         sizes.append(output_size(size, kernel, stride, 2 * padding, dilation))
     ofmap = (filters, *sizes)
     groups = parameters.integer('group', 1, low=1)
-    members = macs_and_shapes(type_, ifmap, ofmap, window.kernel, window.stride, groups)
+    members = macs_and_shapes(
+        type_, ifmap, ofmap, window.kernel, window.stride, groups, window.dilation
+    )
     return members, (shape[0], *ofmap)
 
 

@@ -201,7 +201,7 @@ def feature_map(shape, rank=None):
     return (channels, *image)
 
 
-def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1):
+def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1, dilation=(1, 1)):
     """Return the MACs and shapes of a layer with MACs, as a dict with the keys of a net file.
 
     An InnerProduct and a MatMul are convolutions of an image, with a kernel of one pixel.
@@ -211,6 +211,7 @@ def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1)
     kernel: (height, width).
     stride: (vertical, horizontal).
     groups: the number of groups of channels; each group is convolved by itself.
+    dilation: (vertical, horizontal) distance between neighbors in the kernel; 1 if they touch.
     Raises ValueError if the groups do not divide the channels, or if a number is too large.
 
     >>> macs_and_shapes('Convolution', (96, 27, 27), (256, 27, 27), (5, 5), (1, 1), groups=2)
@@ -230,11 +231,13 @@ def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1)
     image = ifmap[1:] if type_ == 'Deconvolution' else ofmap[1:]
     macs = math.prod(image) * channels * (filters // groups) * math.prod(kernel)
     shapes = {'ifmap': ifmap, 'ofmap': ofmap, 'kernel': kernel, 'stride': stride}
-    for shape in shapes.values():
+    if tuple(dilation) != (1, 1):
+        shapes['dilation'] = dilation
+    for name, shape in shapes.items():
         for size in shape:
             if not 1 <= size <= MAX_SIZE:
                 raise ValueError(
-                    f'sizes of more than {MAX_SIZE}, or none, in {shapes}; '
+                    f'sizes of more than {MAX_SIZE}, or none, in {name} {list(shape)}; '
                     f'expected from 1 to {MAX_SIZE}'
                 )
     if macs > MAX_MACS:

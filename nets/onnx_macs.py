@@ -71,11 +71,14 @@ def convolution(op):
             'expected the same size'
         )
     stride, sizes = move_window(op, image, kernel, is_transposed)
+    dilation = op.valid_integers('dilations', [1] * len(image), low=1)
     output_shape = (shape[0], filters, *sizes)
     if len(image) == 1:  # a 1-D network is one of images of height 1
         kernel, stride, sizes = [1, *kernel], [1, *stride], [1, *sizes]
+        dilation = [1, *dilation]
     type_ = 'Deconvolution' if is_transposed else 'Convolution'
-    members = macs_and_shapes(type_, ifmap, [filters, *sizes], kernel, stride, groups)
+    ofmap = [filters, *sizes]
+    members = macs_and_shapes(type_, ifmap, ofmap, kernel, stride, groups, dilation)
     return [Entry(type_, members)], output_shape
 
 

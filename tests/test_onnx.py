@@ -61,7 +61,9 @@ class Conv(unittest.TestCase):
             ({'auto_pad': 'SAME_LOWER'}, [32, 24]),
             ({'auto_pad': 'NOTSET', 'pads': [1, 1, 1, 1]}, [32, 24]),
         ):
-            self.assertEqual(conv(**attributes)['ofmap'], [8, *size], attributes)
+            entry = conv(**attributes)
+            self.assertEqual(entry['ofmap'], [8, *size], attributes)
+            self.assertEqual(entry.get('dilation'), attributes.get('dilations'), attributes)
 
     def test_groups(self):
         depthwise = conv(weights=tensor('w', [6, 1, 3, 3]), group=3)
@@ -69,10 +71,12 @@ class Conv(unittest.TestCase):
 
     def test_1d_has_height_1(self):
         entry = conv(
-            shape=value('x', [1, 4, 50]), weights=tensor('w', [8, 4, 5]), strides=[2], pads=[2, 2]
-        )
+            shape=value('x', [1, 4, 50]), weights=tensor('w', [8, 4, 5]), strides=[2], pads=[4, 4],
+            dilations=[2],
+        )  # fmt: skip
         self.assertEqual((entry['ifmap'], entry['ofmap']), ([4, 1, 50], [8, 1, 25]))
         self.assertEqual((entry['kernel'], entry['stride']), ([1, 5], [1, 2]))
+        self.assertEqual(entry['dilation'], [1, 2])
         self.assertEqual(entry['macs'], 8 * 25 * 4 * 5)
 
     def test_transposed(self):

@@ -125,6 +125,24 @@ class Limits(unittest.TestCase):
             for key in ('operational_intensity', 'utilization', 'bound'):
                 self.assertEqual(both[key], one[key])
 
+    def test_a_dilated_kernel(self):
+        """It has no Winograd, and the least slice of its ifmap reaches further."""
+        entry = {
+            'name': 'c', 'type': 'Convolution', 'macs': 64 * 56 * 56 * 64 * 9,
+            'ifmap': [64, 56, 56], 'ofmap': [64, 56, 56], 'kernel': [3, 3],
+        }  # fmt: skip
+        dilated = {**entry, 'name': 'd', 'dilation': [4, 4]}
+        plain = {**PLAIN, 'dram_gbps': 1e9}
+        one, two = write_and_estimate([entry, dilated], {**plain, 'winograd_gain': 2})['layers']
+        self.assertAlmostEqual(two['latency'] / one['latency'], 2)
+        # The ifmap is the larger: a slice of 3 rows of 64 * 56 bytes, or of 4 * 2 + 1 rows, stays
+        # beside 36,864 bytes of weights, in pieces; 67 KiB hold the former, not the latter.
+        ifmap, weights = 64 * 56 * 56, 64 * 64 * 9
+        small = {**PLAIN, 'buffer_kib': 67}
+        one, two = write_and_estimate([entry, dilated], small)['layers']
+        self.assertEqual(one['dram_bytes'], ifmap + weights + ifmap)
+        self.assertEqual(two['dram_bytes'], 2 * ifmap + weights + ifmap)
+
     def test_nothing_is_faster_than_the_roof(self):
         for netfile in NETS:
             for accelerator in ('nvdla-2048', 'nvdla-64', PLAIN, FULL):

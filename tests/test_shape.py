@@ -83,6 +83,59 @@ class Tables(unittest.TestCase):
                     self.assertAlmostEqual(layer[quantity] / high, min(both))
 
 
+# A depthwise layer with a dilation of 8 and no padding: 64 - 8 * (3 - 1) = 48 pixels a side.
+DILATED = {
+    'name': 'c', 'type': 'Convolution', 'macs': 256 * 48 * 48 * 9, 'ifmap': [256, 64, 64],
+    'ofmap': [256, 48, 48], 'kernel': [3, 3], 'groups': 256, 'dilation': [8, 8],
+}  # fmt: skip
+
+
+class Dilation(unittest.TestCase):
+    """A dilated kernel touches rows that lie apart."""
+
+    def latency(self, **changes):
+        return shaped([{**DILATED, **changes}])['layers'][0]['latency']
+
+    def test_all_rows_are_brought(self):
+        buffer_s = DILATED['macs'] * 4 / 9 / 3e9  # one channel a group: q is 1
+        link_s = 2 * (256 * 64 * 64 + 256 * 48 * 48) / 0.48e9
+        self.assertAlmostEqual(self.latency(), buffer_s + link_s, places=12)
+        self.assertEqual(round(self.latency() * 1e3, 2), 7.61)
+
+    def test_rows(self):
+        """With 48 rows of places and no dilation, 50 rows are touched; what is apart is not."""
+        ifmap, ofmap = [256, 999, 64], [256, 48, 48]
+        for kernel, stride, dilation, rows in (
+            ([3, 3], [1, 1], [1, 1], 50),
+            ([3, 3], [1, 1], [8, 1], 47 + 2 * 8 + 1),
+            ([3, 3], [1, 1], [1, 8], 50),  # columns do not matter: whole rows are brought
+            ([3, 3], [2, 2], [8, 8], 48 + 2 * 4),  # every other row
+            ([3, 3], [3, 3], [8, 8], 3 * 48),  # 8 is no multiple of 3: no row is touched twice
+            ([3, 3], [1, 1], [100, 1], 3 * 48),  # three stripes
+            ([1, 3], [1, 1], [8, 8], 48),  # a kernel of one row has nothing to space out
+        ):
+            with self.subTest(kernel=kernel, stride=stride, dilation=dilation):
+                shape = {'kernel': kernel, 'stride': stride, 'dilation': dilation}
+                shape['macs'] = 256 * 48 * 48 * kernel[0] * kernel[1]
+                one = self.latency(**shape, ifmap=ifmap, ofmap=ofmap)
+                buffer_s = 256 * 48 * 48 * 4 / 3e9
+                link_s = 2 * (256 * rows * 64 + 256 * 48 * 48) / 0.48e9
+                self.assertAlmostEqual(one, buffer_s + link_s, places=12)
+
+    def test_from_a_definition(self):
+        text = 'input: "data" input_shape { dim: 1 dim: 256 dim: 64 dim: 64 }'
+        more = 'dilation: 8 group: 256'
+        text += definitions.layer('c', 'Convolution', definitions.convolution(256, 3, more=more),
+                                  'data')  # fmt: skip
+        entry = json.loads(extract('n.prototxt', text).out)[1]
+        self.assertEqual(entry, {**DILATED, 'stride': [1, 1]})
+
+    def test_wrong(self):
+        for dilation in (8, [8], [0, 1], ['8', 8], [8.0, 8]):
+            with self.assertRaisesRegex(fodlam.InputError, '"dilation" is .*expected 2 whole numb'):
+                self.latency(dilation=dilation)
+
+
 class Reports(unittest.TestCase):
     def test_per_frame_throughout(self):
         for flag in (False, True):
