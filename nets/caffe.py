@@ -10,7 +10,7 @@ import math
 import os
 from collections import namedtuple
 
-from fodlam import InputError, choices, place, quote, read_text
+from fodlam import InputError, choices, place, quote
 from fodlam.nets.layers import (
     MAX_RANK,
     Unknown,
@@ -26,7 +26,7 @@ from fodlam.nets.layers import (
     window_size,
 )
 from fodlam.nets.network import GATE, MACS, OTHER, PASS, POOL, SUM, Net, Node, excerpt
-from fodlam.nets.prototxt import Message, parse
+from fodlam.nets.prototxt import Message, decode, parse
 
 MAX_PROTOTXT_BYTES = 4 * 2**20  # definitions of hundreds of layers have some 100 kB
 
@@ -669,9 +669,8 @@ def read_layers(path, where):
             f'{quote(path)}: too large; '
             f'expected a definition without weights, of at most {MAX_PROTOTXT_BYTES} bytes'
         )
-    with place(quote(path)):
-        text = read_text(path)
-    definition = parse(text, where)
+    with place(quote(path)), open(path, 'rb') as file:
+        definition = parse(decode(file.read()), where)
     new, old = definition.messages('layer'), definition.messages('layers')
     if not new and not old:
         raise InputError(f'{where}: no "layer" in it; expected a network in Caffe\'s text format')

@@ -23,15 +23,29 @@ MAX_DEPTH = 100  # braces inside each other, or they could overflow Python's sta
 # The groups are the kinds of a Token, and blanks and comments. What matches no other is wrong.
 TOKEN = re.compile(
     r"""(?P<blank>\s+|\#[^\n]*)
-      | (?P<string>"[^"\\\n]*(?:\\(?:[0-7abfnrtv\\'"?]|[xX][0-9a-fA-F])[^"\\\n]*){0,999}"
-                  |'[^'\\\n]*(?:\\(?:[0-7abfnrtv\\'"?]|[xX][0-9a-fA-F])[^'\\\n]*){0,999}')
+      | (?P<string>"[^"\\\n]*(?:\\(?:[0-7abfnrtv\\'"?]|[xX][0-9a-fA-F]
+                    |u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})[^"\\\n]*){0,999}"
+                  |'[^'\\\n]*(?:\\(?:[0-7abfnrtv\\'"?]|[xX][0-9a-fA-F]
+                    |u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})[^'\\\n]*){0,999}')
       | (?P<word>[\w.+-]+)
       | (?P<mark>[{}<>:;,\[\]])
       | (?P<wrong>.{1,10})""",
     re.VERBOSE | re.DOTALL,
 )
-ESCAPE = re.compile(r"""\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2})|([abfnrtv\\'"?]))""")
+
+# Bytes of UTF-8, in octal or in hexadecimal; units of UTF-16; a character's number; or a letter.
+ESCAPE = re.compile(
+    r"""((?:\\(?:[0-7]{1,3}|[xX][0-9a-fA-F]{1,2}))+)
+      | ((?:\\u[0-9a-fA-F]{4})+)
+      | \\U([0-9a-fA-F]{8})
+      | \\([abfnrtv\\'"?])""",
+    re.VERBOSE,
+)
+BYTE = re.compile(r'\\(?:([0-7]{1,3})|[xX]([0-9a-fA-F]{1,2}))')
 ESCAPED = {'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v'}
+
+# What `decode` makes of bytes that are not UTF-8.
+NOT_UTF_8 = re.compile('[\udc80-\udcff]')
 
 INTEGER = re.compile('[+-]?(0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,22}|[1-9][0-9]{0,18})')
 BOOLEAN = re.compile('[Tt]rue|[Ff]alse|[tf01]')
@@ -174,6 +188,8 @@ def read_tokens(text, where):
                 line += word.count('\n')
                 place = f'{where}, line {line}'
             continue
+        if not word.isascii() and NOT_UTF_8.search(word):
+            raise InputError(f'{place}: not UTF-8; save it as UTF-8, or leave it to comments')
         token = Token(kind, word, place)
         if kind == 'wrong':
             raise unexpected(token)
@@ -194,16 +210,23 @@ def unexpected(token):
 
 
 def unescape(match):
-    r"""Return the character that a match of ESCAPE stands for.
+    r"""Return the characters that a match of ESCAPE stands for.
 
     >>> ESCAPE.sub(unescape, r'a\tb\x41\101\?')
     'a\tbAA?'
+    >>> print(ESCAPE.sub(unescape, r'\344\270\255 \u4e2d \U00004e2d \ud83d\ude00'))
+    中 中 中 😀
     """
-    octal, hexadecimal, mark = match.groups()
-    if octal:
-        return chr(int(octal, 8) & 0xFF)
-    if hexadecimal:
-        return chr(int(hexadecimal, 16))
+    utf_8, utf_16, number, mark = match.groups()
+    if utf_8:
+        codes = []
+        for octal, hexadecimal in BYTE.findall(utf_8):
+            codes.append(int(octal, 8) & 0xFF if octal else int(hexadecimal, 16))
+        return bytes(codes).decode('utf-8', 'backslashreplace')
+    if utf_16:
+        return bytes.fromhex(utf_16.replace('\\u', '')).decode('utf-16-be', 'replace')
+    if number:
+        return bytes.fromhex(number).decode('utf-32-be', 'replace')
     return ESCAPED.get(mark, mark)  # quotes, backslash and question mark stand for themselves
 
 
@@ -298,6 +321,17 @@ class Parser:
             )
         close = '}' if token.word == '{' else '>'
         return self.take_message(token.place, close, depth + 1)
+
+
+def decode(data):
+    r"""Return the text of a file, in which bytes that are not UTF-8 are characters of NOT_UTF_8.
+
+    data: the bytes of the file. In a comment, they may be of any encoding.
+
+    >>> decode(b'# \xd6\xd0')
+    '# \udcd6\udcd0'
+    """
+    return data.decode(errors='surrogateescape').removeprefix('\ufeff')
 
 
 def parse(text, where):

@@ -197,6 +197,38 @@ class Format(unittest.TestCase):
         names = list(entries(DATA + layer('\\"\\\\\\t', 'ReLU', '', 'data')))
         self.assertEqual(names, ['input', '"\\\t'])
 
+    def test_unicode_escapes(self):
+        """Bytes of UTF-8, units of UTF-16 (two for the smile) and numbers name one blob."""
+        for name, same in (
+            ('\u5377', '\\u5377'),
+            ('\u5377', '\\345\\215\\267'),
+            ('\u5377', '\\xe5\\x8d\\xb7'),
+            ('\u5377', '\\U00005377'),
+            ('\U0001f600', '\\ud83d\\ude00'),
+            ('\U0001f600', '\\U0001F600'),
+            ('\ufffd', '\\ud83d'),  # half of a pair is no character
+            ('\\\\xff', '\\377'),  # nor is this byte alone
+        ):
+            text = DATA + layer('c', 'Convolution', convolution(8, 3), 'data', name)
+            text += layer('\\u5377', 'ReLU', '', same)
+            self.assertEqual(list(entries(text)), ['input', 'c', '\u5377'], same)
+
+    def test_bytes_that_are_not_utf8(self):
+        """In comments they may be of any encoding, here GBK; elsewhere they are an error."""
+        good = DATA + layer('c', 'Convolution', convolution(8, 3), 'data')
+        gbk = '# \u4e2d\u6587 "\n'.encode('gbk')
+        with_comments = gbk + good.replace(' }', ' } # end', 1).encode() + gbk + gbk[:-1]
+        self.assertEqual(extract('n.prototxt', with_comments), extract('n.prototxt', good))
+        for text, line in (
+            (good.encode() + b'name: "\xd6\xd0"', 3),
+            (b'name: "#\xd6"' + good.encode(), 1),
+            (b'\n\xd6' + good.encode(), 2),
+            (good.encode('utf-16'), 1),
+        ):
+            result = extract('n.prototxt', text)
+            said = f'extract.py: n.prototxt, line {line}: not UTF-8; save it as UTF-8, or leave '
+            self.assertEqual((result.status, result.err), (1, said + 'it to comments\n'))
+
     def test_old_types(self):
         for old, new in (
             ('INNER_PRODUCT', 'InnerProduct'),
