@@ -52,11 +52,13 @@ PROGRAM = 'extract.py'
 # === Reading models ===
 
 
-def read_network(path, frame_shape):
+def read_network(path, frame_shape, stages, same_shape_types):
     """Return the Net of a model; the end of its name tells its format.
 
     path: of the model.
     frame_shape: (C, H, W) of the first input, whatever the model says, or None.
+    stages: the names of stages that a Caffe network is in.
+    same_shape_types: types of layers whose outputs have the shape of their first input.
     Raises InputError if the model cannot be read.
     """
     extension = os.path.splitext(path)[1].lower()
@@ -64,12 +66,14 @@ def read_network(path, frame_shape):
         check_file(path)
         from fodlam.nets.caffe import read_caffe
 
-        return read_caffe(path, frame_shape)
+        return read_caffe(path, frame_shape, stages, same_shape_types)
     if extension == '.onnx':
         check_file(path)
+        if stages:
+            raise InputError(f'{quote(path)}: --stage is for Caffe; expected a .prototxt file')
         from fodlam.nets.onnx_net import read_onnx
 
-        return read_onnx(path, frame_shape)
+        return read_onnx(path, frame_shape, same_shape_types)
     raise InputError(
         f'{quote(path)}: unknown format {quote(extension)}; {choices([".prototxt", ".onnx"])}'
     )
@@ -162,6 +166,20 @@ def make_parser():
         help='channels, height and width of the first input, whatever the model says',
     )
     parser.add_argument(
+        '--stage',
+        metavar='NAME',
+        action='append',
+        default=[],
+        help="a stage of Caffe's include and exclude rules, such as deploy; may be repeated",
+    )
+    parser.add_argument(
+        '--same-shape',
+        metavar='TYPE',
+        action='append',
+        default=[],
+        help='a type of custom layer whose output has the shape of its input; may be repeated',
+    )
+    parser.add_argument(
         '--output',
         metavar='FILE',
         default=None,
@@ -198,7 +216,7 @@ def run(argv, stdin, stdout, stderr):
     if options.model is None:
         parser.error('no model; expected a .prototxt or .onnx file')
     frame_shape = parse_frame_shape(options.input, parser)
-    network = read_network(options.model, frame_shape)
+    network = read_network(options.model, frame_shape, options.stage, options.same_shape)
     fuse(network.nodes, network.shapes, network.results)
     text = to_json(net_file(network.nodes))
     if options.output is None:

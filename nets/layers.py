@@ -64,8 +64,11 @@ class Symbol(float):
     __str__ = __repr__
 
 
-class Unknown(namedtuple('Unknown', 'name type')):
-    """In place of a shape: the name and type of the layer whose shape is not known."""
+class Unknown(namedtuple('Unknown', 'name type remedy')):
+    """In place of a shape: the name and type of the layer whose shape is not known.
+
+    remedy: what the user can do about it, for a message.
+    """
 
     __slots__ = ()
 

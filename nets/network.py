@@ -53,10 +53,14 @@ class Net:
     left_out: {type: None}, the types of layers that have MACs and are not modelled. It is used as
     a set that keeps its order.
     assumptions: sentences, each about something that the file does not say.
+    same_shape_types: types of layers whose outputs have the shape of their first input, as the user
+    says; kept_types: the set of those that were met so far.
     """
 
-    def __init__(self, where):
+    def __init__(self, where, same_shape_types=()):
         self.where = where
+        self.same_shape_types = same_shape_types
+        self.kept_types = set()
         self.nodes = []
         self.shapes = {}
         self.results = set()
@@ -64,6 +68,17 @@ class Net:
         self.batch_name = '?'
         self.left_out = {}
         self.assumptions = []
+
+    def keeps_shape(self, type_):
+        """Return whether the user says that layers of a type have the shape of their first input.
+
+        type_: of a layer, whose shapes no rule tells; an ONNX operator's domain may be left out.
+        """
+        for name in (type_, type_.rpartition('.')[2]):
+            if name in self.same_shape_types:
+                self.kept_types.add(name)
+                return True
+        return False
 
     def add(self, layer):
         """Add a layer of the format; raise ValueError if it cannot be added."""
@@ -111,6 +126,12 @@ class Net:
         if self.left_out:
             notes.append(self.left_out_note())
         notes.extend(self.assumptions)
+        for type_ in self.same_shape_types:
+            if type_ not in self.kept_types:
+                notes.append(
+                    f'--same-shape {quote(type_)} has no effect: no layer is of this type, or '
+                    'FODLAM knows its shapes'
+                )
         return [f'{self.where}: {note}' for note in notes]
 
 

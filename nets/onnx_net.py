@@ -89,8 +89,8 @@ class OnnxNet(Net):
     constants: {value: numbers}, for small constants that nodes make of shapes and other constants.
     """
 
-    def __init__(self, graph, wire, path, frame_shape):
-        super().__init__(wire.where)
+    def __init__(self, graph, wire, path, frame_shape, same_shape_types=()):
+        super().__init__(wire.where, same_shape_types)
         self.graph = graph
         self.wire = wire
         self.path = path
@@ -260,6 +260,9 @@ class OnnxNet(Net):
             if numbers is not None:
                 self.constants[op.node.outputs[0]] = numbers
             shapes = follow_shapes(op)
+            if not shapes and inputs and self.keeps_shape(type_):
+                shape = op.net.shapes.get(inputs[0])
+                shapes = [shape] if shape else []
         is_foreign = '.' in type_ or type_ in self.graph.functions
         if not entries and (is_foreign or type_ in UNMODELLED_TYPES):
             self.left_out[type_] = None
@@ -360,10 +363,11 @@ def contradicts(stated, shape):
 # === Reading ===
 
 
-def read_onnx(path, frame_shape):
+def read_onnx(path, frame_shape, same_shape_types=()):
     """Return the OnnxNet of a model.
 
     frame_shape: (C, H, W) of the first input, whatever the file says, or None.
+    same_shape_types: types of operators whose outputs have the shape of their first input.
     Raises InputError, with the byte's offset, for what is wrong in the file.
     """
     try:
@@ -376,7 +380,7 @@ def read_onnx(path, frame_shape):
     with data:
         wire = Wire(data, os.path.basename(path))
         graph = read_graph(wire)
-        network = OnnxNet(graph, wire, path, frame_shape)
+        network = OnnxNet(graph, wire, path, frame_shape, same_shape_types)
         network.add_all(locate(graph.nodes, wire.where))
     return network
 

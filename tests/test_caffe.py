@@ -18,6 +18,7 @@ from support import NETFILES, ROOT, extract, extractor, fodlam, path, read
 
 MODELS = path(os.path.dirname(ROOT), 'shared', 'models')
 DATA = 'input: "data" input_shape { dim: 2 dim: 3 dim: 32 dim: 24 }\n'
+EMBED = 'embed_param { input_dim: 1000 num_output: 16 }'
 
 
 def entries(text, *argv):
@@ -230,33 +231,127 @@ class Format(unittest.TestCase):
             self.assertEqual((result.status, result.err), (1, said + 'it to comments\n'))
 
     def test_old_types(self):
-        for old, new in (
-            ('INNER_PRODUCT', 'InnerProduct'),
-            ('RELU', 'ReLU'),
-            ('LRN', 'LRN'),
-            ('SOFTMAX_LOSS', 'SoftmaxWithLoss'),
-            ('TANH', 'TanH'),
+        """V1 types, by their words and by their numbers in caffe.proto."""
+        for old, number, new in (
+            ('INNER_PRODUCT', 14, 'InnerProduct'),
+            ('RELU', 18, 'ReLU'),
+            ('LRN', 15, 'LRN'),
+            ('SOFTMAX_LOSS', 21, 'SoftmaxWithLoss'),
+            ('TANH', 23, 'TanH'),
+            ('ACCURACY', 1, 'Accuracy'),
+            ('BNLL', 2, 'BNLL'),
+            ('DROPOUT', 6, 'Dropout'),
+            ('FLATTEN', 8, 'Flatten'),
+            ('HDF5_OUTPUT', 10, 'HDF5Output'),
+            ('SIGMOID', 19, 'Sigmoid'),
+            ('POWER', 26, 'Power'),
+            ('ARGMAX', 30, 'ArgMax'),
+            ('THRESHOLD', 31, 'Threshold'),
+            ('MVN', 34, 'MVN'),
+            ('ABSVAL', 35, 'AbsVal'),
+            ('SILENCE', 36, 'Silence'),
+            ('EXP', 38, 'Exp'),
+            ('BN', None, 'BN'),
+            ('PRELU', None, 'PReLU'),
         ):
-            text = DATA + layer('x', 'T', inner_product(4), 'data').replace('"T"', old)
-            text = text.replace('layer {', 'layers {')
-            self.assertEqual(entries(text)['x']['type'], new)
+            for type_ in (old, number):
+                if type_ is not None:
+                    text = DATA + layer('x', 'T', inner_product(4), 'data')
+                    text = text.replace('"T"', str(type_)).replace('layer {', 'layers {')
+                    self.assertEqual(entries(text)['x']['type'], new)
+
+    def test_numbers_of_types_with_macs(self):
+        """4 is a convolution, 39 a deconvolution, 17 a pooling, 12 a list of images."""
+        text = (
+            'layers { name: "i" type: 12 top: "i" image_data_param { new_height: 9 new_width: 8 } }'
+            'layers { name: "c" type: 4 bottom: "i" top: "c" '
+            'convolution_param { num_output: 8 kernel_size: 3 } }'
+            'layers { name: "p" type: 17 bottom: "c" top: "p" '
+            'pooling_param { kernel_size: 3 stride: 2 } }'
+            'layers { name: "d" type: 39 bottom: "p" top: "d" '
+            'convolution_param { num_output: 5 kernel_size: 2 } }'
+        )
+        net = entries(text)
+        self.assertEqual(net['c']['macs'], 8 * 7 * 6 * 3 * 9)
+        self.assertEqual((net['c']['stored'], net['d']['ifmap']), ([8, 3, 3], [8, 3, 3]))
+        self.assertEqual(net['d']['macs'], 3 * 3 * 8 * 5 * 4)
 
     def test_types_of_today_are_not_converted(self):
         text = DATA + layer('x', 'ELU', '', 'data')
         self.assertEqual(entries(text)['x']['type'], 'ELU')
 
-    def test_phases(self):
-        for rule, there in (
-            ('include { phase: TEST }', True),
-            ('include { phase: TRAIN }', False),
-            ('include { phase: TRAIN } include { phase: TEST }', True),
-            ('exclude { phase: TEST }', False),
-            ('exclude { phase: TRAIN }', True),
-            ('include { min_level: 1 }', False),
-            ('include { phase: TEST stage: "deploy" }', False),
+    def test_phases_stages_and_levels(self):
+        """net.cpp, StateMeetsRule: the phase is TEST, the level 0, the stages those asked for."""
+        for rule, without, with_deploy in (
+            ('include { phase: TEST }', True, True),
+            ('include { phase: TRAIN }', False, False),
+            ('include { phase: 0 }', False, False),
+            ('include { phase: TRAIN } include { phase: TEST }', True, True),
+            ('exclude { phase: TEST }', False, False),
+            ('exclude { phase: TRAIN }', True, True),
+            ('include { min_level: 1 }', False, False),
+            ('include { min_level: 0 max_level: 0 }', True, True),
+            ('include { max_level: -1 }', False, False),
+            ('include { phase: TEST stage: "deploy" }', False, True),
+            ('include { phase: TRAIN stage: "deploy" }', False, False),
+            ('include { stage: "deploy" stage: "fast" }', False, False),
+            ('include { stage: "deploy" } include { stage: "val" }', False, True),
+            ('include { not_stage: "deploy" }', True, False),
+            ('include { stage: "deploy" not_stage: "fast" }', False, True),
+            ('exclude { stage: "deploy" }', True, False),
+            ('exclude { stage: "deploy" min_level: 1 }', True, True),
+            ('exclude { not_stage: "deploy" }', False, True),
+            ('', True, True),
         ):
             text = DATA + layer('c', 'Convolution', convolution(8, 3) + rule, 'data')
-            self.assertEqual('c' in entries(text), there, rule)
+            self.assertEqual('c' in entries(text), without, rule)
+            self.assertEqual('c' in entries(text, '--stage', 'deploy'), with_deploy, rule)
+
+    def test_several_stages(self):
+        rule = 'include { stage: "a" stage: "b" }'
+        text = DATA + layer('c', 'Convolution', convolution(8, 3) + rule, 'data')
+        self.assertNotIn('c', entries(text, '--stage', 'a'))
+        self.assertIn('c', entries(text, '--stage', 'a', '--stage', 'b'))
+        self.assertIn('c', entries('state { stage: "a" phase: TRAIN }' + text, '--stage', 'b'))
+
+    def test_a_stage_that_no_rule_names_is_said(self):
+        text = DATA + layer('c', 'Convolution', convolution(8, 3), 'data')
+        said = (
+            "extract.py: n.prototxt: --stage 'depoly' has no effect: "
+            'no include or exclude rule names it\n'
+        )
+        result = extract('n.prototxt', text, '--stage', 'depoly')
+        self.assertEqual(result, extract('n.prototxt', text)._replace(err=said))
+
+    DIGITS = ''.join(
+        f'layer {{ name: "{stage}-data" type: "Data" top: "data" top: "label" '
+        f'include {{ stage: "{stage}" }} transform_param {{ crop_size: {size} }} }}\n'
+        for stage, size in (('train', 200), ('val', 227))
+    ) + (
+        'layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
+        'convolution_param { num_output: 16 kernel_size: 11 stride: 4 } }\n'
+        'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "c" bottom: "label" '
+        'exclude { stage: "deploy" } }\n'
+        'layer { name: "softmax" type: "Softmax" bottom: "c" top: "s" include { stage: "deploy" } }'
+    )
+
+    def test_digits(self):
+        """Its input is in the stages of training alone; in use, it is as large as in validation."""
+        result = extract('n.prototxt', self.DIGITS, '--stage', 'deploy')
+        net = json.loads(result.out)
+        self.assertEqual([entry['name'] for entry in net], ['val-data', 'c', 'softmax'])
+        self.assertEqual(net[1]['macs'], 16 * 55 * 55 * 3 * 11 * 11)  # (227 - 11) / 4 + 1 = 55
+        self.assertEqual(
+            result.err,
+            "extract.py: n.prototxt: 'data' is taken to be as 'val-data' (Data) makes it, which is "
+            'not in these stages\n',
+        )
+        names = [entry['name'] for entry in json.loads(extract('n.prototxt', self.DIGITS).out)]
+        self.assertEqual(names, ['val-data', 'c', 'loss'])
+        train = extract('n.prototxt', self.DIGITS, '--stage', 'train')
+        self.assertEqual((json.loads(train.out)[1]['ofmap'], train.err), ([16, 48, 48], ''))
+        small = extract('n.prototxt', self.DIGITS, '--stage', 'deploy', '--input', '1,15,15')
+        self.assertEqual(json.loads(small.out)[1]['macs'], 16 * 2 * 2 * 11 * 11)
 
     def test_old_input_is_a_layer(self):
         text = DATA + layer('c', 'Convolution', convolution(8, 3), 'data')
@@ -275,6 +370,12 @@ class Inputs(unittest.TestCase):
             ('Data', 'transform_param { crop_size: 99 force_gray: true }', [1, 99, 99]),
             ('Data', 'data_param { crop_size: 227 }', [3, 227, 227]),
             ('Data', 'data_param { batch_size: 64 }', [1, 28, 28]),
+            ('MyData', 'transform_param { crop_size: 99 }', [3, 99, 99]),
+            (
+                'AnnotatedData',
+                'transform_param { resize_param { height: 300 width: 200 } }',
+                [3, 300, 200],
+            ),
             ('ImageData', 'image_data_param { new_height: 8 new_width: 9 }', [3, 8, 9]),
             ('DummyData', 'dummy_data_param { shape { dim: 1 dim: 2 dim: 3 dim: 4 } }', [2, 3, 4]),
             ('DummyData', 'dummy_data_param { num: 1 channels: 2 height: 3 width: 4 }', [2, 3, 4]),
@@ -446,15 +547,181 @@ class Layers(unittest.TestCase):
         self.assertEqual([net[f'conv_{top}']['ifmap'][0] for top in 'ab'], [1, 2])
 
     def test_what_is_left_out_is_said(self):
-        text = DATA + layer('r', 'LSTM', '', 'data') + layer('e', 'Embed', '', 'data')
-        text += layer('d', 'DepthwiseConvolution', convolution(3, 3), 'data')
+        text = DATA + layer('r', 'GRU', '', 'data') + layer('e', 'Embed', EMBED, 'data')
+        text += layer('d', 'MyConvolution', convolution(3, 3), 'data')
         text += layer('f', 'InnerProduct', inner_product(3), 'data')
         result = extract('n.prototxt', text + layer('p', 'Python', '', 'data'))
         note = (
-            'extract.py: n.prototxt: left out, as FODLAM does not model it: whatever is in LSTM, '
-            'Embed, DepthwiseConvolution\n'
+            'extract.py: n.prototxt: left out, as FODLAM does not model it: whatever is in GRU, '
+            'MyConvolution\n'
         )
         self.assertEqual((result.status, result.err), (0, note))
+
+    def test_dilation(self):
+        """`hole` is DeepLab's word for it."""
+        for parameters, dilation, size in (
+            ('dilation: 2', [2, 2], [28, 20]),
+            ('hole: 2', [2, 2], [28, 20]),
+            ('hole_h: 2 hole_w: 3', [2, 3], [28, 18]),
+            ('hole_w: 3', [1, 3], [30, 18]),
+            ('hole: 2 hole_w: 3', [2, 3], [28, 18]),
+            ('dilation: 1 dilation: 3', [1, 3], [30, 18]),
+            ('hole: 1', None, [30, 22]),
+            ('dilation: 1', None, [30, 22]),
+        ):
+            entry = self.conv(convolution(8, 3, more=parameters))
+            self.assertEqual(entry.get('dilation'), dilation, parameters)
+            self.assertEqual(entry['ofmap'], [8, *size], parameters)
+            self.assertEqual(entry['macs'], 8 * size[0] * size[1] * 3 * 9, parameters)
+        up = self.conv(convolution(6, 3, more='hole: 2'), 'Deconvolution')
+        self.assertEqual((up['ofmap'], up['dilation']), ([6, 36, 28], [2, 2]))
+
+    def test_depthwise_types(self):
+        """One filter a channel: 3 * 3 MACs for each pixel of each of 3 channels."""
+        for type_ in ('DepthwiseConvolution', 'ConvolutionDepthwise'):
+            for parameters in (
+                convolution(3, 3, pad=1, more='group: 3'),
+                convolution(3, 3, pad=1),
+                convolution(3, 3, pad=1).replace('num_output: 3', ''),
+            ):
+                entry = self.conv(parameters, type_)
+                self.assertEqual((entry['type'], entry['groups']), ('Convolution', 3))
+                self.assertEqual(entry['macs'], 3 * 32 * 24 * 9)
+        twice = self.conv(convolution(6, 3, pad=1), 'DepthwiseConvolution')  # two filters each
+        self.assertEqual((twice['ofmap'], twice['macs']), ([6, 32, 24], 6 * 32 * 24 * 9))
+        dense = self.conv(convolution(6, 3, pad=1, more='group: 1'), 'DepthwiseConvolution')
+        self.assertEqual(dense['macs'], 6 * 32 * 24 * 3 * 9)
+        text = DATA + layer('c', 'ConvolutionDepthwise', convolution(3, 3, pad=1), 'data')
+        text += layer('r', 'ReLU', '', 'c') + layer('p', 'Pooling', pooling(2, 2), 'r')
+        self.assertEqual(entries(text)['c']['stored'], [3, 16, 12])
+
+    def test_several_inputs(self):
+        """A convolution with two inputs does its work twice, on each by itself."""
+        for type_, pixels in (
+            ('Convolution', 30 * 22),
+            ('Deconvolution', 32 * 24),
+            ('ConvolutionDepthwise', 30 * 22),
+        ):
+            text = DATA.replace('\n', 'input: "b" input_shape { dim: 2 dim: 3 dim: 32 dim: 24 }\n')
+            text += layer('c', type_, convolution(6, 3) + 'bottom: "b" top: "d"', 'data')
+            text += layer('e', 'Convolution', convolution(5, 1), 'd')
+            text += layer('p', 'Pooling', pooling(2, 2), 'c')
+            net = entries(text)
+            channels = 1 if type_ == 'ConvolutionDepthwise' else 3
+            self.assertEqual(
+                [net[name]['macs'] for name in ('c', 'c#2')], [pixels * channels * 6 * 9] * 2
+            )
+            self.assertEqual(net['e']['ifmap'][0], 6)
+            self.assertIn('stored', net['c'])
+            self.assertNotIn('stored', net['c#2'])
+
+    def test_types_that_keep_shapes(self):
+        """Those done on the way to DRAM, and the others."""
+        for type_, parameters in (
+            ('BN', 'bn_param { bn_mode: INFERENCE }'),
+            ('BN', 'bn_param { frozen: true slope_filler { value: 1 } }'),
+            ('SELU', ''),
+            ('ELU', ''),
+        ):
+            text = DATA + layer('c', 'Convolution', convolution(6, 1), 'data')
+            text += layer('x', type_, parameters, 'c')
+            self.assertEqual(after(text), [6, 32, 24])
+            text += layer('p', 'Pooling', pooling(2, 2), 'x')
+            self.assertEqual(entries(text)['c']['stored'], [6, 16, 12])
+        text = DATA + layer('c', 'Convolution', convolution(6, 1), 'data')
+        text += layer('x', 'ShuffleChannel', 'shuffle_channel_param { group: 3 }', 'c')
+        self.assertEqual(after(text), [6, 32, 24])
+        self.assertNotIn('stored', entries(text + layer('p', 'Pooling', pooling(2, 2), 'x'))['c'])
+
+    def test_axpy(self):
+        """SENet: factors of the pooled input, times the input, and the input added."""
+        for pooled in ('', 'flatten_param { }'):
+            text = DATA + layer('g', 'Pooling', 'pooling_param { global_pooling: true }', 'data')
+            factors = 'g'
+            if pooled:
+                text += layer('f', 'Flatten', pooled, 'g')
+                factors = 'f'
+            text += layer('x', 'Axpy', 'bottom: "data" bottom: "data"', factors)
+            self.assertEqual(after(text), [3, 32, 24])
+
+    def test_interp(self):
+        """interp_layer.cpp; 32 x 24 pixels come in."""
+        for parameters, size in (
+            ('height: 38 width: 39', [38, 39]),
+            ('zoom_factor: 2', [63, 47]),  # 32 + 31 * (2 - 1)
+            ('zoom_factor: 8', [249, 185]),  # 32 + 31 * 7, 24 + 23 * 7
+            ('shrink_factor: 2', [16, 12]),  # 31 / 2 + 1
+            ('shrink_factor: 3', [11, 8]),
+            ('shrink_factor: 3 zoom_factor: 2', [21, 15]),  # 11 + 10, 8 + 7
+            ('shrink_factor: 3 zoom_factor: 2 height: 5 width: 6', [5, 6]),
+            ('shrink_factor: 3 height: 5 width: 6', [11, 8]),
+            ('zoom_factor: 2 height: 5 width: 6', [63, 47]),
+            ('zoom_factor: 2 height: 5', [63, 47]),
+            ('zoom_factor: 1', [32, 24]),
+            ('zoom_factor: 2 pad_beg: -1', [61, 45]),  # 31 + 30, 23 + 22
+            ('shrink_factor: 2 pad_beg: -1 pad_end: -2', [15, 11]),  # 28 / 2 + 1, 20 / 2 + 1
+        ):
+            text = DATA + layer('x', 'Interp', f'interp_param {{ {parameters} }}', 'data')
+            self.assertEqual(after(text), [3, *size], parameters)
+
+    def test_upsample(self):
+        """SegNet's, with the mask of a pooling, and one without; 16 x 12 pixels come in."""
+        text = DATA + layer('p', 'Pooling', pooling(2, 2) + 'top: "mask"', 'data')
+        for parameters, size in (
+            ('', [32, 24]),
+            ('upsample_param { scale: 2 }', [32, 24]),
+            ('upsample_param { scale: 4 }', [64, 48]),
+            ('upsample_param { scale: 2 pad_out_h: true }', [31, 24]),
+            ('upsample_param { scale: 2 pad_out_w: true }', [32, 23]),
+            ('upsample_param { scale_h: 3 scale_w: 2 }', [48, 24]),
+            ('upsample_param { upsample_h: 45 upsample_w: 60 }', [45, 60]),
+            ('upsample_param { scale: 2 upsample_h: 45 upsample_w: 60 }', [45, 60]),
+            ('upsample_param { upsample_h: 45 }', [32, 24]),
+        ):
+            for mask in ('', 'bottom: "mask"'):
+                up = layer('x', 'Upsample', parameters + mask, 'p')
+                self.assertEqual(after(text + up), [3, *size], parameters)
+
+    def test_spp(self):
+        """Of 3 channels and 1 + 4 + 16 bins; of one level, it is a pooling, not flattened."""
+        for levels, features in ((1, 3), (2, 3 * 5), (3, 3 * 21), (4, 3 * 85)):
+            text = DATA + layer('x', 'SPP', f'spp_param {{ pyramid_height: {levels} }}', 'data')
+            text += layer('f', 'InnerProduct', inner_product(10), 'x')
+            self.assertEqual(entries(text)['f']['macs'], features * 10)
+        one = layer('x', 'SPP', 'spp_param { pyramid_height: 1 pool: AVE }', 'data')
+        self.assertEqual(after(DATA + one), [3, 1, 1])
+
+    def test_tile(self):
+        for parameters, shape in (
+            ('tiles: 2', [6, 32, 24]),
+            ('axis: 1 tiles: 5', [15, 32, 24]),
+            ('axis: 2 tiles: 3', [3, 96, 24]),
+            ('axis: -1 tiles: 3', [3, 32, 72]),
+            ('tiles: 1', [3, 32, 24]),
+        ):
+            text = DATA + layer('x', 'Tile', f'tile_param {{ {parameters} }}', 'data')
+            self.assertEqual(after(text), shape, parameters)
+
+    def test_reduction(self):
+        """All dimensions from `axis` on, by default all, become one number."""
+        for axis, features in ((2, 3), (3, 3 * 32), (-1, 3 * 32), (-2, 3)):
+            parameters = f'reduction_param {{ operation: MEAN axis: {axis} }}'
+            text = DATA + layer('x', 'Reduction', parameters, 'data')
+            last = layer('f', 'InnerProduct', inner_product(10), 'x')
+            self.assertEqual(entries(text + last)['f']['macs'], features * 10, axis)
+        text = DATA + layer('x', 'Reduction', '', 'data')
+        result = extract('n.prototxt', text + layer('f', 'InnerProduct', inner_product(1), 'x'))
+        self.assertIn('where there are 0 dimensions', result.err)
+
+    def test_embed(self):
+        """Indices become vectors of 16 numbers, without MACs."""
+        text = 'input: "words" input_shape { dim: 1 dim: 7 }\n'
+        text += layer('e', 'Embed', EMBED, 'words')
+        text += layer('f', 'InnerProduct', inner_product(10), 'e')
+        net = entries(text)
+        self.assertEqual((net['e'], net['f']['macs']), (
+            {'name': 'e', 'type': 'Embed'}, 7 * 16 * 10
+        ))  # fmt: skip
 
     def test_unknown_types_matter_only_to_layers_that_need_their_shape(self):
         text = DATA + layer('odd', 'MyLayer', '', 'data') + layer('r', 'ReLU', '', 'odd')
@@ -463,6 +730,151 @@ class Layers(unittest.TestCase):
         self.assertEqual(result.status, 1)
         for part in ('line 4', "Convolution 'c'", "'odd' (MyLayer)"):
             self.assertIn(part, result.err)
+
+
+class SameShape(unittest.TestCase):
+    """--same-shape, for types that only the user knows."""
+
+    TEXT = DATA + layer('odd', 'MyLayer', '', 'data') + layer('m', 'MyMix', 'bottom: "odd"', 'odd')
+    TEXT += layer('c', 'Convolution', convolution(8, 3), 'm')
+
+    def test_it_passes_the_shape_through(self):
+        argv = ['--same-shape', 'MyLayer', '--same-shape', 'MyMix']
+        result = extract('n.prototxt', self.TEXT, *argv)
+        self.assertEqual((result.status, result.err), (0, ''))
+        self.assertEqual(json.loads(result.out)[-1]['macs'], 8 * 30 * 22 * 3 * 9)
+        self.assertEqual(json.loads(result.out)[1], {'name': 'odd', 'type': 'MyLayer'})
+
+    def test_it_is_advised(self):
+        for argv, type_ in (([], 'MyLayer'), (['--same-shape', 'MyLayer'], 'MyMix')):
+            result = extract('n.prototxt', self.TEXT, *argv)
+            self.assertEqual(result.status, 1)
+            self.assertRegex(
+                result.err, rf'\({type_}\) does not tell; give --same-shape {type_} if'
+            )
+
+    def test_it_is_said_to_have_no_effect(self):
+        for type_ in ('NoSuch', 'Convolution', 'Input'):
+            text = DATA + layer('c', 'Convolution', convolution(8, 3), 'data')
+            result = extract('n.prototxt', text, '--same-shape', type_)
+            self.assertEqual(result.out, extract('n.prototxt', text).out)
+            self.assertEqual(
+                result.err,
+                f'extract.py: n.prototxt: --same-shape {type_!r} has no effect: no layer is of '
+                'this type, or FODLAM knows its shapes\n',
+            )
+
+
+def sequence(shape, *layers, cont=(7, 2)):
+    """Return a definition with inputs x, of a shape, and cont, and with layers."""
+    text = ''
+    for name, sizes in (('x', shape), ('cont', cont)):
+        dims = ' '.join(f'dim: {size}' for size in sizes)
+        text += layer(name, 'Input', f'input_param {{ shape {{ {dims} }} }}')
+    return text + ''.join(layers)
+
+
+def recurrent(type_, more='', parameters=''):
+    """Return a recurrent layer of 32 outputs that reads x and cont."""
+    return layer(
+        'r', type_, f'bottom: "cont" {more} recurrent_param {{ num_output: 32 {parameters} }}', 'x'
+    )
+
+
+class Recurrent(unittest.TestCase):
+    """LSTM and RNN: 7 steps of 2 sequences, of 16 features each, and a state of 32."""
+
+    def test_lstm(self):
+        """Four gates, each of the input and of the state."""
+        net = entries(sequence((7, 2, 16), recurrent('LSTM')))
+        self.assertEqual(net['r'], {
+            'name': 'r', 'type': 'InnerProduct', 'macs': 7 * 4 * 32 * (16 + 32),
+            'ifmap': [16 + 32, 7, 1], 'ofmap': [4 * 32, 7, 1], 'kernel': [1, 1], 'stride': [1, 1],
+        })  # fmt: skip
+
+    def test_rnn(self):
+        """One gate, and the output made of the state: rnn_layer.cpp, W_xh, W_hh and W_ho."""
+        net = entries(sequence((7, 2, 16), recurrent('RNN')))
+        self.assertEqual(net['r']['macs'], 7 * 32 * (16 + 32))
+        self.assertEqual(net['r/W_ho']['macs'], 7 * 32 * 32)
+        self.assertEqual(net['r/W_ho']['ifmap'], [32, 7, 1])
+
+    def test_static_input(self):
+        """It is multiplied once, not in each step; here it has 5 features."""
+        static = layer('s', 'Input', 'input_param { shape { dim: 2 dim: 5 } }')
+        for type_, gates, name in (('LSTM', 4, 'r/W_xc_static'), ('RNN', 1, 'r/W_xh_static')):
+            net = entries(sequence((7, 2, 16), static, recurrent(type_, 'bottom: "s"')))
+            self.assertEqual(net[name]['macs'], gates * 32 * 5)
+            self.assertEqual(net['r']['macs'], 7 * gates * 32 * (16 + 32))
+
+    def test_exposed_state(self):
+        """The state is of two vectors in an LSTM, and of one in an RNN."""
+        state = layer('h', 'Input', 'input_param { shape { dim: 1 dim: 2 dim: 32 } }')
+        for type_, more, name in (
+            ('LSTM', 'bottom: "h" bottom: "h" top: "h1" top: "c1"', 'c1'),
+            ('RNN', 'bottom: "h" top: "h1"', 'h1'),
+        ):
+            last = layer('f', 'InnerProduct', 'inner_product_param { num_output: 9 axis: 2 }', name)
+            text = sequence((7, 2, 16), state, recurrent(type_, more, 'expose_hidden: true'), last)
+            self.assertEqual(entries(text)['f']['macs'], 32 * 9)
+
+    def test_what_follows(self):
+        """A fully-connected layer on each of the 7 steps; features of 4 x 4 count as 16."""
+        last = layer('f', 'InnerProduct', 'inner_product_param { num_output: 9 axis: 2 }', 'r')
+        for shape in ((7, 2, 16), (7, 2, 4, 4)):
+            net = entries(sequence(shape, recurrent('LSTM'), last))
+            self.assertEqual(net['r']['macs'], 7 * 4 * 32 * (16 + 32))
+            self.assertEqual((net['f']['macs'], net['f']['ifmap']), (7 * 32 * 9, [32, 7, 1]))
+
+    def test_the_batch_is_the_second_dimension(self):
+        """Of x, or of what x is made of, whichever input comes first."""
+        last = layer('f', 'InnerProduct', 'inner_product_param { num_output: 9 axis: 2 }', 'r')
+        x = sequence((7, 2, 16), recurrent('LSTM'), last)
+        cont_first = ''.join(
+            sorted(x.splitlines(True), key=lambda line: 'name: "cont"' not in line)
+        )
+        words = layer('w', 'Input', 'input_param { shape { dim: 7 dim: 2 } }')
+        words += layer('e', 'Embed', EMBED, 'w', 'x0') + layer('d', 'Dropout', '', 'x0', 'x')
+        words += layer('cont', 'Input', 'input_param { shape { dim: 7 dim: 2 } }')
+        for text in (x, cont_first, words + recurrent('LSTM') + last):
+            net = entries(text)
+            self.assertEqual(net['r']['macs'], 7 * 4 * 32 * (16 + 32))
+            self.assertEqual(net['f']['macs'], 7 * 32 * 9)
+
+    def test_frames_of_a_video(self):
+        """With 14 images first, there is one step for each of them; with 2, there are 7."""
+        for images, steps in ((14, 1), (2, 7)):
+            text = DATA.replace('dim: 2 ', f'dim: {images} ')
+            text += layer('c', 'Convolution', convolution(16, 3), 'data')
+            text += layer(
+                's', 'Input', 'input_param { shape { dim: 7 dim: 2 dim: 16 } }', None, 'x'
+            )
+            text += layer('cont', 'Input', 'input_param { shape { dim: 7 dim: 2 } }')
+            net = entries(text + recurrent('LSTM'))
+            self.assertEqual(net['r']['macs'], steps * 4 * 32 * (16 + 32))
+            self.assertEqual(net['c']['macs'], 16 * 30 * 22 * 3 * 9)
+
+    def test_input_option(self):
+        """--input gives the steps and the features; the batch stays between them."""
+        text = sequence((7, 2, 16), recurrent('LSTM'), cont=(9, 2))
+        self.assertEqual(entries(text, '--input', '9,20')['r']['macs'], 9 * 4 * 32 * (20 + 32))
+
+    def test_mistakes(self):
+        for text, said in (
+            (sequence((7, 2, 16), recurrent('LSTM'), cont=(7, 3)), 'cont is [7, 3] for x of [7, '),
+            (sequence((7, 2), recurrent('LSTM')), 'x is [7, 2]; expected steps, sequences'),
+            (sequence((7, 2, 16), recurrent('LSTM', 'top: "b"')), '2 tops; expected 2 or 3 bot'),
+            (sequence((7, 2, 16), recurrent('RNN', 'bottom: "x" bottom: "x"')), '4 bottoms and'),
+            (sequence((7, 2, 16), layer('r', 'LSTM', 'bottom: "cont"', 'x')), 'needs "num_output"'),
+            (sequence((7, 2, 16), recurrent('RNN', '', 'expose_hidden: true')), 'expected 3 or 4'),
+            (
+                sequence((7, 2, 16), layer('p', 'Python'), recurrent('RNN', 'bottom: "p"')),
+                "'p' (Python) does not tell",
+            ),
+        ):
+            result = extract('n.prototxt', text)
+            self.assertEqual((result.status, result.out), (1, ''))
+            self.assertIn(said, result.err)
 
 
 class Fusion(unittest.TestCase):
@@ -541,6 +953,110 @@ class Mistakes(unittest.TestCase):
         conv = layer('c', 'Convolution', convolution(8, 3), 'data')
         for text, *parts in (
             ('', 'n.prototxt: no "layer" in it'),
+            (
+                'net: "train_val.prototxt" base_lr: 0.01',
+                "n.prototxt: a solver's settings, without layers; give deploy.prototxt, the ",
+            ),
+            (
+                DATA + 'layers { layer { name: "c" type: "conv" } bottom: "data" top: "c" }',
+                'line 2: in the V0 format of before 2014; run: upgrade_net_proto_text OLD NEW',
+            ),
+            (
+                DATA + conv.replace('layer {', 'layers {').replace('"Convolution"', '40'),
+                'line 2: "type" is 40; expected a number from 1 to 39, or a word',
+            ),
+            (
+                DATA + conv.replace('layer {', 'layers {').replace('"Convolution"', '0'),
+                '"type" is 0; expected a number from 1 to 39',
+            ),
+            (
+                layer('d', 'AnnotatedData', 'include { phase: TRAIN }', None, 'data') + conv,
+                "line 2 (Convolution 'c'): bottom 'data' is made by 'd' (AnnotatedData), which is "
+                'for training alone; give deploy.prototxt',
+            ),
+            (
+                layer('d', 'Data', 'exclude { phase: TEST }', None, 'data') + conv,
+                'which is for training alone; give deploy.prototxt',
+            ),
+            (
+                layer('d', 'AnnotatedData', '', None, 'data') + conv,
+                "'d' (AnnotatedData) does not tell; give deploy.prototxt",
+            ),
+            (
+                DATA
+                + layer('r', 'ReLU', 'include { stage: "a" }', 'data')
+                + layer('c', 'Convolution', convolution(1, 1), 'r'),
+                "bottom 'r' is made by 'r' (ReLU), which its include and exclude rules leave out; "
+                'give the stage that it is in, by --stage',
+            ),
+            (
+                DATA + conv.replace('}', 'include { } exclude { } }'),
+                'line 2: has "include" and "exclude" rules; expected only one of them',
+            ),
+            (
+                DATA + layer('p', 'Flatten', 'flatten_param { axis: 2 end_axis: 1 }', 'data'),
+                '"axis" is dimension 2, behind "end_axis", 1; expected it before',
+            ),
+            (
+                DATA + layer('p', 'Flatten', 'flatten_param { axis: 3 end_axis: -3 }', 'data'),
+                '"axis" is dimension 3, behind "end_axis", 1',
+            ),
+            (
+                DATA + conv.replace('pad: 0', 'dilation: 2 hole: 2'),
+                'has "hole" and "dilation", which are the same; expected one',
+            ),
+            (DATA + conv.replace('pad: 0', 'hole: 0'), '"hole" is 0; expected 1 or more'),
+            (
+                DATA + conv.replace('bottom', 'bottom: "data" bottom'),
+                '2 bottoms, but 1 tops; expected as many of both',
+            ),
+            (
+                DATA
+                + layer('s', 'Slice', 'top: "t" slice_param { slice_point: 1 }', 'data')
+                + layer('c', 'Convolution', convolution(1, 1) + 'bottom: "t" top: "d"', 's'),
+                'operands differ: [2, 1, 32, 24] and [2, 2, 32, 24]',
+            ),
+            (
+                DATA + layer('a', 'Axpy', 'bottom: "data" bottom: "data"', 'data'),
+                'factors of [2, 3, 32, 24] for [2, 3, 32, 24]; expected one for each channel',
+            ),
+            (
+                DATA + layer('a', 'ShuffleChannel', 'shuffle_channel_param { group: 2 }', 'data'),
+                '3 channels in 2 groups; expected a divisor',
+            ),
+            (
+                DATA + layer('a', 'Interp', 'interp_param { height: 5 }', 'data'),
+                'no size; expected "height" and "width", or a factor',
+            ),
+            (
+                DATA + layer('a', 'Interp', 'interp_param { zoom_factor: 2 pad_end: 1 }', 'data'),
+                '"pad_beg" or "pad_end" is positive; expected 0, or less for cropping',
+            ),
+            (
+                DATA + layer('a', 'Interp', 'interp_param { zoom_factor: 2 pad_end: -24 }', 'data'),
+                'nothing is left of 24 pixels; expected less cropping',
+            ),
+            (
+                DATA + layer('a', 'Interp', 'interp_param { zoom: 2 }', 'data'),
+                "interp_param has no field 'zoom'; choose from height, width, zoom_factor",
+            ),
+            (
+                DATA
+                + layer('b', 'Pooling', pooling(2, 2), 'data')
+                + layer('a', 'Upsample', 'bottom: "b"', 'data'),
+                'a mask of [2, 3, 16, 12] for [2, 3, 32, 24]; expected the same shape',
+            ),
+            (DATA + layer('a', 'SPP', '', 'data'), 'needs "pyramid_height"'),
+            (
+                DATA + layer('a', 'SPP', 'spp_param { pyramid_height: 17 }', 'data'),
+                '"pyramid_height" is 17; expected at most 16',
+            ),
+            (DATA + layer('a', 'Tile', '', 'data'), 'needs "tiles"'),
+            (DATA + layer('a', 'Tile', 'tile_param { axis: 4 tiles: 2 }', 'data'), '"axis" is 4'),
+            (
+                DATA + layer('a', 'Reduction', 'reduction_param { axis: 4 }', 'data'),
+                '"axis" is 4 where there are 4 dimensions',
+            ),
             ('name: "x"', 'n.prototxt: no "layer" in it'),
             (DATA + conv[:-3], 'line 2: the brace is never closed'),
             (DATA + conv + '}', "line 3: unexpected '}'"),
