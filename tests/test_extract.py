@@ -295,7 +295,7 @@ class Layers(unittest.TestCase):
         ('ReLU', TWO, '', '2 tops; expected 1'),
         ('Eltwise', TWO, '', '2 tops; expected 1'),
         ('InnerProduct', TWO, 'inner_product_param { num_output: 1 }', '2 tops; expected 1'),
-        ('Convolution', BOTH, convolution(1, 1), '2 bottoms; expected 1'),
+        ('Convolution', BOTH, convolution(1, 1), '2 bottoms, but 1 tops; expected as many'),
         ('Pooling', TWO + ' top: "z"', '', '3 tops; expected 1 to 2'),
         ('Split', BOTH, '', '2 bottoms; expected 1'),
         ('Pooling', BOTH, '', '2 bottoms; expected 1'),

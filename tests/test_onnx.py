@@ -386,6 +386,37 @@ def unread(type_):
     return fields(1, ['y', 'w']) + field(4, type_)
 
 
+class SameShape(unittest.TestCase):
+    """--same-shape, for operators that only the user knows."""
+
+    NODES = [
+        node('MyOp', 'x', 'z', 'odd') + field(7, 'custom'),
+        node('Conv', 'z w', 'y', 'c'),
+    ]
+
+    def test_it_passes_the_shape_through(self):
+        """Whether the operator's domain is given or not."""
+        note = 'left out, as FODLAM does not model it: whatever is in custom.MyOp\n'
+        for type_ in ('custom.MyOp', 'MyOp'):
+            argv = ['--same-shape', type_, '--same-shape', type_]
+            net = entries(self.NODES, [IMAGE], [KERNEL], argv=argv, note=note)
+            self.assertEqual(net['c']['macs'], 8 * 30 * 22 * 3 * 9)
+            self.assertNotIn('macs', net['odd'])
+
+    def test_it_is_said_to_have_no_effect(self):
+        for type_ in ('NoSuch', 'Conv', 'Relu'):
+            net = entries(
+                [node('Relu', 'x', 'r'), node('Conv', 'r w', 'y', 'c')], [IMAGE], [KERNEL],
+                argv=['--same-shape', type_], note=f'--same-shape {type_!r} has no effect',
+            )  # fmt: skip
+            self.assertIn('macs', net['c'])
+
+    def test_stages_are_of_caffe(self):
+        result = extract('m.onnx', model(self.NODES, [IMAGE], [KERNEL]), '--stage', 'deploy')
+        self.assertEqual((result.status, result.out), (1, ''))
+        self.assertRegex(result.err, r'm.onnx.: --stage is for Caffe; expected a .prototxt file\n$')
+
+
 class Mistakes(unittest.TestCase):
     """Each mistake is one line on stderr that says where, and nothing on stdout."""
 
