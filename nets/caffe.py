@@ -43,7 +43,7 @@ MACS_PARAMETERS = ('convolution_param', 'inner_product_param', 'recurrent_param'
 # Types that an accelerator does on the way to DRAM. Their output has the shape of their input.
 PASS_TYPES = (
     'AbsVal BN BNLL BatchNorm Bias Clip Dropout ELU Exp LRN Log PReLU Power ReLU ReLU6 SELU Scale '
-    'Sigmoid Swish TanH Threshold'
+    'Sigmoid SpatialDropout Swish TanH Threshold'
 ).split()
 
 INPUT_TYPES = 'Input Data ImageData DummyData MemoryData HDF5Data WindowData'.split()
@@ -589,8 +589,16 @@ def inner_product(type_, parameters, shapes, count, batch):
     axis = read_axis(parameters, 'axis', shape, 1)
     rows = count_per_frame(shape[:axis], batch)  # the dimensions before `axis` number the rows
     row_size = math.prod(shape[axis:])
+    return [fully_connected('', row_size, filters, rows, [0], [(*shape[:axis], filters)])]
+
+
+def fully_connected(suffix, row_size, filters, rows, bottoms, tops):
+    """Return the Part of a product with a matrix of row_size x filters weights.
+
+    rows: of one frame, each of which is multiplied. suffix, bottoms, tops: of the Part.
+    """
     members = macs_and_shapes('InnerProduct', (row_size, rows, 1), (filters, rows, 1))
-    return [Part('', 'InnerProduct', members, [0], [(*shape[:axis], filters)])]
+    return Part(suffix, 'InnerProduct', members, bottoms, tops)
 
 
 def convolution(type_, parameters, shapes, count, batch):
@@ -603,9 +611,8 @@ def convolution(type_, parameters, shapes, count, batch):
 def depthwise_convolution(type_, parameters, shapes, count, batch):
     """DepthwiseConvolution, ConvolutionDepthwise: a filter for each channel, in a group of its own.
 
-    The former is yonghenglh6/DepthwiseConvolution: a Convolution whose `group` is its number of
-    channels. The latter is BVLC/caffe's pull request 5665, which reads neither `num_output` nor
-    `group`; definitions have both, or the first alone.
+    The former is yonghenglh6/DepthwiseConvolution, a Convolution whose `group` is its number of
+    channels. The latter needs no `group`. Where a definition has the fields, they count.
     """
     channels, _, _ = feature_map(shapes[0], rank=4)
     filters = parameters.integer('num_output', channels, low=1)
@@ -623,7 +630,7 @@ def convolve_each(type_, parameters, shapes, count, batch, filters, groups):
     ifmap = feature_map(shape, rank=4)
     if count != len(shapes):
         raise ValueError(f'{len(shapes)} bottoms, but {count} tops; expected as many of both')
-    eltwise_shapes(None, shapes, 1)
+    eltwise_shapes(None, shapes, count)  # base_conv_layer.cpp: "All inputs must have same shape"
     check_batch(shape[0], batch)
     if read_axis(parameters, 'axis', shape, 1) != 1:
         raise ValueError('"axis" is not that of the channels; expected 1')
@@ -685,26 +692,23 @@ def recurrent(type_, parameters, shapes, count, batch):
         raise ValueError(f'cont is {list(cont)} for x of {list(shape)}; expected its first two')
     steps = count_per_frame(shape[:2], batch)
     gate_inputs = rule.gates * filters
+    bottoms = list(range(len(shapes)))
+    tops = [(*shape[:2], filters)] + [(1, shape[1], filters)] * exposed
     parts = []
     if has_static:
         static = shapes[2]
         if isinstance(static, Unknown):
             raise ValueError(unknown_shape_message(static))
-        rows = count_per_frame(static[:1], batch)
-        ifmap, ofmap = (math.prod(static[1:]), rows, 1), (gate_inputs, rows, 1)
-        members = macs_and_shapes('InnerProduct', ifmap, ofmap)
-        parts.append(Part(rule.static_suffix, 'InnerProduct', members, [2], []))
-    # One product does for input and state, behind each other: the weights are W_x and W_h in one.
-    ifmap, ofmap = (math.prod(shape[2:]) + filters, steps, 1), (gate_inputs, steps, 1)
-    members = macs_and_shapes('InnerProduct', ifmap, ofmap)
-    bottoms = [index for index in range(len(shapes)) if index != 2 or not has_static]
-    tops = [(*shape[:2], filters)] + [(1, shape[1], filters)] * exposed
+        bottoms.remove(2)
+        size, rows = math.prod(static[1:]), count_per_frame(static[:1], batch)
+        parts.append(fully_connected(rule.static_suffix, size, gate_inputs, rows, [2], []))
+    # One product does for x and the state, one behind the other: their weights are one matrix.
+    size = math.prod(shape[2:]) + filters
     if rule.output_suffix is None:
-        parts.append(Part('', 'InnerProduct', members, bottoms, tops))
+        parts.append(fully_connected('', size, gate_inputs, steps, bottoms, tops))
         return parts
-    parts.append(Part('', 'InnerProduct', members, bottoms, []))
-    members = macs_and_shapes('InnerProduct', (filters, steps, 1), (filters, steps, 1))
-    parts.append(Part(rule.output_suffix, 'InnerProduct', members, [], tops))
+    parts.append(fully_connected('', size, gate_inputs, steps, bottoms, []))
+    parts.append(fully_connected(rule.output_suffix, filters, filters, steps, [], tops))
     return parts
 
 
