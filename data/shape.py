@@ -5,6 +5,7 @@ ifmap of C x H x W, K filters of R x S, a stride of sy x sx, a dilation of dy x 
 K x P x Q.
 """
 
+import math
 from collections import namedtuple
 
 from fodlam import MAX_SIZE, quote
@@ -41,7 +42,10 @@ def parse_shape(entry):
     K, P, Q = parse_sizes(entry, 'ofmap', 3)
     R, S = parse_sizes(entry, 'kernel', 2)
     sy, sx = parse_sizes(entry, 'stride', 2, default=[1, 1])
-    dy, dx = parse_sizes(entry, 'dilation', 2, default=[1, 1])
+    dilation = [1, 1]
+    if entry['type'] == 'Convolution':
+        dilation = [least_dilation(H, P, R, sy), least_dilation(W, Q, S, sx)]
+    dy, dx = parse_sizes(entry, 'dilation', 2, default=dilation)
     (groups,) = parse_sizes(entry, 'groups', 1, default=1)
     stored_channels, A, B = parse_sizes(entry, 'stored', 3, default=[K, P, Q])
     if stored_channels != K:
@@ -57,6 +61,25 @@ def parse_shape(entry):
     if macs != entry['macs']:
         raise ValueError(f'"macs" is {quote(entry["macs"])}; expected {macs} by its shapes')
     return Shape(C, H, W, K, P, Q, R, S, sy, sx, dy, dx, groups, A, B)
+
+
+def least_dilation(size, places, kernel, stride):
+    """Return the dilation of a convolution in one direction, as far as its sizes tell.
+
+    size: of the ifmap in this direction. places: of the kernel, which is the size of the ofmap.
+    kernel: its size. stride: from one place to the next.
+    Net files did not always have dilations. But a kernel has all the places that the ifmap has room
+    for, so one that would fit once more behind the last must be larger than it seems.
+
+    >>> least_dilation(size=64, places=62, kernel=3, stride=1)
+    1
+    >>> least_dilation(size=64, places=48, kernel=3, stride=1)  # 48 places of 2 * 8 + 1 pixels
+    8
+    """
+    if kernel == 1:
+        return 1
+    rest = size - places * stride  # less than the kernel, from its first pixel to its last
+    return max(1, math.ceil(rest / (kernel - 1)))
 
 
 def parse_sizes(entry, key, count, default=None):

@@ -104,7 +104,7 @@ class Dilation(unittest.TestCase):
 
     def test_rows(self):
         """With 48 rows of places and no dilation, 50 rows are touched; what is apart is not."""
-        ifmap, ofmap = [256, 999, 64], [256, 48, 48]
+        ofmap = [256, 48, 48]
         for kernel, stride, dilation, rows in (
             ([3, 3], [1, 1], [1, 1], 50),
             ([3, 3], [1, 1], [8, 1], 47 + 2 * 8 + 1),
@@ -117,10 +117,16 @@ class Dilation(unittest.TestCase):
             with self.subTest(kernel=kernel, stride=stride, dilation=dilation):
                 shape = {'kernel': kernel, 'stride': stride, 'dilation': dilation}
                 shape['macs'] = 256 * 48 * 48 * kernel[0] * kernel[1]
+                ifmap = [256, 47 * stride[0] + dilation[0] * (kernel[0] - 1) + 1, 64]
                 one = self.latency(**shape, ifmap=ifmap, ofmap=ofmap)
                 buffer_s = 256 * 48 * 48 * 4 / 3e9
                 link_s = 2 * (256 * rows * 64 + 256 * 48 * 48) / 0.48e9
                 self.assertAlmostEqual(one, buffer_s + link_s, places=12)
+
+    def test_a_net_file_from_before_it_had_dilations(self):
+        """With ofmaps as small as here, the kernel must be dilated."""
+        entry = {key: value for key, value in DILATED.items() if key != 'dilation'}
+        self.assertEqual(shaped([entry])['layers'][0]['latency'], self.latency())
 
     def test_from_a_definition(self):
         text = 'input: "data" input_shape { dim: 1 dim: 256 dim: 64 dim: 64 }'
