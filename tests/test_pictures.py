@@ -299,6 +299,47 @@ class Every(unittest.TestCase):
                     self.assertRegex(dark, rf'\.{element.get("class")}\b', name)
 
 
+class Themes(unittest.TestCase):
+    """--theme."""
+
+    def style(self, *flags):
+        """Return the style of a picture with these flags."""
+        return picture({'net': 'AlexNet'}, *flags).find(f'{SVG}style').text
+
+    def test_light_and_dark_do_not_ask_what_a_program_prefers(self):
+        light, dark = self.style('--theme', 'light'), self.style('--theme', 'dark')
+        self.assertNotIn('@media', light + dark)
+        self.assertIn('.bg { fill: #fff }', light)
+        self.assertNotIn('.bg { fill: #fff }', dark)
+        self.assertIn('.bg { fill: #16191f }', dark)
+
+    def test_auto_is_light_where_nothing_else_is_preferred(self):
+        auto = self.style()
+        self.assertEqual(auto, self.style('--theme', 'auto'))
+        before, in_the_dark = auto.split('@media (prefers-color-scheme: dark) {')
+        self.assertEqual(before.strip(), self.style('--theme', 'light').strip())
+        for line in in_the_dark.strip().removesuffix('}').strip().splitlines():
+            self.assertIn(line, self.style('--theme', 'dark'))
+
+    def test_only_pictures_have_one(self):
+        for flags, message in (
+            (['--theme', 'light'], '--theme is for --format svg, but got --format json'),
+            (
+                ['--format', 'table', '--theme', 'dark'],
+                '--theme is for --format svg, but got --format table',
+            ),
+            (['--lines', '--theme', 'dark'], '--theme is for --format svg, but got --format json'),
+            (
+                ['--format', 'svg', '--theme', 'blue'],
+                "argument --theme: invalid choice: 'blue' (choose from",
+            ),
+        ):
+            result = run(*flags, stdin=b'{"net": "AlexNet"}')
+            self.assertEqual((result.status, result.out), (2, ''))
+            self.assertEqual(len(result.err.splitlines()), 1)
+            self.assertIn(message, result.err)
+
+
 class Text(unittest.TestCase):
     def test_measured_widths(self):
         """No text is wider than it is taken to be."""
