@@ -33,7 +33,8 @@ PANEL_GAP = 10  # from the last line of a legend to the axes, and from axes to t
 MAX_TICKS = 5  # above 0
 
 BAR_SHARE = 0.8  # of a slot's width
-MIN_SLOT_WITH_GAP = 4  # bars in narrower slots touch, as such gaps would only be shades
+# Bars in narrower slots touch, as such gaps would only be shades; whiskers are thin, without caps.
+MIN_SLOT_WITH_GAP = 4
 MAX_BAR_WIDTH = 56
 MIN_HEIGHT = 1  # of a bar that can be seen
 # The names of layers whose bars are too small to see stand below the panel's legend.
@@ -282,7 +283,11 @@ def draw_bar(bar, panel, index):
             svg.rectangle(segment.css, x - width / 2, top, width, height, segment.title)
         )
         below += segment.value
-    if bar.low != bar.high:
+    if bar.low == bar.high:
+        return elements
+    if panel.slot < MIN_SLOT_WITH_GAP:
+        elements.append(svg.line('whisker thin', (x, panel.y(bar.high)), (x, panel.y(bar.low))))
+    else:
         cap = min(MAX_WHISKER_CAP, MAX_WHISKER_CAP_SHARE * panel.slot)
         elements.append(svg.whisker(x, panel.y(bar.high), panel.y(bar.low), cap))
     return elements

@@ -32,6 +32,7 @@ text { font-family: Helvetica, Arial, sans-serif; font-size: 14px }
 .h { font-size: 15px; font-weight: bold } .e { text-anchor: end } .m { text-anchor: middle }
 .halo { stroke-width: 3; stroke-linejoin: round }
 .grid, .tick, .axis, .whisker, .size { fill: none } .axis { stroke-width: 1.5 }
+.thin { stroke-width: 0.4 }
 .dash { stroke-dasharray: 6 4 } .dotted { stroke-dasharray: 2 3 }
 .dash-dotted { stroke-dasharray: 6 3 2 3 }
 circle { fill-opacity: 0.7 }

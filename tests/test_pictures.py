@@ -478,6 +478,15 @@ class Bars(unittest.TestCase):
             self.assertEqual((c[1], d[1], top[0]), (bottom[1], bottom[1], bottom[0]))
             self.assertGreaterEqual(b[0] - a[0], 4)
 
+    def test_whiskers_of_very_narrow_bars_are_thin(self):
+        _, *whiskers = of_class(drawn(made(200, ranged=True)), 'polyline', 'whisker')
+        self.assertEqual(len(whiskers), 2 * 200)
+        for whisker in whiskers:
+            self.assertEqual(whisker.get('class'), 'whisker thin')
+            (x, top), (x2, bottom) = points(whisker)
+            self.assertEqual(x, x2)
+            self.assertLess(top, bottom)
+
     def test_values_where_there_is_room(self):
         for count, turn in ((5, None), (20, 'rotate(-90.0 '), (200, '')):
             values = labels(drawn(made(count)))
