@@ -20,6 +20,7 @@ Options:
   --per-layer    each layer as well, in the order of the config
   --range        the least and the most as well, as far as published layers tell
   --format F     json (default), csv, table (for people), svg (a picture)
+  --theme T      of a picture: auto (default, as programs prefer), light or dark
   --lines        one config a line in, one JSON result a line out
   --diagnose     no config; a batch's cost over a frame's MACs; or --per-frame
   --version, -h, --help

@@ -27,52 +27,51 @@ from fodlam.data.words import (
     shortened,
 )
 
-# The legend of all panels, above them.
-LEGEND_BASELINE = 8  # below the upper end of the legend
-LEGEND_HEIGHT = 16
-# The legend of one panel, between its upper end and its axes.
-PANEL_LEGEND_HEIGHT = 26
-PANEL_LEGEND_RISE = 8  # of the baseline above the upper end of the axes
+PANEL_HEIGHT = 140  # of the axes of a panel
+PANEL_GAP = 10  # from the last line of a legend to the axes, and from axes to the next panel
 
 MAX_TICKS = 5  # above 0
 
 BAR_SHARE = 0.8  # of a slot's width
+# Bars in narrower slots touch, as such gaps would only be shades; whiskers are thin, without caps.
+MIN_SLOT_WITH_GAP = 4
+MAX_BAR_WIDTH = 56
 MIN_HEIGHT = 1  # of a bar that can be seen
-# The names of layers whose bars are too small to see stand in the panel's legend.
+# The names of layers whose bars are too small to see stand below the panel's legend.
 MAX_SMALL_NAMES = 19
-MAX_SMALL_NAME_LENGTH = 24  # characters
+MAX_SMALL_LINES = 2
+MAX_SMALL_NAME_WIDTH = 150
 
 MAX_WHISKER_CAP = 4  # how far a cap reaches to either side
 MAX_WHISKER_CAP_SHARE = 0.3  # of a slot's width
 
 # Names of layers stand level under the lowest panel, or all turned if one is too long for its slot.
 NAME_TURN = 60  # degrees
-NAME_MARGIN = 4  # between a level name and the next
+NAME_MARGIN = 6  # between a level name and the next
 MAX_LEVEL_NAME_LENGTH = 100  # characters
-MAX_TURNED_NAME_WIDTH = 96
-MAX_TURNED_NAME_SHARE = 0.34  # of the height of names and panels
-LEVEL_NAMES_HEIGHT = 18
-TURNED_NAMES_MARGIN = 8  # by which turned names take more than the height of the longest
+MAX_TURNED_NAME_WIDTH = 160
+TURNED_NAME_ASCENT = 12  # how far a turned name reaches to the left beyond its baseline
 # (x, y) from the foot of a bar to the middle of a level name, or to the end of a turned one.
-LEVEL_NAME_OFFSET = (0, 14)
-TURNED_NAME_OFFSET = (4, 10)
+LEVEL_NAME_OFFSET = (0, 17)
+TURNED_NAME_OFFSET = (5, 13)
+TURNED_NAMES_MARGIN = 10  # below the lowest end of turned names
 
 # Values stand on top of bars, level, or all upright if one is too long for its slot.
-VALUE_RISE = 3  # from the top of a bar to the lower end of its value
+VALUE_RISE = 4  # from the top of a bar to the lower end of its value
 VALUE_DIGITS = 3  # of the largest value
 MAX_VALUE_DECIMALS = 9
-VALUE_MARGIN = 2  # between a level value and the next
-MAX_UPRIGHT_SHARE = 0.25  # of a panel's height
-MIN_UPRIGHT_SLOT = 10  # the least width of a slot for upright values
-UPRIGHT_OFFSET = 4  # from the middle of a bar to the baseline of an upright value
+VALUE_MARGIN = 4  # between a level value and the next
+MAX_UPRIGHT_SHARE = 0.35  # of a panel's height
+MIN_UPRIGHT_SLOT = 15  # the least width of a slot for upright values
+UPRIGHT_OFFSET = 5  # from the middle of a bar to the baseline of an upright value
 # Beside whiskers, values have only the right half of a slot.
 WHISKER_MARGIN = 8  # the part of this half that level values leave free
 WHISKER_OFFSET = 6  # from the middle of a bar to the start of a level value
-WHISKER_MIN_UPRIGHT_SLOT = 36
-WHISKER_UPRIGHT_OFFSET = 15
+WHISKER_MIN_UPRIGHT_SLOT = 40
+WHISKER_UPRIGHT_OFFSET = 18
 # The height above the highest bar that is kept free for its value.
-LEVEL_VALUE_HEIGHT = 14
-UPRIGHT_VALUE_MARGIN = 6  # more than the width of the longest value
+LEVEL_VALUE_HEIGHT = 18
+UPRIGHT_VALUE_MARGIN = 8  # more than the width of the longest value
 
 # === Value types ===
 
@@ -110,24 +109,27 @@ class Panel(namedtuple('Panel', 'plot slot scale step ticks value_texts value_st
 
     def x(self, index):
         """Return the x of the middle of a bar; index: of the bar, from 0."""
-        return self.plot.left + self.slot * (index + 0.5)
+        return slot_middle(index, self.slot)
 
     def y(self, value):
         """Return the y of a value on the upright axis."""
         top_value = self.scale * self.step * self.ticks
         return self.plot.bottom - self.plot.height * value / top_value
 
+    def moved_to(self, top):
+        """Return the Panel with the upper end of its axes at another y."""
+        return self._replace(plot=self.plot._replace(top=top, bottom=top + self.plot.height))
+
     def can_show(self, bar):
         """Return whether a Bar is high enough to be seen."""
         return self.y(bar.value) <= self.plot.bottom - MIN_HEIGHT
 
 
-class Names(namedtuple('Names', 'shown turn every height')):
+class Names(namedtuple('Names', 'shown turn every')):
     """The names of layers under the panels.
 
     shown: {index of a layer: its name}. every: how many layers there are for each name, as 3 if
     every third is named. turn: by how many degrees names are turned; 0 if they are level.
-    height: that the names take together.
     """
 
     __slots__ = ()
@@ -147,63 +149,73 @@ class ValueStyle(namedtuple('ValueStyle', 'turn anchor offset height')):
 # === All panels ===
 
 
-def draw_bars(estimate, layers, box, panel_quantities):
-    """Return the elements of panels, one below the other, with the names of layers under them.
+def draw_bars(estimate, layers, top, panel_quantities):
+    """Return (elements, y of the lower end) of panels, with the names of layers under the lowest.
 
-    layers: the Estimate's Layers. box: the Box that panels, legends and names fill.
+    layers: the Estimate's Layers. top: the y of the upper end.
     panel_quantities: the quantities that have a panel, such as ["energy", "latency"].
     """
-    slot = box.width / max(len(layers), 1)
-    names = names_under_bars(layers, slot, box.height)
+    slot = (svg.PLOT_RIGHT - svg.PLOT_LEFT) / max(len(layers), 1)
+    names = names_under_bars(layers, slot)
     legend = common_legend(estimate, panel_quantities, names)
     elements = []
-    top = box.top
+    bottom = top
     if len(panel_quantities) > 1:
         # A single panel has these entries at the end of its own legend instead.
-        elements, _ = svg.legend(box.left, top + LEGEND_BASELINE, legend)
-        top += LEGEND_HEIGHT
+        elements, bottom = svg.legend(top, legend)
         legend = []
-    bottom = box.bottom - names.height
-    height = (bottom - top) / len(panel_quantities)
     for quantity in panel_quantities:
         bars = [make_bar(layer, quantity, estimate) for layer in layers]
-        panel_box = Box(box.left, top, box.right, top + height)
         entries = panel_legend(estimate, quantity) + legend
-        elements += draw_panel(bars, quantity, panel_box, slot, entries)
-        top += height
-    return elements + draw_names(names, box.left, bottom, slot)
+        panel, bottom = draw_panel(bars, quantity, bottom + PANEL_GAP, slot, entries)
+        elements += panel
+    name_elements, bottom = draw_names(names, bottom, slot)
+    return elements + name_elements, bottom
 
 
-def names_under_bars(layers, slot, height):
-    """Return the Names of Layers; slot: the width of a slot; height: of names and panels."""
+def slot_middle(index, slot):
+    """Return the x of the middle of a slot; index: of the slot, from 0; slot: its width."""
+    return svg.PLOT_LEFT + slot * (index + 0.5)
+
+
+def names_under_bars(layers, slot):
+    """Return the Names of Layers; slot: the width of a slot."""
     names = [shortened(layer.name, MAX_LEVEL_NAME_LENGTH) for layer in layers]
-    widths = [svg.text_width(name, svg.SMALL_SIZE) for name in names]
+    widths = [svg.text_width(name, svg.TEXT_SIZE) for name in names]
     if all(width < slot - NAME_MARGIN for width in widths):
-        return Names(dict(enumerate(names)), turn=0, every=1, height=LEVEL_NAMES_HEIGHT)
+        return Names(dict(enumerate(names)), turn=0, every=1)
     sine = math.sin(math.radians(NAME_TURN))
-    room = min(MAX_TURNED_NAME_SHARE * height / sine, MAX_TURNED_NAME_WIDTH)
+    cosine = math.cos(math.radians(NAME_TURN))
     every = math.ceil(svg.LABEL_HEIGHT / (slot * sine))
-    shown = {}
-    for index in range(0, len(names), every):
-        shown[index] = svg.fitted(names[index], room, svg.SMALL_SIZE)
-    longest = max(svg.text_width(name, svg.SMALL_SIZE) for name in shown.values())
-    return Names(shown, NAME_TURN, every, height=TURNED_NAMES_MARGIN + longest * sine)
+    indexes = range(0, len(layers), every)
+    named, rooms = [], []
+    for index in indexes:
+        named.append(layers[index].name)
+        # Turned names start left of their bars: the first ones would leave the page.
+        room_on_left = (slot_middle(index, slot) - TURNED_NAME_ASCENT) / cosine
+        rooms.append(min(MAX_TURNED_NAME_WIDTH, room_on_left))
+    shown = svg.fitted_names(named, rooms)
+    return Names(dict(zip(indexes, shown)), NAME_TURN, every)
 
 
-def draw_names(names, left, bottom, slot):
-    """Return the elements of Names; left, bottom: of the lowest axes; slot: the width of a slot."""
-    if names.turn:
-        x_offset, y_offset = TURNED_NAME_OFFSET
-        anchor = svg.END
-    else:
-        x_offset, y_offset = LEVEL_NAME_OFFSET
-        anchor = svg.MIDDLE
+def draw_names(names, bottom, slot):
+    """Return (elements, y of the lower end) of Names.
+
+    bottom: the y of the lower end of the lowest axes. slot: the width of a slot.
+    """
+    x_offset, y_offset = TURNED_NAME_OFFSET if names.turn else LEVEL_NAME_OFFSET
+    anchor = svg.END if names.turn else svg.MIDDLE
+    y = bottom + y_offset
     elements = []
+    longest = 0
     for index, name in names.shown.items():
-        x = left + slot * (index + 0.5) + x_offset
-        y = bottom + y_offset
-        elements.append(svg.text(x, y, name, svg.SMALL, anchor, names.turn))
-    return elements
+        x = slot_middle(index, slot) + x_offset
+        elements.append(svg.text(x, y, name, svg.NORMAL, anchor, names.turn))
+        longest = max(longest, svg.text_width(name, svg.TEXT_SIZE))
+    if not names.turn:
+        return elements, y
+    drop = longest * math.sin(math.radians(names.turn))
+    return elements, y + drop + TURNED_NAMES_MARGIN
 
 
 def common_legend(estimate, panel_quantities, names):
@@ -260,7 +272,9 @@ def draw_bar(bar, panel, index):
     """
     elements = []
     x = panel.x(index)
-    width = BAR_SHARE * panel.slot
+    width = panel.slot
+    if panel.slot >= MIN_SLOT_WITH_GAP:
+        width = min(BAR_SHARE * panel.slot, MAX_BAR_WIDTH)
     below = 0
     for segment in bar.segments:
         top = panel.y(below + segment.value)
@@ -269,7 +283,11 @@ def draw_bar(bar, panel, index):
             svg.rectangle(segment.css, x - width / 2, top, width, height, segment.title)
         )
         below += segment.value
-    if bar.low != bar.high:
+    if bar.low == bar.high:
+        return elements
+    if panel.slot < MIN_SLOT_WITH_GAP:
+        elements.append(svg.line('whisker thin', (x, panel.y(bar.high)), (x, panel.y(bar.low))))
+    else:
         cap = min(MAX_WHISKER_CAP, MAX_WHISKER_CAP_SHARE * panel.slot)
         elements.append(svg.whisker(x, panel.y(bar.high), panel.y(bar.low), cap))
     return elements
@@ -278,31 +296,29 @@ def draw_bar(bar, panel, index):
 # === A panel ===
 
 
-def draw_panel(bars, quantity, box, slot, legend):
-    """Return the elements of a panel of Bars: legend, axes, bars and values.
+def draw_panel(bars, quantity, top, slot, legend):
+    """Return (elements, y of the lower end of the axes) of a panel of Bars.
 
-    quantity: "energy" or "latency". box: the Box that the panel fills. slot: the width of a slot.
+    quantity: "energy" or "latency". top: the y of the upper end. slot: the width of a slot.
     legend: a list of LegendEntries, which stand after the name of the quantity.
     """
-    plot = box._replace(top=box.top + PANEL_LEGEND_HEIGHT)
-    panel = make_panel(bars, plot, slot)
+    panel = make_panel(bars, slot)
     _, prefix = prefix_of(panel.scale)
     title = LegendEntry('', f'{quantity} ({prefix}{QUANTITY_UNITS[quantity]})')
-    legend_y = plot.top - PANEL_LEGEND_RISE
-    elements, legend_end = svg.legend(plot.left, legend_y, [title, *legend])
-    if legend_end > (box.left + box.right) / 2 and not all(panel.can_show(bar) for bar in bars):
-        # The legend leaves too little room: the names of small layers get the line below it.
-        legend_end = box.left
-        plot = plot._replace(top=plot.top + svg.LINE_HEIGHT)
-        panel = make_panel(bars, plot, slot)
-    elements.append(draw_small_names(bars, panel, quantity, legend_end))
+    elements, bottom = svg.legend(top, [title, *legend])
+    small = [bar for bar in bars if not panel.can_show(bar)]
+    for line in small_names(small, quantity):
+        bottom += svg.LINE_HEIGHT
+        elements.append(svg.text(svg.LEFT, bottom, line))
+    panel = panel.moved_to(bottom + PANEL_GAP)
     elements += draw_grid(panel)
     for index, bar in enumerate(bars):
         elements += draw_bar(bar, panel, index)
+    plot = panel.plot
     elements.append(
         svg.line('axis', (plot.left, plot.top), (plot.left, plot.bottom), (plot.right, plot.bottom))
     )
-    return elements + draw_values(bars, panel)
+    return elements + draw_values(bars, panel), plot.bottom
 
 
 def panel_legend(estimate, quantity):
@@ -324,17 +340,18 @@ def panel_legend(estimate, quantity):
     return entries
 
 
-def make_panel(bars, plot, slot):
-    """Return the Panel for Bars; plot: the Box of the axes; slot: the width of a slot."""
+def make_panel(bars, slot):
+    """Return the Panel for Bars, at the upper end of the page; slot: the width of a slot."""
+    plot = Box(svg.PLOT_LEFT, 0, svg.PLOT_RIGHT, PANEL_HEIGHT)
     most = max((bar.high for bar in bars), default=0)
     if most == 0:
         most = 1  # as no axis goes from 0 to 0
     exponent, _ = prefix_of(most)
     scale = 1000.0**exponent
     texts = texts_of_values(bars, scale)
-    style = style_of_values(bars, texts, plot, slot)
+    style = style_of_values(bars, texts, slot)
     value_height = LEVEL_VALUE_HEIGHT if style is None else style.height
-    share_below_value = 1 - value_height / plot.height
+    share_below_value = 1 - value_height / PANEL_HEIGHT
     step, ticks = ticks_above(most / scale / share_below_value)
     return Panel(plot, slot, scale, step, ticks, texts, style)
 
@@ -366,47 +383,47 @@ def draw_grid(panel):
         y = panel.y(number * panel.scale)
         elements.append(svg.line('grid', (plot.left, y), (plot.right, y)))
         elements.append(
-            svg.text(plot.left + x_offset, y + y_offset, f'{number:.6g}', svg.SMALL, svg.END)
+            svg.text(plot.left + x_offset, y + y_offset, f'{number:.6g}', anchor=svg.END)
         )
     return elements
 
 
-def draw_small_names(bars, panel, quantity, left):
-    """Return the element of a text on the Bars that are too small to see; '' if there are none.
+def small_names(small, quantity):
+    """Return the lines of a text on the Bars that are too small to see; [] if there are none.
 
-    quantity: "energy" or "latency". left: the x from which on the line is free.
+    quantity: "energy" or "latency".
     """
-    small = [bar for bar in bars if not panel.can_show(bar)]
     if not small:
-        return ''
+        return []
     total = math.fsum(bar.value for bar in small)
-    content = fitted_list(
-        [shortened(bar.name, MAX_SMALL_NAME_LENGTH) for bar in small],
+    first = [bar.name for bar in small[:MAX_SMALL_NAMES]]
+    return fitted_list(
+        svg.fitted_names(first, [MAX_SMALL_NAME_WIDTH] * len(first)),
+        count=len(small),
         before='too small to see: ',
         after=f'; in all {engineering(total, QUANTITY_UNITS[quantity])}',
-        width=panel.plot.right - left,
+        width=svg.RIGHT - svg.LEFT,
     )
-    y = panel.plot.top - PANEL_LEGEND_RISE
-    return svg.text(panel.plot.right, y, content, svg.SMALL, svg.END)
 
 
-def fitted_list(names, before, after, width):
-    """Return a text that lists as many names as fit, and says how many more there are.
+def fitted_list(names, count, before, after, width):
+    """Return the lines of a text that lists as many names as fit, and says how many more there are.
 
-    before, after: texts that stand before and after the list.
-    width: that the whole text may have, in small characters.
+    names: the first names. count: how many there are in all. before, after: texts that stand before
+    and after the list. width: that lines may have; there are no more than MAX_SMALL_LINES.
 
-    >>> fitted_list(['conv_1', 'conv_2', 'conv_3'], before='small: ', after='.', width=140)
-    'small: conv_1, 2 more.'
+    >>> names = ['conv_1', 'conv_2', 'conv_3']
+    >>> fitted_list(names, count=9, before='small: ', after='.', width=140)
+    ['small: conv_1,', 'conv_2, 7 more.']
     """
-    for count in range(min(len(names), MAX_SMALL_NAMES), -1, -1):
-        listed = names[:count]
-        if count < len(names):
-            listed.append(f'{len(names) - count} more')
-        content = f'{before}{", ".join(listed)}{after}'
-        if svg.text_width(content, svg.SMALL_SIZE) <= width:
+    for listed in range(len(names), -1, -1):
+        words = names[:listed]
+        if listed < count:
+            words.append(f'{count - listed} more')
+        lines = svg.wrapped(f'{before}{", ".join(words)}{after}', width, svg.TEXT_SIZE)
+        if len(lines) <= MAX_SMALL_LINES:
             break
-    return content
+    return lines
 
 
 # === Values on top of bars ===
@@ -425,12 +442,12 @@ def texts_of_values(bars, scale):
     return [f'{bar.value / scale:.{decimals}f}' for bar in bars]
 
 
-def style_of_values(bars, texts, plot, slot):
+def style_of_values(bars, texts, slot):
     """Return the ValueStyle of Bars; None if there is no room for values.
 
-    texts: the values as texts. plot: the Box of the axes. slot: the width of a slot.
+    texts: the values as texts. slot: the width of a slot.
     """
-    width = max((svg.text_width(content, svg.SMALL_SIZE) for content in texts), default=0)
+    width = max((svg.text_width(content, svg.TEXT_SIZE) for content in texts), default=0)
     if any(bar.low != bar.high for bar in bars):
         level_room = slot / 2 - WHISKER_MARGIN
         level = ValueStyle(0, svg.START, offset=WHISKER_OFFSET, height=LEVEL_VALUE_HEIGHT)
@@ -443,7 +460,7 @@ def style_of_values(bars, texts, plot, slot):
         upright_offset = UPRIGHT_OFFSET
     if width < level_room:
         return level
-    if slot >= min_upright_slot and width < MAX_UPRIGHT_SHARE * plot.height:
+    if slot >= min_upright_slot and width < MAX_UPRIGHT_SHARE * PANEL_HEIGHT:
         height = width + UPRIGHT_VALUE_MARGIN
         return ValueStyle(90, svg.START, offset=upright_offset, height=height)
     return None
@@ -460,5 +477,5 @@ def draw_values(bars, panel):
             x = panel.x(index) + style.offset
             y = panel.y(bar.value) - VALUE_RISE
             content = panel.value_texts[index]
-            elements.append(svg.text(x, y, content, svg.LABEL, style.anchor, style.turn))
+            elements += svg.label(x, y, content, style.anchor, style.turn)
     return elements

@@ -6,13 +6,15 @@ A room is imported in the branch that needs it, so that a table does not load wh
 
 FORMATS = ('json', 'csv', 'table', 'svg')  # of --format
 DIAGNOSE_FORMATS = ('json', 'csv', 'table')  # those of them that --diagnose has
+THEMES = ('auto', 'light', 'dark')  # of --theme
 
 
-def render_estimate(estimate, note, format_, encoding):
+def render_estimate(estimate, note, format_, encoding, theme='auto'):
     """Return an Estimate as text.
 
     note: a sentence on the frames that the costs are for. format_: "csv", "table" or "svg".
     encoding: of the stream that the text is for, or None if any character can be written there.
+    theme: one of THEMES; only pictures have one.
     """
     if format_ == 'csv':
         from fodlam.data.tables import estimate_csv
@@ -26,7 +28,7 @@ def render_estimate(estimate, note, format_, encoding):
     if format_ == 'svg':
         from fodlam.data.pictures import draw_picture
 
-        return draw_picture(estimate, notes)
+        return draw_picture(estimate, notes, theme)
     assert format_ == 'table', f'{format_} has no branch here'
     from fodlam.data.tables import estimate_table
 

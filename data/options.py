@@ -20,7 +20,7 @@ from fodlam import (
     show_diagnosis,
     show_estimate,
 )
-from fodlam.data.formats import DIAGNOSE_FORMATS, FORMATS, render_diagnosis, render_estimate
+from fodlam.data.formats import DIAGNOSE_FORMATS, FORMATS, THEMES, render_diagnosis, render_estimate
 
 FLAGS = (
     '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
@@ -38,12 +38,15 @@ def parse_options(argv):
     parser = new_parser(prog='fodlam')
     parser.add_argument('config', nargs='?')
     parser.add_argument('--format', choices=FORMATS)
+    parser.add_argument('--theme', choices=THEMES)
     for names in FLAGS:
         parser.add_argument(*names.split(','), action='store_true')
     asked = vars(parser.parse_args(argv))
     if 'help' in asked or 'version' in asked:
         return asked
     format_ = asked.get('format', 'json')
+    if 'theme' in asked and format_ != 'svg':
+        parser.error(f'--theme is for --format svg, but got --format {format_}')
     if 'validate' in asked:
         parser.error('--validate is now python3 data/validate.py (python3 -m fodlam.data.validate)')
     others = asked.keys() - {'diagnose', 'per_frame', 'format'}
@@ -97,6 +100,7 @@ def run_with_options(argv, stdin, stdout, stderr):
     if format_ == 'json':
         yield from show_estimate(estimate, per_layer, stdout, stderr)
         return
+    theme = asked.get('theme', 'auto')
     encoding = getattr(stdout, 'encoding', None)
     with place('config'):
-        yield render_estimate(estimate, frames_note(estimate), format_, encoding)
+        yield render_estimate(estimate, frames_note(estimate), format_, encoding, theme)

@@ -1,4 +1,4 @@
-"""The labels of a roofline: where the names of roofs and layers stand so that all can be read.
+"""The labels of a roofline: where names of layers, bandwidth and ridges can be read.
 
 The terms are those of data/roofline_plot.py, and one more:
   spot  a list of Dots in about the same place, which have one label; the first takes longest
@@ -8,36 +8,64 @@ All places and sizes are in px, as in data/svg.py.
 import math
 
 from fodlam.data import svg
-from fodlam.data.svg import LABEL_HEIGHT, SMALL_SIZE, Box
-from fodlam.data.words import engineering, shortened
+from fodlam.data.svg import LABEL_HEIGHT, TEXT_SIZE, Box
+from fodlam.data.words import engineering
 
 SAME_SPOT_DISTANCE = 3  # how far a dot of a spot may be from the first, across and up or down
 MAX_SPOTS = 100  # with a label; more do not fit, and each dot is compared with all of them
-FIRST_SPOTS = 3  # that are labelled before roofs are
+FIRST_SPOTS = 3  # that are labelled before ridges are, and may be labelled on dots
 MAX_NAMES_OF_SPOT = 4
-MAX_NAME_LENGTH = 20  # characters
-MAX_SPOT_NAME_LENGTH = 24  # characters
+MAX_SPOT_NAMES_WIDTH = 160  # of several names of a spot together
+# The widths of a name that are tried, the best first. They include " and 2 more" behind it, but
+# leave at least MIN_NAME_WIDTH to the name itself. The first is only for rooflines with few spots.
+NAME_WIDTHS = (360, 200, 150)
+MIN_NAME_WIDTH = 100
+MAX_SPOTS_WITH_LONG_NAMES = 6
 
-LABEL_RISE = 3  # of a label's baseline above the lower end of its Box
+LABEL_RISE = 4  # of a label's baseline above the lower end of its Box
+LABEL_MARGIN = 5  # between a label and the next on a line
+DOT_CLEARANCE = 4  # from a label to dots that it does not belong to
+ROOF_GAP = 3  # from a Box to the nearest roof
 DOT_GAP = 3  # from a dot to a label beside, above or below it
 # A label may also be aslant of a dot. It is then as far across from the middle of the dot as it is
 # up or down: by this share of the radius, and by this gap more.
 DOT_CORNER_SHARE = 0.7
-DOT_CORNER_GAP = 2
-# The label of a peak is near the flat part of its roof.
-PEAK_LABEL_DROPS = (-2, 16, -16, 30)  # from the roof down to its lower end, the best first
-PEAK_LABEL_STEPS = 8  # how many places there are for it along the roof
-PEAK_LABEL_GAP = 4  # from its right end to that of the axes
+DOT_CORNER_GAP = 3
+# A label of a layer that takes at least this share of the time may be farther away, with a line
+# that leads to its dot: by these distances more.
+MIN_LEADER_SHARE = 0.01
+LEADER_LENGTHS = (16, 32, 48, 64)
+# Where the line may go from its dot, as (across, down), the best first.
+LEADER_DIRECTIONS = (
+    (0.7, 0.7),
+    (-0.7, -0.7),
+    (0.3, 0.95),
+    (-0.3, -0.95),
+    (-0.7, 0.7),
+    (0.7, -0.7),
+    (-0.3, 0.95),
+    (0.3, -0.95),
+    (0.95, 0.3),
+    (-0.95, 0.3),
+    (0.95, -0.3),
+    (-0.95, -0.3),
+)
+LEADER_STEP = 5  # along the line, from one square of the place that it takes to the next
+LEADER_HALF = 2  # half of the width of such a square
 # The label of a ridge is near the lower end of the axes, beside the line down from the ridge.
 RIDGE_LABEL_GAP = 4  # from the line
-RIDGE_LABEL_RISE = 5  # above the lower end of the axes
+RIDGE_LABEL_RISE = 8  # above the lower end of the axes
 RIDGE_LABEL_ROWS = 4  # how many places there are for it, one above the other
 # The label of a bandwidth goes along the part of the roof that rises. As Boxes are not turned, a
 # row of squares stands for the place that it takes.
-BANDWIDTH_RISE = 5  # of its baseline above the roof
-BANDWIDTH_SQUARE_RISE = 9  # of the middles of squares above the roof
-BANDWIDTH_SQUARE_HALF = 7  # half of the width of a square
-BANDWIDTH_SQUARE_STEP = 8  # from one square to the next
+# (rise of its baseline, rise of the middles of squares) above the roof, where it is above or below
+# that; the best first.
+BANDWIDTH_RISES = ((6, 12), (-17, -12))
+BANDWIDTH_SQUARE_HALF = 10  # half of the width of a square
+BANDWIDTH_SQUARE_STEP = 10  # from one square to the next
+# How far along the roof it may be: shares of the length that it leaves free, the best first. It is
+# nearer to the foot, as other labels are near the ridge.
+BANDWIDTH_SHARES = (0.3, 0.2, 0.4, 0.1, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def draw_labels(axes, roofs, dots):
@@ -46,80 +74,152 @@ def draw_labels(axes, roofs, dots):
     dots: the Dots, those that take longest first.
     """
     # The earlier a label is put, the more room there is for it.
-    labels = Labels(axes, roofs)
+    labels = Labels(axes, roofs, dots[:MAX_SPOTS])
     spots = spots_of(dots)
+    names = names_of_spots(spots)
     label_bandwidth(labels, roofs[0])
-    for spot in spots[:FIRST_SPOTS]:
-        label_spot(labels, spot)
-    for roof in roofs:
-        label_peak(labels, roof, dots)
+    for spot, spot_names in zip(spots[:FIRST_SPOTS], names):
+        label_spot(labels, spot, spot_names, may_cover_dots=True)
     for roof in roofs:
         # Roofs with an efficiency have the same ridges.
         if roof.bytes_per_s == roofs[0].bytes_per_s:
             label_ridge(labels, roof)
-    for spot in spots[FIRST_SPOTS:]:
-        label_spot(labels, spot)
+    for spot, spot_names in zip(spots[FIRST_SPOTS:], names[FIRST_SPOTS:]):
+        label_spot(labels, spot, spot_names, may_cover_dots=False)
     return labels.elements
 
 
 class Labels:
     """The labels of a roofline, none of which runs into another, crosses a Roof or leaves the Axes.
 
-    axes: the Axes. roofs: a list of Roofs. taken: the Boxes of the labels so far. elements: the
-    labels so far.
+    axes: the Axes. roof_lines: the RoofLines. dots: a list of Dots, as many as labels look out for.
+    taken: the Boxes of the labels so far. elements: the labels so far.
     """
 
-    def __init__(self, axes, roofs):
+    def __init__(self, axes, roofs, dots):
         self.axes = axes
-        self.roofs = roofs
+        self.roof_lines = [axes.roof_line(roof) for roof in roofs]
+        self.dots = dots
         self.taken = []
         self.elements = []
 
-    def put(self, name, x, boxes, avoided=()):
+    def put(self, name, x, boxes, avoided):
         """Put a name in the first Box that is free; return whether one is.
 
         x: of the point that the name belongs to. boxes: the Boxes where the name may be, the best
-        first. avoided: Boxes that the name must not overlap.
+        first. avoided: the Dots that a name must not be near, as it might seem to be theirs.
         """
         for box in boxes:
-            if self.is_free(box, avoided):
+            if self.is_free(box) and not is_near(box, avoided, DOT_CLEARANCE):
                 self.taken.append(box)
-                self.elements.append(draw_label(name, x, box))
+                self.elements += draw_label(name, x, box)
                 return True
         return False
 
-    def is_free(self, box, avoided):
-        """Return whether a Box is inside the Axes, and overlaps no label, Roof or avoided Box."""
+    def put_with_leader(self, name, dot, avoided):
+        """Put a name away from a Dot, with a line to it, if there is room; return whether there is.
+
+        avoided: the Dots that the name must not be near, and the line must not run into.
+        """
+        width = svg.text_width(name, TEXT_SIZE)
+        first_left, last_left = self.axes.box.left + 1, self.axes.box.right - width - 1
+        for length in LEADER_LENGTHS:
+            for across, down in LEADER_DIRECTIONS:
+                # The line ends at the corner of the name, or where the name is moved into the axes,
+                # at its upper or lower edge.
+                start = dot.x + across * dot.radius, dot.y + down * dot.radius
+                end = start[0] + across * length, start[1] + down * length
+                left = end[0] if across > 0 else end[0] - width
+                left = min(max(left, first_left), last_left)
+                if not left <= end[0] <= left + width:
+                    continue  # the line leaves the axes
+                top = end[1] if down > 0 else end[1] - LABEL_HEIGHT
+                box = Box(left, top, left + width, top + LABEL_HEIGHT)
+                if not self.is_free(box) or is_near(box, avoided, DOT_CLEARANCE):
+                    continue
+                leader = leader_boxes(start, end)
+                if self.is_open(leader, avoided):
+                    self.taken += [box, *leader]
+                    self.elements.append(svg.line('tick', start, end))
+                    self.elements += draw_label(name, dot.x, box)
+                    return True
+        return False
+
+    def is_open(self, leader, avoided):
+        """Return whether a line runs into no label and none of some Dots.
+
+        leader: the Boxes that the line takes. avoided: the Dots.
+        """
+        for box in leader:
+            if any(overlap(box, other) for other in self.taken) or is_near(box, avoided, 0):
+                return False
+        return True
+
+    def is_free(self, box):
+        """Return whether a Box is inside the Axes, and overlaps no label and no Roof."""
         left, top, right, bottom = self.axes.box
         if box.left <= left or box.right >= right:
             return False
         if box.top <= top or box.bottom >= bottom:
             return False
-        if any(self.axes.crosses(roof, box) for roof in self.roofs):
+        with_gap = Box(
+            box.left - ROOF_GAP, box.top - ROOF_GAP, box.right + ROOF_GAP, box.bottom + ROOF_GAP
+        )
+        if any(roof_line.crosses(with_gap) for roof_line in self.roof_lines):
             return False
-        if any(overlap(box, other) for other in self.taken):
-            return False
-        return not any(overlap(box, other) for other in avoided)
+        with_margin = Box(box.left - LABEL_MARGIN, box.top, box.right + LABEL_MARGIN, box.bottom)
+        return not any(overlap(with_margin, other) for other in self.taken)
+
+
+def is_near(box, dots, clearance):
+    """Return whether one of some Dots is nearer to a Box than `clearance`, or in it."""
+    for dot in dots:
+        # The point of the Box that is nearest to the middle of the Dot.
+        x = min(max(dot.x, box.left), box.right)
+        y = min(max(dot.y, box.top), box.bottom)
+        if math.hypot(dot.x - x, dot.y - y) < dot.radius + clearance:
+            return True
+    return False
+
+
+def leader_boxes(start, end):
+    """Return the list of small Boxes that stand for a line between two points (x, y).
+
+    >>> [box.left + LEADER_HALF for box in leader_boxes((0, 0), (9, 0))]
+    [4.5, 9.0]
+    """
+    length = math.dist(start, end)
+    steps = math.ceil(length / LEADER_STEP)
+    boxes = []
+    for step in range(1, steps + 1):
+        x = start[0] + (end[0] - start[0]) * step / steps
+        y = start[1] + (end[1] - start[1]) * step / steps
+        boxes.append(Box(x - LEADER_HALF, y - LEADER_HALF, x + LEADER_HALF, y + LEADER_HALF))
+    return boxes
 
 
 def draw_label(name, x, box):
-    """Return the element of a name in a Box, at the end of the Box that is nearest to x."""
+    """Return the elements of a name in a Box, at the end of the Box that is nearest to x."""
     y = box.bottom - LABEL_RISE
     if box.left >= x:
-        return svg.text(box.left, y, name, svg.LABEL)
+        return svg.label(box.left, y, name)
     if box.right <= x:
-        return svg.text(box.right, y, name, svg.LABEL, svg.END)
-    return svg.text((box.left + box.right) / 2, y, name, svg.LABEL, svg.MIDDLE)
+        return svg.label(box.right, y, name, svg.END)
+    return svg.label((box.left + box.right) / 2, y, name, svg.MIDDLE)
 
 
 def label_boxes(name, corners):
     """Return the list of Boxes that fit a name; corners: the (x, y) of their lower left corners."""
-    width = svg.text_width(name, SMALL_SIZE)
+    width = svg.text_width(name, TEXT_SIZE)
     return [Box(x, y - LABEL_HEIGHT, x + width, y) for x, y in corners]
 
 
 def overlap(box, other):
-    """Return whether two Boxes overlap."""
+    """Return whether two Boxes overlap.
+
+    >>> overlap(Box(0, 0, 10, 10), Box(5, 5, 20, 20)), overlap(Box(0, 0, 10, 10), Box(0, 10, 9, 20))
+    (True, False)
+    """
     across = box.left < other.right and other.left < box.right
     return across and box.top < other.bottom and other.top < box.bottom
 
@@ -129,10 +229,9 @@ def overlap(box, other):
 
 def label_bandwidth(labels, roof):
     """Put the bandwidth of a Roof along the part of it that rises, if that is long enough."""
-    foot_x, foot_y = labels.axes.foot(roof)
-    ridge_x, ridge_y = labels.axes.ridge(roof)
+    (foot_x, foot_y), (ridge_x, ridge_y) = labels.axes.roof_line(roof)
     name = f'bandwidth: {engineering(roof.bytes_per_s, "B")}/s'
-    width = svg.text_width(name, SMALL_SIZE)
+    width = svg.text_width(name, TEXT_SIZE)
     length = math.hypot(ridge_x - foot_x, foot_y - ridge_y)
     if width > length:
         return
@@ -147,51 +246,55 @@ def label_bandwidth(labels, roof):
         y = foot_y - along * sine - above * cosine
         return x, y
 
-    start = (length - width) / 3  # nearer to the foot, as other labels are near the ridge
-    half = BANDWIDTH_SQUARE_HALF
-    for along in range(0, int(width) + BANDWIDTH_SQUARE_STEP, BANDWIDTH_SQUARE_STEP):
-        x, y = point(start + along, BANDWIDTH_SQUARE_RISE)
-        labels.taken.append(Box(x - half, y - half, x + half, y + half))
-    x, y = point(start, BANDWIDTH_RISE)
+    places = []
+    for rise, square_rise in BANDWIDTH_RISES:
+        for share in BANDWIDTH_SHARES:
+            start = (length - width) * share
+            squares = []
+            for along in range(0, int(width) + BANDWIDTH_SQUARE_STEP, BANDWIDTH_SQUARE_STEP):
+                squares.append(square_around(point(start + along, square_rise)))
+            places.append((point(start, rise), squares))
+    (x, y), squares = place_on_fewest_dots(places, labels.dots)
+    labels.taken += squares
     turn = math.degrees(math.atan2(sine, cosine))
-    labels.elements.append(svg.text(x, y, name, svg.LABEL, turn=turn))
+    labels.elements += svg.label(x, y, name, turn=turn)
 
 
-def label_peak(labels, roof, dots):
-    """Put the peak of a Roof near its flat part: where no Dots are, or else over Dots."""
-    x, y = labels.axes.ridge(roof)
-    right = labels.axes.box.right
-    name = f'{roof.name}: {engineering(roof.peak_macs_per_s, "MAC")}/s'
-    last = right - PEAK_LABEL_GAP - svg.text_width(name, SMALL_SIZE)
-    corners = []
-    for drop in PEAK_LABEL_DROPS:
-        for step in range(PEAK_LABEL_STEPS):
-            corners.append((last - (right - x) * step / PEAK_LABEL_STEPS, y + drop))
-    boxes = label_boxes(name, corners)
-    if not labels.put(name, right, boxes, avoided=dot_boxes(dots)):
-        labels.put(name, right, boxes)
+def square_around(middle):
+    """Return the Box of a square of a bandwidth's label; middle: the (x, y) of its middle."""
+    x, y = middle
+    half = BANDWIDTH_SQUARE_HALF
+    return Box(x - half, y - half, x + half, y + half)
 
 
-def dot_boxes(dots):
-    """Return the list of Boxes around Dots, for no more Dots than there are labels."""
-    boxes = []
-    for dot in dots[:MAX_SPOTS]:
-        boxes.append(
-            Box(dot.x - dot.radius, dot.y - dot.radius, dot.x + dot.radius, dot.y + dot.radius)
-        )
-    return boxes
+def place_on_fewest_dots(places, dots):
+    """Return the first of the places with the fewest Boxes that Dots are in.
+
+    places: a list of (start of the text, its Boxes).
+    """
+    best, fewest = None, math.inf
+    for place in places:
+        _, boxes = place
+        count = sum(is_near(box, dots, 0) for box in boxes)
+        if count < fewest:
+            best, fewest = place, count
+        if count == 0:
+            break
+    return best
 
 
 def label_ridge(labels, roof):
     """Put the intensity of a Roof's ridge to the right or left of the line down from the ridge."""
-    x, _ = labels.axes.ridge(roof)
+    x, _ = labels.axes.roof_line(roof).ridge
     bottom = labels.axes.box.bottom - RIDGE_LABEL_RISE
-    name = f'ridge: {roof.ridge_intensity:.4g} MACs per byte'
+    name = f'ridge: {roof.ridge_intensity:.4g}'
     corners = []
-    for left in (x + RIDGE_LABEL_GAP, x - RIDGE_LABEL_GAP - svg.text_width(name, SMALL_SIZE)):
+    for left in (x + RIDGE_LABEL_GAP, x - RIDGE_LABEL_GAP - svg.text_width(name, TEXT_SIZE)):
         for row in range(RIDGE_LABEL_ROWS):
             corners.append((left, bottom - LABEL_HEIGHT * row))
-    labels.put(name, x, label_boxes(name, corners))
+    boxes = label_boxes(name, corners)
+    if not labels.put(name, x, boxes, avoided=labels.dots):
+        labels.put(name, x, boxes, avoided=[])
 
 
 # --- Labels of dots ---
@@ -212,48 +315,85 @@ def spots_of(dots):
 def find_spot(dot, spots):
     """Return the spot that a Dot belongs to; None if it belongs to none of the spots."""
     for spot in spots:
-        across, up = abs(spot[0].x - dot.x), abs(spot[0].y - dot.y)
-        if across <= SAME_SPOT_DISTANCE and up <= SAME_SPOT_DISTANCE:
+        if is_same_spot(dot, spot[0]):
             return spot
     return None
 
 
-def label_spot(labels, spot):
-    """Put the name of a spot beside its first Dot, if there is room."""
+def is_same_spot(dot, first):
+    """Return whether a Dot belongs to the spot of another, the first of that spot."""
+    across, up = abs(first.x - dot.x), abs(first.y - dot.y)
+    return across <= SAME_SPOT_DISTANCE and up <= SAME_SPOT_DISTANCE
+
+
+def label_spot(labels, spot, names, may_cover_dots):
+    """Put a name of a spot beside its first Dot, if there is room.
+
+    names: what the spot may be called, the best first. may_cover_dots: whether the name may be on
+    Dots where all places have some.
+    """
     x, y, radius = spot[0].x, spot[0].y, spot[0].radius
-    name = spot_name([dot.layer.name for dot in spot])
-    width = svg.text_width(name, SMALL_SIZE)
     aside = radius + DOT_GAP
     aslant = DOT_CORNER_SHARE * radius + DOT_CORNER_GAP
     level_bottom = y + LABEL_HEIGHT / 2
     upper_bottom = y - aslant
     lower_bottom = y + aslant + LABEL_HEIGHT
-    # The best first: right, left, lower right, upper left, upper right, lower left, below, above.
-    corners = [
-        (x + aside, level_bottom),
-        (x - aside - width, level_bottom),
-        (x + aslant, lower_bottom),
-        (x - aslant - width, upper_bottom),
-        (x + aslant, upper_bottom),
-        (x - aslant - width, lower_bottom),
-        (x - width / 2, y + aside + LABEL_HEIGHT),
-        (x - width / 2, y - aside),
-    ]
-    labels.put(name, x, label_boxes(name, corners))
+    tries = []
+    for name in names:
+        width = svg.text_width(name, TEXT_SIZE)
+        # The best first: right, left, lower right, below, above, upper left, upper right, lower
+        # left.
+        corners = [
+            (x + aside, level_bottom),
+            (x - aside - width, level_bottom),
+            (x + aslant, lower_bottom),
+            (x - width / 2, y + aside + LABEL_HEIGHT),
+            (x - width / 2, y - aside),
+            (x - aslant - width, upper_bottom),
+            (x + aslant, upper_bottom),
+            (x - aslant - width, lower_bottom),
+        ]
+        tries.append((name, label_boxes(name, corners)))
+    others = [dot for dot in labels.dots if not is_same_spot(dot, spot[0])]
+    may_be_away = math.fsum(dot.share for dot in spot) >= MIN_LEADER_SHARE
+    for name, boxes in tries:
+        if labels.put(name, x, boxes, avoided=others):
+            return
+        if may_be_away and labels.put_with_leader(name, spot[0], avoided=others):
+            return
+    if may_cover_dots:
+        for name, boxes in tries:
+            if labels.put(name, x, boxes, avoided=[]):
+                return
 
 
-def spot_name(names):
-    """Return the name of a spot; names: of the layers whose Dots it has.
+def names_of_spots(spots):
+    """Return a list for each spot: what it may be called, the best first."""
+    names = [several_names(spot) for spot in spots]
+    widths = NAME_WIDTHS if len(spots) <= MAX_SPOTS_WITH_LONG_NAMES else NAME_WIDTHS[1:]
+    for width in widths:
+        for of_spot, name in zip(names, first_names(spots, width)):
+            if name not in of_spot:
+                of_spot.append(name)
+    return names
 
-    >>> spot_name(['fc6', 'fc7', 'fc8'])
-    'fc6, fc7, fc8'
-    >>> spot_name([f'inception_3a/{i}' for i in range(5)])
-    'inception_3a/0 and 4 more'
+
+def several_names(spot):
+    """Return a list with the names of all Dots of a spot as one text; empty if that is too long."""
+    together = ', '.join(dot.layer.name for dot in spot[:MAX_NAMES_OF_SPOT])
+    is_short = svg.text_width(together, TEXT_SIZE) <= MAX_SPOT_NAMES_WIDTH
+    return [together] if 1 < len(spot) <= MAX_NAMES_OF_SPOT and is_short else []
+
+
+def first_names(spots, width):
+    """Return the list of the names of each spot's first Dot, with how many others there are.
+
+    width: that each may have.
     """
-    shown = [shortened(name, MAX_NAME_LENGTH) for name in names[:MAX_NAMES_OF_SPOT]]
-    together = ', '.join(shown)
-    if len(names) <= MAX_NAMES_OF_SPOT and len(together) <= MAX_SPOT_NAME_LENGTH:
-        return together
-    if len(names) == 1:
-        return shown[0]
-    return f'{shown[0]} and {len(names) - 1} more'
+    names, others, rooms = [], [], []
+    for spot in spots:
+        names.append(spot[0].layer.name)
+        others.append(f' and {len(spot) - 1} more' if len(spot) > 1 else '')
+        rooms.append(max(MIN_NAME_WIDTH, width - svg.text_width(others[-1], TEXT_SIZE)))
+    shown = svg.fitted_names(names, rooms)
+    return [name + other for name, other in zip(shown, others)]

@@ -20,28 +20,31 @@ from fodlam.data.roofline_labels import draw_labels
 from fodlam.data.svg import Box, LegendEntry
 from fodlam.data.words import BOUNDS, engineering, percent, prefix_of, share_of
 
-LEGEND_HEIGHT = 26  # above the axes
-AXIS_TEXTS_HEIGHT = 34  # below the axes: numbers, and a title
+PLOT_HEIGHT = 270  # of the axes
+RATE_TITLE_DROP = 22  # from the last baseline of the legend to that of the title of the rates
+PLOT_DROP = 14  # from there to the upper end of the axes
 
-LEGEND_BASELINE = 12  # below the upper end of the legend
 # The legend shows the dots of layers with these shares of the time.
 LEGEND_SHARES = (0.01, 0.05, 0.1)
-LEGEND_DOT_RISE = 4  # of the middle of such a dot above the baseline
+LEGEND_DOTS_DROP = 22  # from the baseline above it to that of the line of dots
+LEGEND_DOT_RISE = 5  # of the middle of such a dot above the baseline
 LEGEND_DOT_GAP = 4  # from such a dot to its text
-LEGEND_DOT_ADVANCE = 36  # from the right end of such a dot to the left end of the next
+LEGEND_DOT_ADVANCE = 50  # from the right end of such a dot to the left end of the next
 
-MAX_DECADES = 10  # that have a number on an axis
+MAX_DECADES = 6  # that have a number on an axis
 MAJOR_TICK_LENGTH = 7
 MINOR_TICK_LENGTH = 4
 MAX_PREFIXED_RATE = 1e18  # MAC/s; from here on, numbers have no prefix
-LARGE_DOT_ROOM = 1.5  # the factor from the highest intensity to the end of its axis, at least
+# The factor from the highest intensity to the end of its axis, and from the lowest intensity and
+# rate to the start of theirs, at least.
+LARGE_DOT_ROOM = 2
 # From the lower end of the axes down to baselines.
-INTENSITY_NUMBER_DROP = 14
-INTENSITY_TITLE_DROP = 29
-RATE_TITLE_X = 24
+INTENSITY_NUMBER_DROP = 19
+INTENSITY_TITLE_DROP = 38
+NUMBER_GAP = 2  # from the number at the end of an axis to the edge of the page
 
 FULL_RADIUS = 30  # of the dot of a layer that takes all of the time
-MIN_RADIUS = 2
+MIN_RADIUS = 3
 
 # === Value types ===
 
@@ -88,25 +91,28 @@ class Axes(namedtuple('Axes', 'box min_intensity max_intensity min_rate max_rate
         share = log_share(rate, self.min_rate, self.max_rate)
         return self.box.bottom - self.box.height * share
 
-    def ridge(self, roof):
-        """Return the (x, y) of a Roof's ridge."""
-        return self.x(roof.ridge_intensity), self.y(roof.peak_macs_per_s)
-
-    def foot(self, roof):
-        """Return the (x, y) of a Roof's foot, at the left or at the lower end of the axes."""
+    def roof_line(self, roof):
+        """Return the RoofLine of a Roof."""
         intensity = max(self.min_intensity, self.min_rate / roof.bytes_per_s)
-        return self.x(intensity), self.y(intensity * roof.bytes_per_s)
+        foot = self.x(intensity), self.y(intensity * roof.bytes_per_s)
+        ridge = self.x(roof.ridge_intensity), self.y(roof.peak_macs_per_s)
+        return RoofLine(foot, ridge)
 
-    def crosses(self, roof, box):
-        """Return whether a Roof crosses a Box."""
-        y_at_left, y_at_right = self.roof_y(roof, box.left), self.roof_y(roof, box.right)
+
+class RoofLine(namedtuple('RoofLine', 'foot ridge')):
+    """The line of a Roof: (x, y) of its foot, at the left or lower end of axes, and its ridge."""
+
+    __slots__ = ()
+
+    def crosses(self, box):
+        """Return whether the line crosses a Box."""
         # A roof never falls: over the Box, it is lowest at the left. And y grows downwards.
-        return box.top <= y_at_left and y_at_right <= box.bottom
+        return box.top <= self.y(box.left) and self.y(box.right) <= box.bottom
 
-    def roof_y(self, roof, x):
-        """Return the y of a Roof at an x."""
-        ridge_x, ridge_y = self.ridge(roof)
-        foot_x, foot_y = self.foot(roof)
+    def y(self, x):
+        """Return the y of the line at an x."""
+        foot_x, foot_y = self.foot
+        ridge_x, ridge_y = self.ridge
         slope = (foot_y - ridge_y) / (ridge_x - foot_x)
         return ridge_y + slope * max(0, ridge_x - x)
 
@@ -125,21 +131,25 @@ def log_share(number, first, last):
 # === The plot ===
 
 
-def draw_roofline(estimate, layers, box):
-    """Return the elements of the roofline of an Estimate's accelerator, with a dot for each layer.
+def draw_roofline(estimate, layers, top):
+    """Return (elements, y of the lower end) of the roofline of an Estimate's accelerator.
 
-    layers: the Estimate's Layers. box: the Box that axes, their texts and a legend fill.
+    Each layer has a dot in it. layers: the Estimate's Layers. top: the y of the upper end.
     """
     roofs = roofs_of(estimate.accelerator)
-    plot = Box(box.left, box.top + LEGEND_HEIGHT, box.right, box.bottom - AXIS_TEXTS_HEIGHT)
+    elements, y = draw_legend(estimate, roofs, top)
+    y += RATE_TITLE_DROP
+    elements.append(svg.text(svg.LEFT, y, 'MACs per second'))
+    plot_top = y + PLOT_DROP
+    plot = Box(svg.PLOT_LEFT, plot_top, svg.PLOT_RIGHT, plot_top + PLOT_HEIGHT)
     axes = make_axes(layers, roofs, plot)
     dots = dots_of(layers, estimate.sums['total'].latency_s, axes)
-    elements = draw_legend(estimate, box)
     elements += draw_axes(axes)
     for roof in roofs:
         elements += draw_roof(roof, axes)
     elements += [draw_dot(dot) for dot in dots]
-    return elements + draw_labels(axes, roofs, dots)
+    elements += draw_labels(axes, roofs, dots)
+    return elements, plot.bottom + INTENSITY_TITLE_DROP
 
 
 def roofs_of(accelerator):
@@ -160,25 +170,28 @@ def roofs_of(accelerator):
     roofs.append(Roof(name, peak * efficiency, attained_bandwidth, 'axis dotted'))
     if gain != 1:
         name = f'with Winograd, {name}'
-        roofs.append(Roof(name, peak * gain * efficiency, attained_bandwidth, 'axis dotted'))
+        roofs.append(Roof(name, peak * gain * efficiency, attained_bandwidth, 'axis dash-dotted'))
     return roofs
 
 
 def draw_roof(roof, axes):
     """Return the elements of a Roof: its line, and a line down from its ridge."""
-    x, y = axes.ridge(roof)
+    foot, (x, y) = axes.roof_line(roof)
     return [
-        svg.line(roof.css, axes.foot(roof), (x, y), (axes.box.right, y)),
+        svg.line(roof.css, foot, (x, y), (axes.box.right, y)),
         svg.line('tick dotted', (x, y), (x, axes.box.bottom)),
     ]
 
 
-def draw_legend(estimate, box):
-    """Return the elements of the legend: what the colours and the sizes of dots mean.
+def draw_legend(estimate, roofs, top):
+    """Return (elements, y of the last baseline) of what lines, and colours and sizes of dots mean.
 
-    box: the Box of the whole roofline, which has the legend at its upper end.
+    roofs: a list of Roofs. top: the y of the upper end of the legend.
     """
     entries = []
+    for roof in roofs:
+        peak = engineering(roof.peak_macs_per_s, 'MAC')
+        entries.append(LegendEntry(roof.css, f'{roof.name}: {peak}/s'))
     total_s = estimate.sums['total'].latency_s
     for bound in BOUNDS:
         if bound in (estimate.bounds or {}):
@@ -187,15 +200,17 @@ def draw_legend(estimate, box):
             entries.append(
                 LegendEntry(bound, f'{bound}-bound: {engineering(time_s, "s")}, {share}')
             )
-    entries.append(LegendEntry('', 'share of the time:'))
-    y = box.top + LEGEND_BASELINE
-    elements, x = svg.legend(box.left, y, entries)
+    elements, y = svg.legend(top, entries)
+    y += LEGEND_DOTS_DROP
+    title = 'share of the time:'
+    elements.append(svg.text(svg.LEFT, y, title))
+    x = svg.LEFT + svg.text_width(title, svg.TEXT_SIZE) + svg.ENTRY_GAP
     for share in LEGEND_SHARES:
         radius = radius_of(share)
         elements.append(svg.dot('size', x + radius, y - LEGEND_DOT_RISE, radius))
         elements.append(svg.text(x + 2 * radius + LEGEND_DOT_GAP, y, f'{share:.0%}'))
         x += 2 * radius + LEGEND_DOT_ADVANCE
-    return elements
+    return elements, y
 
 
 # === Dots ===
@@ -257,8 +272,9 @@ def make_axes(layers, roofs, plot):
     intensities, rates = [], []
     for layer in layers:
         if layer.macs:
-            intensities += [intensity_of(layer), intensity_of(layer) * LARGE_DOT_ROOM]
-            rates.append(rate_of(layer))
+            intensity = intensity_of(layer)
+            intensities += [intensity / LARGE_DOT_ROOM, intensity * LARGE_DOT_ROOM]
+            rates += [rate_of(layer) / LARGE_DOT_ROOM, rate_of(layer)]
     for roof in roofs:
         intensities += [roof.ridge_intensity / 10, roof.ridge_intensity * 10]
         rates += [roof.peak_macs_per_s / 10, roof.peak_macs_per_s * 2]
@@ -317,14 +333,12 @@ def ticks_between(first, last):
 
 
 def draw_axes(axes):
-    """Return the elements of Axes: ticks with numbers and grid lines, the two axes, and titles."""
+    """Return the elements of Axes: ticks with numbers and grid lines, the two axes, and a title."""
     left, top, right, bottom = axes.box
     elements = draw_intensity_ticks(axes) + draw_rate_ticks(axes)
     elements.append(svg.line('tick', (left, top), (left, bottom), (right, bottom)))
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
-    title_y = bottom + INTENSITY_TITLE_DROP
-    elements.append(svg.text(middle_x, title_y, 'MACs per DRAM byte', anchor=svg.MIDDLE))
-    elements.append(svg.text(RATE_TITLE_X, middle_y, 'MACs per second', anchor=svg.MIDDLE, turn=90))
+    x, y = (left + right) / 2, bottom + INTENSITY_TITLE_DROP
+    elements.append(svg.text(x, y, 'MACs per DRAM byte', anchor=svg.MIDDLE))
     return elements
 
 
@@ -336,9 +350,12 @@ def draw_intensity_ticks(axes):
         x = axes.x(tick.number)
         elements.append(svg.line('tick', (x, bottom), (x, bottom - tick.length)))
         if tick.has_number:
+            number = f'{tick.number:g}'
             y = bottom + INTENSITY_NUMBER_DROP
             elements.append(svg.line('grid', (x, top), (x, bottom)))
-            elements.append(svg.text(x, y, f'{tick.number:g}', svg.SMALL, svg.MIDDLE))
+            half = svg.text_width(number, svg.TEXT_SIZE) / 2
+            number_x = min(x, svg.WIDTH - NUMBER_GAP - half)
+            elements.append(svg.text(number_x, y, number, anchor=svg.MIDDLE))
     return elements
 
 
@@ -353,7 +370,7 @@ def draw_rate_ticks(axes):
         if tick.has_number:
             x, number = left + x_offset, rate_text(tick.number)
             elements.append(svg.line('grid', (left, y), (right, y)))
-            elements.append(svg.text(x, y + y_offset, number, svg.SMALL, svg.END))
+            elements.append(svg.text(x, y + y_offset, number, anchor=svg.END))
     return elements
 
 
