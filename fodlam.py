@@ -64,9 +64,13 @@ Sources:
   FODLAM   Sampson and Buckler, github.com/cucapra/fodlam, 2017
 """
 
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036  (before anything that an older Python lacks)
+    sys.exit(f'fodlam: Python 3.10 or newer is needed; this is Python {sys.version.split()[0]}')
+
 import gc
 import os
-import sys
 from os.path import dirname, isfile, join, realpath
 
 HOME = dirname(realpath(__file__))  # the project's folder, even if a link to this file is run
