@@ -41,7 +41,7 @@ Config keys:
 Keys of an accelerator; those without a default must be there:
   macs           MACs per cycle; a MAC is two operations: 1 TMAC/s is 2 TOP/s
   clock_mhz      clock rate in MHz
-  dram_gbps      DRAM bandwidth in 10^9 bytes/s
+  dram_gb_per_s  DRAM bandwidth in 10^9 bytes/s; another name: dram_gbps
   power_mw       average power; default: 0
   mac_pj         energy of a MAC in pJ; default: 0
   dram_pj_per_byte  of a DRAM byte; default: 0; without all three, null
@@ -98,7 +98,6 @@ import csv
 import functools
 import json
 import math
-import re
 import reprlib
 
 __version__ = '2.0.0'
@@ -140,17 +139,37 @@ KIND_OF_TYPE = {
     'InnerProduct': 'fc',
     'MatMul': 'fc',  # a product of two feature maps; neither Eyeriss nor EIE was measured on one
 }
+# What else these types are called, as in PyTorch and ONNX; and in any case.
+TYPE_NAMES = {
+    'convolution': 'Convolution',
+    'conv': 'Convolution',
+    'conv1d': 'Convolution',
+    'conv2d': 'Convolution',
+    'deconvolution': 'Deconvolution',
+    'convtranspose': 'Deconvolution',
+    'convtranspose1d': 'Deconvolution',
+    'convtranspose2d': 'Deconvolution',
+    'conv2dtranspose': 'Deconvolution',
+    'innerproduct': 'InnerProduct',
+    'fullyconnected': 'InnerProduct',
+    'gemm': 'InnerProduct',
+    'linear': 'InnerProduct',
+    'dense': 'InnerProduct',
+    'matmul': 'MatMul',
+}
 KINDS = ('conv', 'fc')  # the kinds that every report has, even if the network lacks one
 QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts of a Cost
 
-# The keys that an entry of a net file may have.
-ENTRY_KEYS = (
+# The keys that an entry of a net file may have, as a set that keeps its order for messages.
+ENTRY_KEYS = dict.fromkeys(
     'name type macs ifmap ofmap kernel stride dilation groups stored addend '
-    'weight_density activation_density'
-).split()
+    'weight_density activation_density'.split()
+).keys()
 
 # Runs with only these arguments take nothing but this file; data/options.py reads all others.
 PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
+# The ends of the names of files that hold a model, and not JSON.
+MODEL_ENDINGS = tuple('.onnx .prototxt .caffemodel .pt .pth .h5 .keras .tflite .pb'.split())
 NO_HELP = 'python -OO leaves help out; run it without\n'
 
 # Far above any real config or net file. A larger one is a mistake, or a device that never ends.
@@ -160,9 +179,8 @@ MAX_INPUT_BYTES = 16 * 2**20
 MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
 MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
 
-# Longer texts are cut: a value in an error message, a list of choices in one, a whole message.
+# Longer texts are cut: a value in an error message, a whole message.
 MAX_QUOTED_CHARACTERS = 80
-MAX_CHOICES_CHARACTERS = 1500
 MAX_MESSAGE_CHARACTERS = 4000
 
 # === Errors ===
@@ -177,37 +195,13 @@ _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS
 quote = _QUOTER.repr  # quote(value) is its repr, cut to fit into a message
 
 
-def choices(names):
-    """Return "choose from A, B, C" for a message: the names in the given order, cut if too long."""
-    shown = ', '.join(names)
-    if len(shown) > MAX_CHOICES_CHARACTERS:
-        shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... and others'
-    return f'choose from {shown}'
-
-
-# (class, message) for exceptions that the user can do something about. The first class that fits
-# counts; {0} is the exception.
-ADVICE = (
-    (
-        json.JSONDecodeError,
-        'not JSON at line {0.lineno}, column {0.colno} ({0.msg}); '
-        'expected JSON, and nothing after it',
-    ),
-    (UnicodeDecodeError, 'not UTF-8 at byte {0.start}; save it as UTF-8'),
-    (UnicodeEncodeError, 'no file can have this name; expected a path'),
-    (ValueError, '{0}'),  # raised in this project, with a message that is complete
-    (csv.Error, '{0}; expected a table as spreadsheets write it'),
-    (RecursionError, 'nested too deep; expected a few levels of JSON'),
-    (ImportError, 'cannot be loaded ({0}); expected it below the folder of fodlam.py'),
-    (
-        OSError,
-        'cannot be used ({0.strerror}); expected a file or pipe that is there, open, not full',
-    ),
-)
+# What the user can do something about. A ValueError that is raised in this project has a message
+# that is complete; data/mistakes.py has the words for all others.
+MISTAKES = (ValueError, csv.Error, RecursionError, ImportError, OSError)
 
 
 class place:  # in lower case, as it reads like a statement: with place('config'):
-    """A context that turns an exception of ADVICE into an InputError that begins with a place.
+    """A context that turns an exception of MISTAKES into an InputError that begins with a place.
 
     where: the place, such as 'config "net"'. An InputError from an inner place stays as it is.
 
@@ -226,14 +220,18 @@ class place:  # in lower case, as it reads like a statement: with place('config'
         pass
 
     def __exit__(self, kind, error, trace):
-        if error is None:
+        if not isinstance(error, MISTAKES):
             return
-        for class_, template in ADVICE:
-            if isinstance(error, class_):
-                advice = template.format(error)
-                # For an integer of thousands of digits, Python's advice is for programmers.
-                advice = re.sub('use sys.set_int_max.*', 'expected fewer of them', advice)
-                raise InputError(f'{self.where}: {advice}')
+        missing = error
+        if not isinstance(error, ImportError):
+            try:
+                from fodlam.data.mistakes import advice_on
+
+                raise InputError(f'{self.where}: {advice_on(error)}')
+            except (ImportError, OSError) as unreadable:
+                missing = unreadable
+        advice = f'cannot be loaded ({missing}); expected it below the folder of fodlam.py'
+        raise InputError(f'{self.where}: {advice}')
 
 
 # === Value types ===
@@ -298,9 +296,11 @@ class Estimate:
     bounds: {bound: Cost}, the sum over the layers that wait for the same resource; or None.
     energy_by: {part: J}, the total energy by its parts; or None.
     accelerator: a roofline.Accelerator; None if the layers run on Eyeriss and EIE.
+    doubts: sentences about numbers of the config that look like a mistake of units.
     """
 
     ranges = bounds = energy_by = accelerator = None
+    doubts = ()
 
     def __init__(self, config, sums, make_layers, left_out):
         self.config = config
@@ -337,7 +337,9 @@ def read_text(source):
         with source if hasattr(source, 'read') else open(source, 'rb') as stream:
             source = stream.read(MAX_INPUT_BYTES + 1)
     if len(source) > MAX_INPUT_BYTES:
-        raise ValueError(f'too large; at most {MAX_INPUT_BYTES} bytes are read')
+        from fodlam.data.mistakes import too_large
+
+        raise ValueError(too_large(source, MAX_INPUT_BYTES))
     return source.decode().removeprefix('\ufeff')
 
 
@@ -413,16 +415,13 @@ def read_net(netfile):
     with place(where):
         listed = list_entries(netfile)
     entries = {}
-    for index, entry in enumerate(listed):
-        try:
-            check_entry(entry)
-            name = canonical(entry['name'])
-            if name in entries:
-                expected = 'names that differ without case, -, _'
-                raise ValueError(f'a second {quote(entry["name"])}; expected {expected}')
-        except ValueError as error:
-            raise InputError(f'{where}[{index}]: {error}') from None
-        entries[name] = entry
+    for entry in listed:
+        if not is_plain_entry(entry) or canonical(entry['name']) in entries:
+            with place(f'{where}[{len(entries)}]'):
+                from fodlam.data.entries import complete_entry
+
+                entry = complete_entry(entry, entries)
+        entries[canonical(entry['name'])] = entry
     return entries
 
 
@@ -438,48 +437,40 @@ def list_entries(netfile):
     """
     if isinstance(netfile, bytes):
         return decode_json(netfile.decode())
-    if netfile.endswith(('.onnx', '.prototxt')):
-        raise ValueError(
-            'a definition; make it a net file first: '
-            f'python3 nets/extract.py {netfile!r} --output nets/model.json'
-        )
     path = netfile if dirname(netfile) else join(NETS_DIR, netfile)
-    if not isfile(path):  # a pipe or a device is not one either: it might never end
-        raise ValueError(
-            f'no file {path!r:.400} from {os.getcwd()!r}; {net_files()}, or give a path with a /'
-        )
+    # A pipe or a device is no file: it might never end.
+    if not isfile(path) or netfile.lower().endswith(MODEL_ENDINGS):
+        from fodlam.data.mistakes import no_net_file
+
+        raise ValueError(no_net_file(netfile, path))
     entries = read_json(path)
     if not isinstance(entries, list):
-        raise ValueError(f'{quote(entries)}; expected a list of layers')
+        from fodlam.data.mistakes import no_entries
+
+        raise ValueError(no_entries(entries))
     return entries
 
 
-def net_files():
-    """Return "choose from A, B, C" for a message: the net files in nets/."""
-    import glob
+def is_plain_entry(entry):
+    """Return whether an entry of a net file has all it needs, and nothing unknown.
 
-    return choices(sorted(glob.glob('*.json', root_dir=NETS_DIR)))
+    Any other entry goes through data/entries.py, which completes it or says what is wrong.
+    """
+    if not isinstance(entry, dict) or not entry.keys() <= ENTRY_KEYS:
+        return False
+    name, type_ = entry.get('name'), entry.get('type')
+    if not isinstance(name, str) or not isinstance(type_, str):
+        return False
+    if type_ in KIND_OF_TYPE:
+        return is_macs(entry.get('macs'))
+    return len(entry) == 2 and type_.casefold() not in TYPE_NAMES
 
 
-def check_entry(entry):
-    """Raise ValueError if an entry of a net file is wrong, whatever the other entries are."""
-    has_name = isinstance(entry, dict) and isinstance(entry.get('name'), str)
-    if not has_name or not isinstance(entry.get('type'), str):
-        raise ValueError(f'{quote(entry)}; expected an object with strings for "name" and "type"')
-    for key in entry:
-        if key not in ENTRY_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(ENTRY_KEYS)}')
-    macs = entry.get('macs')
-    if entry['type'] in KIND_OF_TYPE:
-        # 1e9 is a float, and a whole number. But 0.0 may come from 1e-400, which is not whole.
-        least = 1 if type(macs) is float else 0
-        if not is_number(macs, least, MAX_NUMBER) or macs % 1 != 0:
-            raise ValueError(f'"macs" is {quote(macs)}; expected a whole number, up to 1e30')
-    elif macs is not None:
-        raise ValueError(
-            f'"macs" of a layer that has none, of type {quote(entry["type"])}; '
-            f'{choices(KIND_OF_TYPE)}'
-        )
+def is_macs(value):
+    """Return whether a value is a number of MACs: whole, and not too large."""
+    # 1e9 is a float, and a whole number. But 0.0 may come from 1e-400, which is not whole.
+    least = 1 if type(value) is float else 0
+    return is_number(value, least, MAX_NUMBER) and value % 1 == 0
 
 
 # === Costs ===
@@ -682,7 +673,7 @@ def is_plain(config):
     """Return whether a config has only PLAIN_KEYS, one network, and values of the right types."""
     if not isinstance(config, dict) or not PLAIN_KEYS.issuperset(config):
         return False
-    if not isinstance(config.get('layers', []), list):
+    if 'layers' in config and (not isinstance(config['layers'], list) or not config['layers']):
         return False
     if 'netfile' in config:
         return 'net' not in config and isinstance(config['netfile'], str)
@@ -700,8 +691,9 @@ def find_net(config):
         for net in PUBLISHED:
             if canonical(net).replace('_', '') == name:
                 return net, PUBLISHED[net]['netfile']
-        known = f'{choices(PUBLISHED)}, or as "netfile" {net_files()}'
-        raise ValueError(f'"net" is {quote(config["net"])}; {known}')
+        from fodlam.data.mistakes import unknown_net
+
+        raise ValueError(unknown_net(config['net']))
     return None, config['netfile']
 
 
@@ -714,15 +706,11 @@ def select(names, catalog):
     layers, selected = catalog.layers, []
     for name in names:
         key = canonical(name) if isinstance(name, str) else None
-        if key in layers:
-            selected.append(layers[key])
-            continue
-        problem = 'unknown layer'
-        if key in catalog.entries:
-            type_ = quote(catalog.entries[key]['type'])
-            problem = f'nothing published says the cost of {type_} layers, like'
-        known = choices([layer.name for layer in layers.values()])
-        raise ValueError(f'"layers"[{len(selected)}]: {problem} {quote(name)}; {known}')
+        if key not in layers:
+            from fodlam.data.mistakes import unknown_layer
+
+            raise ValueError(f'"layers"[{len(selected)}]: {unknown_layer(name, key, catalog)}')
+        selected.append(layers[key])
     return selected
 
 
@@ -819,12 +807,18 @@ def estimate(config, per_frame=False, per_layer=False, ranges=False):
     ranges: add 'energy_range' and 'latency_range', [low, high], to layers and groups.
     Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}; some networks
     and accelerators add 'bounds', 'energy_by' or 'left_out' (README, "Output").
-    Raises InputError if anything in the config, or in a file that it names, is wrong.
+    Raises InputError if anything in the config, or in a file that it names, is wrong. Warns of
+    numbers that look like a mistake of units, such as a clock in Hz.
 
     >>> estimate({'net': 'VGG16', 'layers': ['CONV1-1']}, per_frame=True)['total']
     {'energy': 0.0062738, 'latency': 0.025400000000000002}
     """
-    return to_report(make_estimate(config, per_frame, ranges), per_layer)
+    made = make_estimate(config, per_frame, ranges)
+    for doubt in made.doubts:
+        import warnings
+
+        warnings.warn(doubt, stacklevel=2)
+    return to_report(made, per_layer)
 
 
 def sweep(configs, per_frame=False, per_layer=False, ranges=False):
@@ -877,27 +871,6 @@ def to_json(report):
 # === Command line ===
 
 
-def new_parser(**settings):
-    """Return an argparse.ArgumentParser that raises InputError if the arguments are wrong.
-
-    settings: more of its arguments. Options must be written out in full. The namespace has no
-    attribute for an option that is not given.
-    """
-    # Importing argparse takes longer than all the rest, and most runs have no arguments to parse.
-    import argparse
-
-    def refuse(message):
-        error = InputError(f'arguments: {message}; see {parser.prog} --help')
-        error.status = 2  # the exit status, as argparse has it; for any other error it is 1
-        raise error
-
-    parser = argparse.ArgumentParser(
-        argument_default=argparse.SUPPRESS, allow_abbrev=False, add_help=False, **settings
-    )
-    parser.error = refuse
-    return parser
-
-
 def open_stdin(stdin, stderr):
     """Return the binary stream of standard input; say on stderr if somebody has to type there."""
     if not stdin:
@@ -929,6 +902,7 @@ def run(argv, stdin, stdout, stderr):
         with place('config'):
             config = read_json(stream)
         estimate = make_estimate(config, per_frame, ranges=False)
+        tell_doubts(estimate, stderr)
         yield from show_estimate(estimate, '--per-layer' in argv, stdout, stderr)
 
 
@@ -946,6 +920,12 @@ def show_estimate(estimate, per_layer, stdout, stderr):
     if stdout and stdout.isatty():
         complain(frames_note(estimate), stderr)
     yield text
+
+
+def tell_doubts(estimate, stderr):
+    """Print the doubts about an Estimate, a line for each, on stderr."""
+    for doubt in estimate.doubts:
+        complain(doubt, stderr)
 
 
 def complain(message, stderr, program='fodlam'):

@@ -13,7 +13,6 @@ from fodlam import (
     MAX_SIZE,
     MIN_NUMBER,
     Estimate,
-    choices,
     is_number,
     place,
     quote,
@@ -31,6 +30,15 @@ from fodlam.data.roofline import (
     cost_workload,
     price_layer,
 )
+
+# Other names of keys, which earlier versions had.
+OTHER_NAMES = {'dram_gbps': 'dram_gb_per_s'}
+# {key: (a number that no real machine is above, what the unit is)}. Clocks are below 10 GHz, and
+# the largest arrays, on whole wafers, below 10^7 MACs.
+USUAL_LIMITS = {
+    'clock_mhz': (100_000, 'in MHz, not Hz: 1 GHz is 1000'),
+    'macs': (10**8, 'MACs per cycle, not per second: 1 TMAC/s at 1000 MHz is 1000'),
+}
 
 # {key of a config that does not go together with "accelerator": why}
 CONFLICTS = {
@@ -74,7 +82,24 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     estimate.bounds = costs.bounds
     estimate.energy_by = costs.energy_by
     estimate.accelerator = accelerator
+    if isinstance(config['accelerator'], dict):
+        estimate.doubts = unit_doubts(config['accelerator'])
     return estimate
+
+
+def unit_doubts(members):
+    """Return the list of doubts about the units of an accelerator's numbers.
+
+    members: {key: number}, as a config has them, checked.
+
+    >>> unit_doubts({'macs': 1024, 'clock_mhz': 1e9, 'dram_gb_per_s': 20})
+    ['config: "accelerator": "clock_mhz" is 1000000000.0, which is in MHz, not Hz: 1 GHz is 1000']
+    """
+    doubts = []
+    for key, (most, unit) in USUAL_LIMITS.items():
+        if members[key] > most:
+            doubts.append(f'config: "accelerator": "{key}" is {members[key]}, which is {unit}')
+    return doubts
 
 
 def find_accelerator(value):
@@ -96,21 +121,27 @@ def parse_accelerator(members):
     members: {key: number}, as a config has them.
     """
     numbers = {}
-    for key, number in members.items():
+    for name, number in members.items():
+        key = OTHER_NAMES.get(name, name)
         if key not in ACCELERATOR_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS)}')
+            from fodlam.data.mistakes import choices
+
+            raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS, key)}')
+        if key in numbers:
+            others = [other for other in members if OTHER_NAMES.get(other) == key]
+            raise ValueError(f'"{key}" and "{others[0]}" are two names of one key; give one')
         least = 0 if key in ENERGY_DEFAULTS else MIN_NUMBER
         most = 1 if key == 'efficiency' else MAX_NUMBER
         if not is_number(number, least, most):
             expected = f'a number from {least:g} to {most:g}'
-            raise ValueError(f'"{key}" is {quote(number)}; expected {expected}')
+            raise ValueError(f'"{name}" is {quote(number)}; expected {expected}')
         # 64, 64.0 and 6.4e1 all become 64. A sweep looks Catalogs up by these numbers, which are
         # equal, and computing with an int may round in other places than with a float: without
         # this, the digits of a report would depend on which form the sweep met first.
         is_whole = number % 1 == 0 and number <= MAX_SIZE
         numbers[key] = int(number) if is_whole else float(number)
     for key in REQUIRED_KEYS:
-        if key not in members:
+        if key not in numbers:
             required = ', '.join(REQUIRED_KEYS)
             raise ValueError(f'no "{key}"; expected a number for each of {required}')
     return Accelerator(**numbers)
@@ -124,7 +155,7 @@ NVDLA_KEY = 'Configuration'
 NVDLA_COLUMNS = {
     'macs': ('MACs per Cycle', 1),
     'clock_mhz': ('Clock (MHz)', 1),
-    'dram_gbps': ('DRAM Bandwidth (GB/s)', 1),
+    'dram_gb_per_s': ('DRAM Bandwidth (GB/s)', 1),
     'buffer_kib': ('Convolution Buffer (KiB)', 1),
     'power_mw': ('Average Power at 16 nm (mW)', 1),
 }
@@ -151,5 +182,7 @@ def named_accelerator_in(data_dir, name):
     devices = read_devices()
     if name in devices:
         return find_device(name, devices)
-    known = ', '.join([*nvdla, *devices])
-    raise ValueError(f'unknown name {quote(name)}; choose from {known}, or give an object')
+    from fodlam.data.mistakes import choices
+
+    known = choices([*nvdla, *devices], name)
+    raise ValueError(f'unknown name {quote(name)}; {known}, or give an object')

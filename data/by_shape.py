@@ -11,7 +11,6 @@ from fodlam import (
     Cost,
     Layer,
     averaged_layers,
-    choices,
     quote,
     scale_eie,
     sum_costs,
@@ -41,7 +40,9 @@ def find_shape_catalog(config, netfile, find_catalog):
         raise ValueError('"density" is for a netfile, and a net is published; leave one out')
     scaling = config.get('scaling', 'mac')
     if scaling not in SCALINGS:
-        raise ValueError(f'"scaling" is {quote(scaling)}; {choices(SCALINGS)}')
+        from fodlam.data.mistakes import choices
+
+        raise ValueError(f'"scaling" is {quote(scaling)}; {choices(SCALINGS, scaling)}')
     density = parse_density(config['density']) if 'density' in config else None
     if scaling != 'shape':
         raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
@@ -102,7 +103,7 @@ class ShapeModel:
         least, most = self.conv_ratio_limits
         # What is unlike any published layer may be modelled as much too high as MobileNet is.
         one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
-        if one_channel_a_group or tuple(entry['kernel']) not in self.known_kernels:
+        if one_channel_a_group or tuple(entry.get('kernel', (1, 1))) not in self.known_kernels:
             most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
         layer = Layer(entry, kind, 'shape', 1, cost)
         # The more too high the model may be, the lower the actual cost.

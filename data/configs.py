@@ -11,7 +11,6 @@ from fodlam import (
     PUBLISHED,
     AverageModel,
     PublishedModel,
-    choices,
     estimate_by_catalog,
     find_net,
     quote,
@@ -29,25 +28,29 @@ CONFIG_TYPES = {
     'process_scaling': (str, 'dennard or stillmaker'),
     'title': (str, 'a string'),
 }
-CONFIG_EXAMPLE = (
-    'an object with one of "net" and "netfile", such as {"net": "VGG16", "layers": ["FC8"]} or '
-    '{"netfile": "lenet.json"}'
-)
 
 
 def check_config(config):
     """Raise ValueError if a config has an unknown key, a wrong type, or no network."""
     if not isinstance(config, dict):
-        raise ValueError(f'{quote(config)}; expected {CONFIG_EXAMPLE}')
+        from fodlam.data.mistakes import no_config
+
+        raise ValueError(no_config(config))
     for key, value in config.items():
         if key in CONFIG_TYPES:
             types, expected = CONFIG_TYPES[key]
             if not isinstance(value, types):
                 raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
         elif key not in CONFIG_KEYS:
-            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS)}')
+            from fodlam.data.mistakes import choices
+
+            raise ValueError(f'unknown key {quote(key)}; {choices(CONFIG_KEYS, key)}')
     if ('net' in config) == ('netfile' in config):
-        raise ValueError(f'the keys are {quote(list(config))}; expected {CONFIG_EXAMPLE}')
+        from fodlam.data.mistakes import no_single_network
+
+        raise ValueError(no_single_network(config))
+    if 'layers' in config and not config['layers']:
+        raise ValueError('"layers" is []; name at least one layer, or leave "layers" out for all')
     if 'net' in config and 'scaling' in config:
         raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
 

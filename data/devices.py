@@ -18,7 +18,7 @@ DEVICES_FILE = 'devices.csv'
 DEVICES_KEY = 'Measurement'  # a device and a network, such as "edge-tpu GoogLeNet"
 DEVICES_COLUMNS = {
     'operations_per_s': ('Peak (TOP/s)', 1e12),
-    'dram_gbps': ('DRAM Bandwidth (GB/s)', 1),
+    'dram_gb_per_s': ('DRAM Bandwidth (GB/s)', 1),
     'bytes': ('Bytes a Number', 1),
     'frames_per_s': ('Compute (frame/s)', 1),
     'power_mw': ('Power (W)', 1e3),
@@ -57,7 +57,7 @@ def bare_device(row):
         # A MAC is two operations.
         macs=row['operations_per_s'] / 2 / (DEVICES_CLOCK_MHZ * 1e6),
         clock_mhz=DEVICES_CLOCK_MHZ,
-        dram_gbps=row['dram_gbps'],
+        dram_gb_per_s=row['dram_gb_per_s'],
         feature_bytes=row['bytes'],
         weight_bytes=row['bytes'],
     )

@@ -9,7 +9,7 @@ A density is the share of a layer's weights, or of its inputs, that is not zero.
 import math
 from collections import namedtuple
 
-from fodlam import AVERAGED, EIE_FILE, PUBLISHED, choices, is_number, quote, read_table
+from fodlam import AVERAGED, EIE_FILE, PUBLISHED, is_number, quote, read_table
 
 # Columns of EIE_FILE: Tables III (sizes, and what pruning keeps) and IV (times) of the paper.
 EIE_LAYER_COLUMNS = {
@@ -138,7 +138,9 @@ def parse_density(value):
         raise ValueError(f'"density": got {quote(value)}; expected {expected}')
     for key in value:
         if key not in keys:
-            raise ValueError(f'"density": unknown key {quote(key)}; {choices(keys)}')
+            from fodlam.data.mistakes import choices
+
+            raise ValueError(f'"density": unknown key {quote(key)}; {choices(keys, key)}')
     try:
         return read_density(value, keys)
     except ValueError as error:

@@ -4,22 +4,26 @@ fodlam.py by itself takes a config on standard input, and the flags of fodlam.PL
 with any other argument comes here.
 """
 
+import os
+
 import fodlam
 from fodlam import (
     DIAGNOSE_NOTE,
+    MODEL_ENDINGS,
     NO_HELP,
     ONE_FRAME_NOTE,
     diagnose,
     frames_note,
     make_estimate,
-    new_parser,
     open_stdin,
     place,
     quote,
     read_json,
     show_diagnosis,
     show_estimate,
+    tell_doubts,
 )
+from fodlam.data.arguments import new_parser
 from fodlam.data.formats import DIAGNOSE_FORMATS, FORMATS, THEMES, render_diagnosis, render_estimate
 
 FLAGS = (
@@ -55,7 +59,9 @@ def parse_options(argv):
     if 'lines' in asked and format_ != 'json':
         parser.error(f'--lines prints JSON, but got --format {format_}')
     if asked.get('config', '').lstrip().startswith('{'):
-        parser.error("pipe JSON in, as in echo '{...}' | fodlam")
+        from fodlam.data.mistakes import run_config
+
+        parser.error(f'pipe JSON in: {run_config(asked["config"])}')
     return asked
 
 
@@ -65,6 +71,12 @@ def open_config(path, stdin, stderr):
         return open_stdin(stdin, stderr), 'config'
     where = f'config {quote(path)}'
     with place(where):
+        if not os.path.exists(path) or path.lower().endswith(MODEL_ENDINGS):
+            from fodlam.data.mistakes import advice_on_path
+
+            advice = advice_on_path(path)
+            if advice:
+                raise ValueError(advice)
         return open(path, 'rb'), where
 
 
@@ -92,11 +104,16 @@ def run_with_options(argv, stdin, stdout, stderr):
 
         is_terminal = stdout is not None and stdout.isatty()
         progress = None if is_terminal else stderr
-        yield from estimate_lines(stream, where, progress, per_frame, per_layer, ranges)
+        yield from estimate_lines(stream, where, progress, stderr, per_frame, per_layer, ranges)
         return
     with place(where):
         config = read_json(stream)
+        if isinstance(config, list):
+            from fodlam.data.mistakes import no_config
+
+            raise ValueError(no_config(config, asked.get('config', '-')))
     estimate = make_estimate(config, per_frame, ranges)
+    tell_doubts(estimate, stderr)
     if format_ == 'json':
         yield from show_estimate(estimate, per_layer, stdout, stderr)
         return

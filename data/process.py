@@ -10,7 +10,6 @@ from fodlam import (
     EYERISS_PROCESS_NM,
     MAX_NUMBER,
     Cost,
-    choices,
     is_number,
     node_scale,
     quote,
@@ -100,7 +99,9 @@ def fitted_scale(rule, from_nm, to_nm):
     (0.62, 0.44)
     """
     if rule != 'stillmaker':
-        raise ValueError(f'"process_scaling" is {quote(rule)}; {choices(RULES)}')
+        from fodlam.data.mistakes import choices
+
+        raise ValueError(f'"process_scaling" is {quote(rule)}; {choices(RULES, rule)}')
     from_delay, from_energy = delay_and_energy(from_nm)
     to_delay, to_energy = delay_and_energy(to_nm)
     time = to_delay / from_delay

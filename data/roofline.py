@@ -34,7 +34,7 @@ from fodlam.data.shape import parse_shape
 # The keys of an accelerator, with their defaults and units; fodlam.py's docstring says what they
 # are. If no efficiency is given, it counts as 1, and times are lower bounds. If no key of energy is
 # given, no energy is known.
-REQUIRED_KEYS = ('macs', 'clock_mhz', 'dram_gbps')
+REQUIRED_KEYS = ('macs', 'clock_mhz', 'dram_gb_per_s')
 ENERGY_DEFAULTS = {'power_mw': None, 'mac_pj': None, 'dram_pj_per_byte': None}
 DATAFLOW_DEFAULTS = {
     'buffer_kib': math.inf,
@@ -72,7 +72,7 @@ class Accelerator(
     @property
     def bytes_per_s(self):
         """The bandwidth of DRAM, in bytes per second."""
-        return self.dram_gbps * 1e9
+        return self.dram_gb_per_s * 1e9
 
     @property
     def dataflow(self):
@@ -287,7 +287,7 @@ def cost_workload(workload, accelerator, limits):
 
     >>> compute = Demand('conv', macs=6e9, mac_slots=8e9, gain=1, dram_bytes=1e6)
     >>> memory = Demand('fc', macs=1e6, mac_slots=1e6, gain=1, dram_bytes=2e9)
-    >>> accelerator = Accelerator(macs=1000, clock_mhz=1000, dram_gbps=10)  # 1e12 MAC/s, 1e10 B/s
+    >>> accelerator = Accelerator(macs=1000, clock_mhz=1000, dram_gb_per_s=10)  # 1e12 MAC/s
     >>> costs = cost_workload(Workload([compute, memory]), accelerator, limits=None)
     >>> {group: round(cost.latency_s, 3) for group, cost in costs.sums.items()}
     {'conv': 0.008, 'fc': 0.2, 'total': 0.208}

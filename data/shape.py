@@ -38,14 +38,40 @@ def parse_shape(entry):
     ... )
     Shape(C=3, H=4, W=4, K=8, P=2, Q=2, R=3, S=3, sy=1, sx=1, dy=1, dx=1, groups=1, A=1, B=1)
     """
+    shape = read_shape(entry)
+    macs = count_macs(entry, shape)
+    if macs == entry['macs']:
+        return shape
+    turned = channels_first(entry)
+    if has_sizes(turned) and count_macs(turned, read_shape(turned)) == entry['macs']:
+        raise ValueError(channels_last_message(entry))
+    problem = f'"macs" is {quote(entry["macs"])}; expected {macs} by its shapes'
+    if 'kernel' not in entry:
+        problem += f', with the kernel [{shape.R}, {shape.S}], as there is no "kernel"'
+    raise ValueError(problem)
+
+
+def read_shape(entry):
+    """Return the Shape of a layer that has MACs, however many these are.
+
+    entry: the layer's dict in its net file.
+    Raises ValueError if a size is missing or wrong.
+    """
     C, H, W = parse_sizes(entry, 'ifmap', 3)
     K, P, Q = parse_sizes(entry, 'ofmap', 3)
-    R, S = parse_sizes(entry, 'kernel', 2)
-    sy, sx = parse_sizes(entry, 'stride', 2, default=[1, 1])
-    dilation = [1, 1]
+    R, S = parse_sizes(entry, 'kernel', 2, default=[1, 1])
+    if entry['type'] == 'InnerProduct' and 'kernel' not in entry and (P, Q) == (1, 1):
+        C, H, W = C * H * W, 1, 1  # each of its outputs is a sum over the whole ifmap
+    dy, dx = parse_sizes(entry, 'dilation', 2, default=[1, 1])
+    default_stride = [1, 1]
     if entry['type'] == 'Convolution':
-        dilation = [least_dilation(H, P, R, sy), least_dilation(W, Q, S, sx)]
-    dy, dx = parse_sizes(entry, 'dilation', 2, default=dilation)
+        default_stride = [
+            smallest_stride(H, P, dilated(R, dy)),
+            smallest_stride(W, Q, dilated(S, dx)),
+        ]
+    sy, sx = parse_sizes(entry, 'stride', 2, default=default_stride)
+    if entry['type'] == 'Convolution' and 'dilation' not in entry:
+        dy, dx = least_dilation(H, P, R, sy), least_dilation(W, Q, S, sx)
     (groups,) = parse_sizes(entry, 'groups', 1, default=1)
     stored_channels, A, B = parse_sizes(entry, 'stored', 3, default=[K, P, Q])
     if stored_channels != K:
@@ -54,13 +80,107 @@ def parse_shape(entry):
         raise ValueError(f'"addend" is {quote(entry["addend"])}; expected true or false')
     if C % groups or K % groups:
         raise ValueError(f'"groups" is {groups}; expected a divisor of the channels')
+    return Shape(C, H, W, K, P, Q, R, S, sy, sx, dy, dx, groups, A, B)
+
+
+def count_macs(entry, shape):
+    """Return the MACs of a layer; entry: its dict in its net file. shape: its Shape."""
     # A convolution applies its kernels once for each pixel of the ofmap, a deconvolution once for
     # each pixel of the ifmap.
-    pixels = H * W if entry['type'] == 'Deconvolution' else P * Q
-    macs = pixels * C * K // groups * R * S
-    if macs != entry['macs']:
-        raise ValueError(f'"macs" is {quote(entry["macs"])}; expected {macs} by its shapes')
-    return Shape(C, H, W, K, P, Q, R, S, sy, sx, dy, dx, groups, A, B)
+    is_deconvolution = entry['type'] == 'Deconvolution'
+    pixels = shape.H * shape.W if is_deconvolution else shape.P * shape.Q
+    return pixels * shape.C * shape.K // shape.groups * shape.R * shape.S
+
+
+def dilated(kernel, dilation):
+    """Return how far a kernel reaches: 3 pixels, each 2 from the next, reach over 5."""
+    return dilation * (kernel - 1) + 1
+
+
+def fits_stride(before, after, kernel, stride):
+    """Return whether a convolution can make one size of another.
+
+    before, after: heights, or widths, of the ifmap and the ofmap. kernel: its height, or width, as
+    far as it reaches with its dilation. stride: in the same direction. At each end of the ifmap,
+    there may be up to kernel - 1 pixels of padding.
+
+    >>> fits_stride(224, 112, kernel=7, stride=2), fits_stride(224, 112, kernel=7, stride=1)
+    (True, False)
+    """
+    # With a padding of p pixels, (before + p - kernel) // stride + 1 pixels are made.
+    least, most = max(before - kernel, 0), before + kernel - 2
+    return stride * (after - 1) <= most and stride * after > least
+
+
+def smallest_stride(before, after, kernel):
+    """Return the smallest stride by which a convolution makes one size of another; 1 if none does.
+
+    before, after, kernel: see `fits_stride`. To a single pixel of the ofmap, no stride matters.
+
+    >>> smallest_stride(227, 55, kernel=11), smallest_stride(7, 1, kernel=3)
+    (4, 1)
+    """
+    if after == 1:
+        return 1
+    stride = max(before - kernel, 0) // after + 1  # by a smaller one, too many pixels are made
+    return stride if fits_stride(before, after, kernel, stride) else 1
+
+
+def fits(entry, shape):
+    """Return whether a layer is likely to make its ofmap of its ifmap; else, sizes may be mixed up.
+
+    entry: its dict in its net file. shape: its Shape.
+    """
+    before, after = (shape.H, shape.W), (shape.P, shape.Q)
+    if entry['type'] in ('InnerProduct', 'MatMul'):
+        return before == after
+    if entry['type'] == 'Deconvolution':
+        before, after = after, before
+    kernel, strides = (shape.R, shape.S), (shape.sy, shape.sx)
+    if 'dilation' in entry:
+        kernel = dilated(shape.R, shape.dy), dilated(shape.S, shape.dx)
+    for index in range(2):
+        stride = strides[index]
+        if 'stride' not in entry:
+            stride = smallest_stride(before[index], after[index], kernel[index])
+            # Hardly any layer passes over pixels, but for 1 x 1 kernels with stride 2.
+            if stride > max(2, kernel[index]):
+                return False
+        if not fits_stride(before[index], after[index], kernel[index], stride):
+            return False
+    return True
+
+
+def has_sizes(entry):
+    """Return whether the sizes of an entry are there and right; see `read_shape`."""
+    try:
+        read_shape(entry)
+    except ValueError:
+        return False
+    return True
+
+
+def channels_first(entry):
+    """Return an entry with feature maps [H, W, C], as in TensorFlow, turned to [C, H, W].
+
+    >>> channels_first({'name': 'conv1', 'ifmap': [224, 224, 3]})
+    {'name': 'conv1', 'ifmap': [3, 224, 224]}
+    """
+    turned = dict(entry)
+    for key in 'ifmap', 'ofmap', 'stored':
+        if isinstance(entry.get(key), list):
+            turned[key] = entry[key][-1:] + entry[key][:-1]
+    return turned
+
+
+def channels_last_message(entry):
+    """Return the message for an entry whose feature maps are [H, W, C]."""
+    turned = channels_first(entry)
+    return (
+        f'"ifmap" is {quote(entry["ifmap"])} and "ofmap" {quote(entry["ofmap"])}, '
+        'which fit as height, width, channels; expected channels, height, width: '
+        f'{turned["ifmap"]} and {turned["ofmap"]}'
+    )
 
 
 def least_dilation(size, places, kernel, stride):

@@ -63,23 +63,33 @@ def sweep_reports(configs, per_frame, per_layer, ranges):
     unless a config says it. per_layer, ranges: whether reports have layers, and ranges.
     """
     kept = KeptCatalogs()
+    warned = False
     for config in configs:
         try:
-            report = to_report(make_estimate(config, per_frame, ranges, kept.find), per_layer)
+            estimate = make_estimate(config, per_frame, ranges, kept.find)
         except InputError as error:
             report = {'error': str(error)}
+        else:
+            report = to_report(estimate, per_layer)
+            if estimate.doubts and not warned:
+                import warnings
+
+                warned = True
+                doubt = f'{estimate.doubts[0]}; of later configs, nothing is said'
+                warnings.warn(doubt, stacklevel=2)
         yield report
 
 
 # === --lines ===
 
 
-def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
+def estimate_lines(stream, where, progress, stderr, per_frame, per_layer, ranges):
     """Yield the results on the configs in a stream, as texts of one or more lines.
 
     stream: a binary stream, with a config on each line. where: what error messages call the stream.
     progress: a text stream, on which it says every second how many lines are done if that is a
-    terminal; or None. per_frame: whether costs are for one frame, unless a config says it.
+    terminal; or None. stderr: a text stream, on which it prints the first doubt about units; or
+    None. per_frame: whether costs are for one frame, unless a config says it.
     per_layer, ranges: whether results have layers, and ranges.
     Each line is the result on one config, in their order, as compact JSON; for a wrong config, it
     is {"error": "line 3: ..."}. A blank line has no result.
@@ -87,13 +97,15 @@ def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
 
     >>> import io
     >>> configs = io.BytesIO(b'{"net": "VGG16", "layers": ["FC8"], "per_frame": true}')
-    >>> for text in estimate_lines(configs, 'config', None, False, False, False):
+    >>> for text in estimate_lines(configs, 'config', None, None, False, False, False):
     ...     print(text[:50], '...')
     {"conv":{"energy":0.0,"latency":0.0},"fc":{"energy ...
     """
     kept = KeptCatalogs()
     number = 0  # of the line
     wrong = 0  # how many lines so far are
+    first_wrong = b''
+    doubted = False  # whether a doubt has been told
     told = time.monotonic()  # when progress was told last
     for lines in read_lines(stream, where):
         results = []
@@ -106,18 +118,22 @@ def estimate_lines(stream, where, progress, per_frame, per_layer, ranges):
                 if is_blank:
                     continue
                 wrong += 1
+                first_wrong = first_wrong or line
                 results.append(to_compact_json({'error': f'line {number}: {error}'}))
             else:
                 results.append(report_line(estimate, per_layer))
+                if estimate.doubts and not doubted:
+                    doubted = True
+                    doubt = f'{estimate.doubts[0]}; of later lines, nothing is said'
+                    complain(f'line {number}: {doubt}', stderr)
         yield ''.join(f'{result}\n' for result in results)
         if progress and progress.isatty() and time.monotonic() - told >= 1:
             told = time.monotonic()
             complain(f'{number:,} lines done', progress)
     if wrong:
-        raise InputError(
-            f'{where}: wrong lines: {wrong}, as their results say; '
-            'expected a config on each line, all of it on that line'
-        )
+        from fodlam.data.mistakes import wrong_lines
+
+        raise InputError(f'{where}: {wrong_lines(wrong, first_wrong)}')
 
 
 def read_lines(stream, where):

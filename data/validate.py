@@ -34,7 +34,7 @@ import sys
 # The folder of fodlam.py, also if this file is run by way of a link to it.
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from fodlam import NO_HELP, command, new_parser, place, to_json
+from fodlam import NO_HELP, command, place, to_json
 from fodlam import main as fodlam_main
 
 FORMATS = ('table', 'csv', 'json')
@@ -88,6 +88,12 @@ def run(argv, stdin, stdout, stderr):
 
     stdin, stdout and stderr are not used: fodlam.main hands them to every program.
     """
+    if argv in (['-h'], ['--help']):  # which works without any room
+        yield __doc__ or NO_HELP
+        return
+    with place('validate.py'):
+        from fodlam.data.arguments import new_parser
+
     parser = new_parser(prog='validate.py')
     parser.add_argument('--format', choices=FORMATS)
     parser.add_argument('--per-layer', action='store_true')

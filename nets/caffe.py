@@ -12,7 +12,8 @@ import re
 import shlex
 from collections import namedtuple
 
-from fodlam import InputError, choices, place, quote
+from fodlam import InputError, place, quote
+from fodlam.data.mistakes import choices
 from fodlam.nets.layers import (
     MAX_RANK,
     Unknown,

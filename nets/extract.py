@@ -42,8 +42,10 @@ if not __package__:
     # It is run as a script, perhaps by a link. fodlam.py is one folder above the file itself.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from fodlam import InputError, choices, command, complain, new_parser, quote, to_json
+from fodlam import InputError, command, complain, quote, to_json
 from fodlam import main as run_program
+from fodlam.data.arguments import new_parser
+from fodlam.data.mistakes import choices
 from fodlam.nets.fusing import fuse
 from fodlam.nets.network import net_file
 

@@ -9,7 +9,7 @@ others read. ONNX's values are the names in the file, Caffe's are numbers.
 
 from collections import namedtuple
 
-from fodlam import KIND_OF_TYPE, InputError, canonical, quote
+from fodlam import TYPE_NAMES, InputError, canonical, quote
 from fodlam.nets.layers import name_batch
 
 # The role of a node says what an accelerator can do with it if it follows a layer with MACs
@@ -155,7 +155,7 @@ def net_file(nodes):
             name = f'{node.name}#{last_numbers[key]}'
         last_numbers[canonical(name)] = 1
         type_ = node.type
-        if type_ in KIND_OF_TYPE and not node.members:
+        if type_.casefold() in TYPE_NAMES and not node.members:
             # FODLAM expects MACs of these types, and a product of constants, for one, has none.
             type_ = f'{type_}, not counted'
         entries.append({'name': name, 'type': type_, **node.members})

@@ -38,7 +38,7 @@ NOTES = [
     "conv: Eyeriss's batch of 3 frames; fc: 1 frame; --per-frame for one",
     'A roofline is a bound: ' + 'real devices attain 18 to 62% of it, and so do these; ' * 3,
 ]
-ACCELERATOR = Accelerator(macs=1000, clock_mhz=1000, dram_gbps=10)
+ACCELERATOR = Accelerator(macs=1000, clock_mhz=1000, dram_gb_per_s=10)
 
 
 def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name='layer-{}'):
@@ -396,7 +396,8 @@ class Table(unittest.TestCase):
         )
 
     def test_nothing_to_show(self):
-        out = run('--format', 'table', stdin=b'{"net": "VGG16", "layers": []}').out
+        config = b'{"netfile": [{"name": "a", "type": "Convolution", "macs": 0}]}'
+        out = run('--format', 'table', stdin=config).out
         lines = [line.split() for line in out.splitlines()]
         self.assertEqual(len([line for line in lines if line and line[0] in GROUPS]), 3)
         self.assertIn(['total', '0', '0', 'J', '0%', '0', 's', '0%'], lines)
@@ -437,9 +438,13 @@ class Rooms(unittest.TestCase):
         script = 'import sys, fodlam; fodlam.main({}, sys.stdin, sys.stdout, sys.stderr)'
         loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
         for format_, rooms in (
-            ('csv', 'formats options ranges tables words'),
-            ('table', 'formats options ranges tables words'),
-            ('svg', 'bars formats options pictures ranges roofline_labels roofline_plot svg words'),
+            ('csv', 'arguments formats options ranges tables words'),
+            ('table', 'arguments formats options ranges tables words'),
+            (
+                'svg',
+                'arguments bars formats options pictures ranges roofline_labels roofline_plot svg '
+                'words',
+            ),
         ):
             argv = ['--format', format_, VGG16]
             command = [sys.executable, '-c', script.format(argv) + loaded]

@@ -64,7 +64,6 @@ class Frames(unittest.TestCase):
             (['--per-frame'], b'{"net": "VGG16"}', 'all costs: 1 frame'),
             ([], b'{"netfile": "lenet.json"}', 'batch of 3.02 frames'),
             ([], b'{"net": "VGG16", "layers": ["FC6"]}', 'all costs: 1 frame'),
-            ([], b'{"net": "VGG16", "layers": []}', 'all costs: 1 frame'),
             (['--diagnose'], b'', '--per-frame for one'),
             (['--diagnose', '--per-frame'], b'', 'all costs: 1 frame'),
         ):

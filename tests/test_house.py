@@ -79,6 +79,22 @@ class Alone(unittest.TestCase):
                 rf"\Afodlam: [a-z]+: cannot be loaded [^\n]+'fodlam.data.{room}'\); expected [^\n]+\n\Z",
             )
 
+    def test_a_mistake_is_one_line(self):
+        """The words for it are in a room."""
+        for config in (
+            '',
+            '[',
+            '{"net": "VGG19"}',
+            '{"netfile": "x.json"}',
+            '{"net": "VGG16", "layers": ["x"]}',
+        ):
+            result = self.run_alone(stdin=config)
+            self.assertEqual((result.returncode, result.stdout), (1, ''), config)
+            self.assertRegex(
+                result.stderr,
+                r"\Afodlam: [^\n]+: cannot be loaded [^\n]+'fodlam.data.mistakes'\); expected [^\n]+\n\Z",
+            )
+
 
 class OldPythons(unittest.TestCase):
     """A Python before 3.10 gets one line, from every program."""

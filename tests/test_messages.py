@@ -1,19 +1,23 @@
 """What each mistake is answered with: the rows of messages.txt.
 
 A section begins with "# ". Below it each line is an input, and the line below that, indented, its
-whole message, without "fodlam: ". Lists that grow, such as {net files}, are filled in.
+whole message, without "fodlam: ". Lists that grow, such as {net files}, are filled in, and how to
+run the programs from the folder of the test, and where the configs are: {fodlam}, {extract}, {config}.
 """
 
 import json
 import os
+import re
 import shlex
+import subprocess
+import sys
 import tempfile
 import unittest
 from unittest import mock
 
 from support import fodlam, path, read, run
 
-from fodlam.data import accelerators, configs, devices, roofline
+from fodlam.data import accelerators, configs, devices, mistakes, roofline
 
 TABLE = 'Layer,Power (mW),Total Latency (ms)\nCONV1,250,4\nCONV2,300,8\n'
 SHAPED = json.loads(read('nets', 'alexnet_deploy.json'))[1]
@@ -65,6 +69,9 @@ class Messages(unittest.TestCase):
         rows = self.SECTIONS[title]
         self.assertTrue(rows)
         for given, message in rows:
+            message = message.replace('{extract}', mistakes.extract_command())
+            message = message.replace('{fodlam}', mistakes.fodlam_command())
+            message = message.replace('{config}', path('config'))
             with self.subTest(given):
                 result = answer(given)
                 self.assertEqual(result, (status, '', f'fodlam: {message}\n'))
@@ -114,6 +121,132 @@ class Messages(unittest.TestCase):
 
         with mock.patch('fodlam.DATA_DIR', '.'):
             self.check('tables', answer)
+
+    def test_paths(self):
+        """The input is a path on the command line, where some files are."""
+        self.in_folder()
+        for name, content in (
+            ('config.json', '{"net": "VGG16"}'),
+            ('layers.json', '[{"name": "conv1", "type": "Convolution", "macs": 10}]'),
+            ('configs.json', '[{"net": "VGG16"}]'),
+            ('my net.json', '[{"name": "conv1", "type": "Convolution", "macs": 10}]'),
+            ('taken.json', ''),
+            ('taken.onnx', ''),
+        ):
+            with open(name, 'w', encoding='utf-8') as file:
+                file.write(content)
+        self.check('paths', lambda given: run(given))
+        self.assertEqual(run('config.json').status, 0)
+
+    def test_models_on_standard_input(self):
+        """An ONNX file is binary, and often too large for a config; some are UTF-8 by accident."""
+        onnx = b'\x08\x0a\x12\x07pytorch\x1a\x052.1.0:'
+        for content, said in (
+            (onnx + b'\xff', 'an ONNX model'),
+            (onnx, 'an ONNX model'),
+            (onnx + bytes(fodlam.MAX_INPUT_BYTES), 'an ONNX model'),
+            (b'\x89HDF\r\n\x1a\n', 'a Keras model'),
+            (b'PK\x03\x04\x00\x00\x08\x08\xff', 'a PyTorch model'),
+            (b'\x80\x02\x8a\n', 'a PyTorch model'),
+            (b'\x1c\x00\x00\x00TFL3\xff', 'a TensorFlow Lite model'),
+            (b'# LeNet\nname: "LeNet"\n', 'a Caffe definition'),
+        ):
+            for flags in ([], ['-'], ['--format', 'table']):
+                result = run(*flags, stdin=content)
+                self.assertEqual((result.status, result.out), (1, ''), said)
+                self.assertIn(f'fodlam: config: {said}, and no JSON; ', result.err)
+                self.assertIn(f'{mistakes.extract_command()} model.', result.err)
+                self.assertIn('"netfile": "./model.json"', result.err)
+                self.assertEqual(result.err.count('\n'), 1)
+
+    def test_other_bytes(self):
+        for content, said in (
+            (b'{"net": "VGG\xff16"}', 'not UTF-8 at byte 12; save it as UTF-8'),
+            (
+                '{"net": "VGG16"}'.encode('utf-16'),
+                'not UTF-8 at byte 0, but UTF-16, which PowerShell writes; save it as UTF-8',
+            ),
+        ):
+            self.assertEqual(run(stdin=content).err, f'fodlam: config: {said}\n')
+
+    def test_net_file_beside_the_user(self):
+        """A bare name is one in nets/; a file of that name in the current folder needs a path."""
+        self.in_folder()
+        self.net('[{"name": "conv1", "type": "Convolution", "macs": 10}]')
+        for name in 'net.json', 'net':
+            error = run(stdin=json.dumps({'netfile': name}).encode()).err
+            self.assertIn('but one in this folder; write {"netfile": "./net.json"}\n', error)
+        self.assertEqual(run(stdin=b'{"netfile": "./net.json"}').status, 0)
+        for name, said in (
+            ('lennet.json', 'did you mean "lenet.json"? choose from '),
+            ('resnet-50', 'did you mean "resnet50.json"? choose from '),
+            ('x.json', '; choose from '),
+            ('./lenet.json', '; choose from '),
+        ):
+            self.assertIn(said, run(stdin=json.dumps({'netfile': name}).encode()).err)
+
+    def test_pretty_printed_configs_with_lines(self):
+        config = json.dumps({'net': 'VGG16', 'layers': ['FC6']}, indent=2).encode()
+        result = run('--lines', stdin=config)
+        self.assertEqual(result.status, 1)
+        self.assertEqual(
+            result.err,
+            'fodlam: config: wrong lines: 6, as their results say; with --lines, each line is a '
+            'whole config, and this one goes over several: leave --lines out, or make it one line '
+            'with python3 -m json.tool --compact\n',
+        )
+        process = subprocess.run(
+            [sys.executable, '-m', 'json.tool', '--compact'], input=config, capture_output=True
+        )
+        self.assertEqual(run('--lines', stdin=process.stdout).status, 0)
+        self.assertEqual(run(stdin=config).status, 0)
+
+    def test_a_list_of_configs_with_lines(self):
+        result = run('--lines', stdin=b'[\n{"net": "VGG16"}\n]\n')
+        self.assertEqual(result.status, 1)
+        self.assertIn('; with --lines, each line is a config, with no list around them', result.err)
+
+    def test_how_to_run_the_programs(self):
+        """By their names once installed; or else by their paths, which work from any folder."""
+        with mock.patch('shutil.which', lambda name: f'/usr/bin/{name}'):
+            self.assertEqual(mistakes.extract_command(), 'fodlam-extract')
+            self.assertEqual(mistakes.fodlam_command(), 'fodlam')
+            self.assertIn('then run: echo', run('m.onnx').err)
+            self.assertIn('of it: fodlam-extract m.onnx --output m.json;', run('m.onnx').err)
+            self.assertIn('| fodlam --per-frame\n', run('m.onnx').err)
+        self.in_folder()
+        with mock.patch('shutil.which', lambda name: None):
+            self.assertEqual(mistakes.extract_command(), f'python3 {path("nets", "extract.py")}')
+            self.assertEqual(mistakes.fodlam_command(), f'python3 {path("fodlam.py")}')
+            with mock.patch('fodlam.data.mistakes.HOME', '/a b'):  # no fodlam.py: it is a package
+                self.assertEqual(mistakes.extract_command(), 'python3 -m fodlam.nets.extract')
+                self.assertEqual(mistakes.fodlam_command(), 'python3 -m fodlam')
+            os.chdir(path())
+            self.assertEqual(mistakes.extract_command(), 'python3 nets/extract.py')
+            self.assertEqual(mistakes.fodlam_command(), 'python3 fodlam.py')
+
+    @unittest.skipIf(os.name == 'nt', 'the commands are for a POSIX shell')
+    def test_the_commands_work(self):
+        """Those of a message, run as they are, cost the model that was given as a config."""
+        self.in_folder()
+        with open('my model.prototxt', 'w', encoding='utf-8') as file:
+            file.write(
+                'name: "n" input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8 '
+                'layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" '
+                'convolution_param { num_output: 4 kernel_size: 3 } }'
+            )
+        message = run('my model.prototxt').err
+        extract, costs = re.search('of it: (.*); then run: (.*)\n', message).groups()
+        for command in extract, costs:
+            result = subprocess.run(
+                command.replace('python3', shlex.quote(sys.executable)), shell=True,
+                capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            self.assertEqual((result.returncode, result.stderr), (0, ''), command)
+        self.assertGreater(json.loads(result.stdout)['conv']['latency'], 0)
+        message = run('my model.json').err
+        command = re.search('give its path in one: (.*)\n', message).group(1)
+        self.assertIn('"./my model.json"', command)
 
     def in_folder(self):
         """Run the rest of a test in a folder of its own."""

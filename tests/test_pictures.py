@@ -103,7 +103,7 @@ def accelerators():
         (1, 2048), (0.1, 1000), (1, 1.1, 2.25), (1, 0.95, 0.18)
     ):
         yield Accelerator(
-            macs=macs, clock_mhz=700, dram_gbps=gbps, winograd_gain=gain, efficiency=efficiency
+            macs=macs, clock_mhz=700, dram_gb_per_s=gbps, winograd_gain=gain, efficiency=efficiency
         )
 
 

@@ -4,13 +4,14 @@ import csv
 import json
 import tempfile
 import unittest
+import warnings
 
 from support import GROUPS, NETFILES, fodlam, path, read, run, validator
 
 from fodlam.data import accelerators, roofline
 from fodlam.data.words import engineering
 
-PLAIN = {'macs': 1024, 'clock_mhz': 1000, 'dram_gbps': 10}
+PLAIN = {'macs': 1024, 'clock_mhz': 1000, 'dram_gb_per_s': 10}
 FULL = {**PLAIN, 'buffer_kib': 256, **accelerators.NVDLA_DATAFLOW, 'power_mw': 100}
 NETS = ('alexnet_deploy.json', 'googlenet.json', 'resnet50.json', 'lenet.json')
 
@@ -18,6 +19,68 @@ NETS = ('alexnet_deploy.json', 'googlenet.json', 'resnet50.json', 'lenet.json')
 def estimate(accelerator, netfile='resnet50.json', **config):
     config = {'netfile': netfile, 'accelerator': accelerator, **config}
     return fodlam.estimate(config, per_layer=True)
+
+
+class Units(unittest.TestCase):
+    """Names of keys say the unit, and numbers that only fit another unit are told."""
+
+    HZ = {'macs': 1024, 'clock_mhz': 1_000_000_000, 'dram_gb_per_s': 10}
+    PER_SECOND = {'macs': 4e12, 'clock_mhz': 1000, 'dram_gb_per_s': 10}
+    HZ_DOUBT = (
+        'config: "accelerator": "clock_mhz" is 1000000000, which is in MHz, not Hz: 1 GHz is 1000'
+    )
+    PER_SECOND_DOUBT = (
+        'config: "accelerator": "macs" is 4000000000000.0, which is MACs per cycle, not per second: '
+        '1 TMAC/s at 1000 MHz is 1000'
+    )
+
+    def test_two_names_of_bandwidth(self):
+        other = {'dram_gbps' if key == 'dram_gb_per_s' else key: PLAIN[key] for key in PLAIN}
+        self.assertEqual(estimate(PLAIN), estimate(other))
+        self.assertEqual(roofline.Accelerator(**PLAIN).bytes_per_s, 10e9)
+
+    def test_doubts_from_python(self):
+        for accelerator, doubt in (
+            (self.HZ, self.HZ_DOUBT),
+            (self.PER_SECOND, self.PER_SECOND_DOUBT),
+        ):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter('always')
+                fodlam.estimate({'netfile': 'lenet.json', 'accelerator': accelerator})
+            self.assertEqual([str(each.message) for each in caught], [doubt])
+            self.assertEqual(caught[0].filename, __file__)  # where the user called it
+
+    def test_no_doubts(self):
+        limit = {'macs': 10**8, 'clock_mhz': 100_000, 'dram_gb_per_s': 1e6}
+        for accelerator in (PLAIN, limit, 'nvdla-2048', 'edge-tpu'):
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')
+                estimate(accelerator)
+
+    def test_doubts_on_stderr(self):
+        """A line in any format, and the first of a sweep only; the output is as without it."""
+        config = {'netfile': 'lenet.json', 'accelerator': {**self.HZ, 'macs': 4e12}}
+        stdin = json.dumps(config).encode()
+        both = f'fodlam: {self.HZ_DOUBT}\nfodlam: {self.PER_SECOND_DOUBT}\n'
+        for flags in ([], ['--per-layer'], ['--format', 'csv'], ['--format', 'table'], ['--range']):
+            result = run(*flags, stdin=stdin)
+            self.assertEqual((result.status, result.err), (0, both), flags)
+        self.assertEqual(set(json.loads(run(stdin=stdin).out)), {*GROUPS, 'bounds'})
+        result = run('--lines', stdin=b'{"net": "VGG16"}\n' + (stdin + b'\n') * 3)
+        self.assertEqual((result.status, len(result.out.splitlines())), (0, 4))
+        self.assertEqual(
+            result.err, f'fodlam: line 2: {self.HZ_DOUBT}; of later lines, nothing is said\n'
+        )
+
+    def test_doubts_of_a_sweep_from_python(self):
+        configs = [{'netfile': 'lenet.json', 'accelerator': self.HZ}] * 3
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            self.assertEqual(len(list(fodlam.sweep(configs))), 3)
+        self.assertEqual(
+            [str(each.message) for each in caught],
+            [f'{self.HZ_DOUBT}; of later configs, nothing is said'],
+        )
 
 
 class Nvdla(unittest.TestCase):
@@ -61,7 +124,13 @@ class Nvdla(unittest.TestCase):
 
     def test_alexnet_with_the_estimators_own_defaults(self):
         """1072.8 frame/s, where NVDLA's estimator has 1116.8: -3.9 percent."""
-        own = {'macs': 2048, 'clock_mhz': 1000, 'dram_gbps': 10, 'buffer_kib': 512, 'fc_batch': 16}
+        own = {
+            'macs': 2048,
+            'clock_mhz': 1000,
+            'dram_gb_per_s': 10,
+            'buffer_kib': 512,
+            'fc_batch': 16,
+        }
         total = estimate({**own, **accelerators.NVDLA_DATAFLOW}, 'alexnet_deploy.json')['total']
         self.assertAlmostEqual(1 / total['latency'], 1072.8, delta=0.1)
 
@@ -78,7 +147,7 @@ class Nvdla(unittest.TestCase):
 class Limits(unittest.TestCase):
     def test_infinite_bandwidth_gives_the_compute_bound(self):
         for netfile in NETS:
-            report = estimate({**PLAIN, 'dram_gbps': 1e15}, netfile)
+            report = estimate({**PLAIN, 'dram_gb_per_s': 1e15}, netfile)
             macs = sum(layer['macs'] for layer in report['layers'])
             self.assertAlmostEqual(report['total']['latency'] / (macs / (1024 * 1e9)), 1)
             for layer in report['layers']:
@@ -87,7 +156,7 @@ class Limits(unittest.TestCase):
 
     def test_infinite_macs_give_the_memory_bound(self):
         for netfile in NETS:
-            report = estimate({**PLAIN, 'macs': 1e15}, netfile)
+            report = estimate({**PLAIN, 'macs': 1e8}, netfile)
             dram_bytes = sum(layer['dram_bytes'] for layer in report['layers'])
             self.assertAlmostEqual(report['total']['latency'] / (dram_bytes / 10e9), 1)
             self.assertEqual({layer['bound'] for layer in report['layers']}, {'memory'})
@@ -103,7 +172,7 @@ class Limits(unittest.TestCase):
     def test_time_never_falls_when_something_shrinks(self):
         for netfile in NETS:
             for base in (PLAIN, FULL):
-                for key in ('dram_gbps', 'macs', 'clock_mhz', 'buffer_kib'):
+                for key in ('dram_gb_per_s', 'macs', 'clock_mhz', 'buffer_kib'):
                     times = [
                         [x['latency'] for x in estimate({**base, key: value}, netfile)['layers']]
                         for value in (4096, 1000, 512, 300, 128, 77, 64, 32, 10, 3, 1, 0.1)
@@ -152,7 +221,7 @@ class Limits(unittest.TestCase):
                     self.assertLessEqual(layer['utilization'], 1 + 1e-12)
 
     def test_each_refinement_alone(self):
-        fast = {**PLAIN, 'dram_gbps': 100}
+        fast = {**PLAIN, 'dram_gb_per_s': 100}
         plain = estimate(fast)['total']['latency']
         for key, value, slower in (
             ('buffer_kib', 64, True),
@@ -286,7 +355,8 @@ class Mistakes(unittest.TestCase):
             accelerator['efficiency'] = min(accelerator['efficiency'], 1)
             config = json.dumps({'netfile': 'lenet.json', 'accelerator': accelerator}).encode()
             result = run('--format', ('json', 'csv', 'table', 'svg')[index % 4], stdin=config)
-            self.assertEqual((result.status, result.err), (0, ''))
+            self.assertEqual(result.status, 0)
+            self.assertRegex(result.err, r'\A(fodlam: [^\n]+ which is (in MHz|MACs)[^\n]+\n)*\Z')
             self.assertNotRegex(result.out, r'(?i)\b(nan|inf|infinity)\b')
 
 

@@ -307,16 +307,16 @@ class CommandLine(unittest.TestCase):
 
     def test_wrong_arguments(self):
         for argv, said in (
-            (['--format', 'svg'], "invalid choice: 'svg' (choose from"),
-            (['--format'], 'expected one argument'),
-            (['--per-frame'], 'unrecognized arguments: --per-frame'),
-            (['--per'], 'unrecognized arguments: --per'),
-            (['a\nb'], 'unrecognized arguments: a b'),
+            (['--format', 'svg'], "--format is 'svg'; did you mean "'"csv"? choose from table, csv, json'),
+            (['--format'], '--format has no value; expected one'),
+            (['--per-frame'], 'unknown option --per-frame; did you mean --per-layer?'),
+            (['--per'], 'unknown option --per;'),
+            (['a\nb'], 'too many: a b;'),
         ):
             result = validate(*argv)
             self.assertEqual((result.status, result.out), (2, ''), argv)
             self.assertRegex(
-                result.err, r'\Avalidate.py: arguments: [^\n]+; see validate.py --help\n\Z'
+                result.err, r'\Avalidate.py: arguments: [^\n]+[;?] see validate.py --help\n\Z'
             )
             self.assertIn(said, result.err)
 
@@ -420,7 +420,7 @@ class Process(unittest.TestCase):
         self.assertEqual((process.returncode, process.stdout), (1, ''))
         self.assertRegex(
             process.stderr,
-            r"\Avalidate.py: validate.py: cannot be loaded [^\n]+'fodlam.data.comparisons'[^\n]+\n\Z",
+            r"\Avalidate.py: validate.py: cannot be loaded [^\n]+'fodlam.data.arguments'[^\n]+\n\Z",
         )
 
     def test_stdout_that_cannot_be_written(self):

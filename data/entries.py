@@ -1,0 +1,83 @@
+"""Entries of net files that a person wrote: what is wrong with one, and what is left to work out.
+
+fodlam.py takes an entry as it is if it is as nets/extract.py writes it. Any other comes here.
+"""
+
+from fodlam import ENTRY_KEYS, KIND_OF_TYPE, TYPE_NAMES, canonical, is_macs, quote
+from fodlam.data.mistakes import choices, nearest
+from fodlam.data.shape import (
+    channels_first,
+    channels_last_message,
+    count_macs,
+    fits,
+    has_sizes,
+    read_shape,
+)
+
+# With one of these keys, an entry is of a layer that does something with a feature map.
+SHAPE_KEYS = ('ifmap', 'ofmap', 'kernel')
+
+
+def complete_entry(entry, entries):
+    """Return an entry of a net file with a type that fodlam.py knows and with its MACs.
+
+    entry: as the net file has it. entries: {canonical name: entry}, those before it.
+    Raises ValueError if the entry is wrong, or does not have enough to work its MACs out.
+
+    >>> conv1 = {'name': 'conv1', 'type': 'Conv2d',
+    ...          'ifmap': [3, 224, 224], 'ofmap': [64, 224, 224], 'kernel': [3, 3]}
+    >>> completed = complete_entry(conv1, {})
+    >>> completed['type'], completed['macs']
+    ('Convolution', 86704128)
+    """
+    has_name = isinstance(entry, dict) and isinstance(entry.get('name'), str)
+    if not has_name or not isinstance(entry.get('type'), str):
+        raise ValueError(f'{quote(entry)}; expected an object with strings for "name" and "type"')
+    for key in entry:
+        if key not in ENTRY_KEYS:
+            raise ValueError(f'unknown key {quote(key)}; {choices(ENTRY_KEYS, key)}')
+    if canonical(entry['name']) in entries:
+        expected = 'names that differ without case, -, _'
+        raise ValueError(f'a second {quote(entry["name"])}; expected {expected}')
+    type_ = TYPE_NAMES.get(entry['type'].casefold())
+    if type_ is None:
+        check_no_macs(entry)
+        return entry
+    entry = {**entry, 'type': type_}
+    if 'macs' not in entry:
+        return work_out_macs(entry)
+    if not is_macs(entry['macs']):
+        raise ValueError(f'"macs" is {quote(entry["macs"])}; expected a whole number, up to 1e30')
+    return entry
+
+
+def check_no_macs(entry):
+    """Raise ValueError if an entry has MACs, or could have, but a type that has none.
+
+    Layers such as pooling have feature maps and a kernel, but no MACs.
+    """
+    type_ = quote(entry['type'])
+    suggested = TYPE_NAMES.get(nearest(entry['type'], TYPE_NAMES))
+    has_macs = entry.get('macs') is not None
+    if suggested and (has_macs or any(key in entry for key in SHAPE_KEYS)):
+        raise ValueError(f'unknown type {type_}; {choices(KIND_OF_TYPE, suggested)}')
+    if has_macs:
+        raise ValueError(f'"macs" of type {type_}; leave them out, or {choices(KIND_OF_TYPE)}')
+
+
+def work_out_macs(entry):
+    """Return an entry of a layer with MACs, with "macs" worked out from its feature maps.
+
+    entry: its type is a key of KIND_OF_TYPE. Raises ValueError if its sizes are missing or wrong.
+    """
+    for key in 'ifmap', 'ofmap':
+        if key not in entry:
+            raise ValueError(
+                f'neither "macs" nor "{key}"; expected "macs", '
+                'or "ifmap", "ofmap" and "kernel" to work it out'
+            )
+    shape = read_shape(entry)
+    turned = channels_first(entry)
+    if not fits(entry, shape) and has_sizes(turned) and fits(turned, read_shape(turned)):
+        raise ValueError(channels_last_message(entry))
+    return {**entry, 'macs': count_macs(entry, shape)}

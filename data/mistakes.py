@@ -1,0 +1,476 @@
+"""What people do wrong, in words: messages that say what to do, with the nearest valid name.
+
+fodlam.py and other rooms see that something is wrong, and come here for the message. They import
+this room only then, as a run without a mistake has no need of it. A function here returns a
+message, or a part of one, and raises nothing.
+"""
+
+import csv
+import json
+import os
+import re
+
+import fodlam
+from fodlam import (
+    HOME,
+    KIND_OF_TYPE,
+    MODEL_ENDINGS,
+    PUBLISHED,
+    canonical,
+    quote,
+)
+
+# === Names ===
+
+MAX_CHOICES_CHARACTERS = 1500  # a longer list of names is cut
+MAX_NAMES_COMPARED = 5000
+MAX_NAME_CHARACTERS = 80  # a longer name is not compared with others, which would take long
+# Of difflib's ratio, which is 1 for the same name. From here on, a name is worth suggesting:
+# "shpae" and "shape" have 0.8, "clock" and "clock_mhz" 0.71, "cvs" and "csv" 0.67.
+LEAST_RATIO = 0.65
+
+
+def choices(names, given=None):
+    """Return what can be chosen, such as 'did you mean "mac"? choose from mac, shape'.
+
+    names: an iterable of them, in the order to show; the list is cut if it is too long.
+    given: what the user wrote instead, of any type; None: nothing is suggested.
+
+    >>> choices(['mac', 'shape'], 'Shpae')
+    'did you mean "shape"? choose from mac, shape'
+    >>> choices(['mac', 'shape'], 'area')
+    'choose from mac, shape'
+    """
+    names = list(names)
+    shown = ', '.join(names)
+    if len(shown) > MAX_CHOICES_CHARACTERS:
+        shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... and others'
+    suggested = nearest(given, names)
+    if suggested is None:
+        return f'choose from {shown}'
+    return f'did you mean "{suggested}"? choose from {shown}'
+
+
+def nearest(given, names):
+    """Return the name that is most like what the user wrote; None if none is much like it.
+
+    given: what the user wrote, of any type. names: an iterable.
+
+    >>> nearest('netfiel', ['net', 'netfile'])
+    'netfile'
+    """
+    if not isinstance(given, str) or len(given) > MAX_NAME_CHARACTERS:
+        return None
+    import difflib  # takes long to load, and most runs make no mistake
+
+    by_form = {}
+    for name in list(names)[:MAX_NAMES_COMPARED]:
+        by_form.setdefault(canonical(name), name)
+    matches = difflib.get_close_matches(canonical(given), by_form, 1, LEAST_RATIO)
+    return by_form[matches[0]] if matches else None
+
+
+# === Commands to run ===
+
+
+def command_line(command, module):
+    """Return how to run one of the programs from the current folder.
+
+    command: its name once installed, such as "fodlam-extract".
+    module: its path below the project's folder, such as "nets/extract.py".
+    """
+    import shutil
+
+    if shutil.which(command):
+        return command
+    if not os.path.isfile(os.path.join(HOME, 'fodlam.py')):  # installed, but not on the PATH
+        name = module.removesuffix('.py').replace('/', '.')
+        return 'python3 -m fodlam' if name == 'fodlam' else f'python3 -m fodlam.{name}'
+    return f'python3 {project_path(module)}'
+
+
+def project_path(path):
+    """Return the path of a file of the project from the current folder, as a word of a command.
+
+    path: below the project's folder, such as "config/vgg16.json".
+    """
+    if os.path.realpath(os.getcwd()) == HOME:
+        return path
+    return quote_for_shell(os.path.join(HOME, *path.split('/')))
+
+
+def quote_for_shell(text):
+    """Return a text as one word of a command, such as a path with a space, between quotes."""
+    import shlex
+
+    return shlex.quote(text)
+
+
+def fodlam_command():
+    """Return how to run FODLAM, such as "python3 fodlam.py"."""
+    return command_line('fodlam', 'fodlam.py')
+
+
+def extract_command():
+    """Return how to run the extractor, such as "fodlam-extract"."""
+    return command_line('fodlam-extract', 'nets/extract.py')
+
+
+def run_config(config):
+    """Return the command that runs FODLAM on a config; config: its JSON."""
+    return f'echo {quote_for_shell(config)} | {fodlam_command()}'
+
+
+def run_netfile(path):
+    """Return the command that runs FODLAM on a net file; path: of the file."""
+    if not os.path.dirname(path):
+        path = f'./{path}'  # or it would be looked for in nets/
+    return f'{run_config(json.dumps({"netfile": path}))} --per-frame'
+
+
+# === Models ===
+
+# {end of a file's name: what the file is}
+MODELS = {
+    '.onnx': 'an ONNX model',
+    '.prototxt': 'a Caffe definition',
+    '.caffemodel': 'the weights of a Caffe model',
+    '.pt': 'a PyTorch model',
+    '.pth': 'a PyTorch model',
+    '.h5': 'a Keras model',
+    '.keras': 'a Keras model',
+    '.tflite': 'a TensorFlow Lite model',
+    '.pb': 'a TensorFlow model',
+}
+# {end of a file's name: what makes a file of it that the extractor reads}
+CONVERSIONS = {
+    '.caffemodel': 'take its .prototxt, which has the layers',
+    '.pt': 'export it to ONNX with torch.onnx.export',
+    '.pth': 'export it to ONNX with torch.onnx.export',
+    '.h5': 'convert it to ONNX with tf2onnx',
+    '.keras': 'convert it to ONNX with tf2onnx',
+    '.tflite': 'convert it to ONNX with tf2onnx',
+    '.pb': 'convert it to ONNX with tf2onnx',
+}
+# What files of these formats begin with. An ONNX file begins with its field 1, a small number, and
+# then another of its fields up to 8, of which producer_name, 2, comes next in most files.
+BINARY_STARTS = {
+    '.onnx': rb'\x08[\x00-\x1f][\x12\x1a\x22\x28\x32\x3a\x42]',
+    '.h5': rb'\x89HDF',
+    '.pt': rb'PK\x03\x04|\x80[\x02-\x05]',  # a zip archive; an older one is a pickle
+    '.tflite': rb'(?s:.{4})TFL3',
+}
+PROTOTXT_START = (
+    r'\s*(#[^\n]*\n\s*)*(name|layers?|input|input_dim|input_shape|force_backward|state)\s*[:{]'
+)
+
+
+def binary_model(content):
+    """Return the end of the name that a binary model has, by its first bytes; None: it is none.
+
+    >>> binary_model(b'\x08\x08\x12\x07pytorch')
+    '.onnx'
+    """
+    for ending, start in BINARY_STARTS.items():
+        if re.match(start, content):
+            return ending
+    return None
+
+
+def ending_of(path):
+    """Return the end of a path that says that the file is a model, or None.
+
+    >>> ending_of('nets/ResNet50.ONNX'), ending_of('nets/lenet.json')
+    ('.onnx', None)
+    """
+    ending = os.path.splitext(path)[1].lower()
+    return ending if ending in MODEL_ENDINGS else None
+
+
+def model_advice(ending, path=None):
+    """Return what a model file is, and the commands that make a net file of it and use that.
+
+    ending: of the file's name, such as ".onnx". path: of the file; None if it is not known.
+    """
+    stem = 'model'
+    if path is not None:
+        stem = os.path.splitext(os.path.basename(path))[0]
+    else:
+        path = f'model{ending}'
+    first = ''
+    if ending in CONVERSIONS:
+        first = f'{CONVERSIONS[ending]}; then '
+        path = 'model.prototxt' if ending == '.caffemodel' else f'{stem}.onnx'
+    output = f'{stem}.json'
+    if os.path.exists(output):  # the file is not to be lost by running the command
+        output = f'{stem}-net.json'
+    extract = f'{extract_command()} {quote_for_shell(path)} --output {quote_for_shell(output)}'
+    return (
+        f'{MODELS[ending]}, and no JSON; {first}make a net file of it: {extract}; '
+        f'then run: {run_netfile(output)}'
+    )
+
+
+# === What cannot be read ===
+
+JSON_EXAMPLES = (
+    '{"net": "VGG16"} in a config, or '
+    '[{"name": "conv1", "type": "Convolution", "macs": 105415200}] in a net file'
+)
+
+
+def advice_on(error):
+    """Return what is wrong and what would be right, of an exception of fodlam.MISTAKES."""
+    if isinstance(error, json.JSONDecodeError):
+        return json_advice(error)
+    if isinstance(error, UnicodeDecodeError):
+        return bytes_advice(error)
+    if isinstance(error, UnicodeEncodeError):
+        return 'no file can have this name; expected a path'
+    if isinstance(error, csv.Error):
+        return f'{error}; expected a table as spreadsheets write it'
+    if isinstance(error, RecursionError):
+        return 'nested too deep; expected a few levels of JSON'
+    if isinstance(error, OSError):
+        return (
+            f'cannot be used ({error.strerror}); '
+            'expected a file or pipe that is there, open, not full'
+        )
+    # For an integer of thousands of digits, Python's advice is for programmers.
+    return re.sub('use sys.set_int_max.*', 'expected fewer of them', str(error))
+
+
+def too_large(content, limit):
+    """Return the message for a file of which no more than `limit` bytes are read.
+
+    content: the bytes at its beginning.
+    """
+    ending = binary_model(content)
+    if ending:
+        return model_advice(ending)
+    return f'too large; at most {limit} bytes are read'
+
+
+def bytes_advice(error):
+    """Return the message of a UnicodeDecodeError: what the bytes may be, if they are no UTF-8."""
+    content = error.object
+    ending = binary_model(content)
+    if ending:
+        return model_advice(ending)
+    problem = f'not UTF-8 at byte {error.start}'
+    if content.startswith((b'\xff\xfe', b'\xfe\xff')):
+        problem += ', but UTF-16, which PowerShell writes'
+    return f'{problem}; save it as UTF-8'
+
+
+def json_advice(error):
+    """Return the message of a JSONDecodeError: the place, what is wrong, what would be right."""
+    text, position = error.doc, error.pos
+    if not text.strip():
+        return f'empty; expected JSON, such as {JSON_EXAMPLES}'
+    if re.match(PROTOTXT_START, text):
+        return model_advice('.prototxt')
+    ending = binary_model(text[:8].encode(errors='replace'))  # it happens to be UTF-8
+    if ending:
+        return model_advice(ending)
+    before = text[:position].rstrip()
+    if text[position : position + 1] in ('}', ']') and before.endswith(','):
+        position = len(before) - 1  # where later versions of Python see it, too
+        error = json.JSONDecodeError(error.msg, text, position)
+    place = f'not JSON at line {error.lineno}, column {error.colno}'
+    return f'{place}: {json_problem(text, position, error.msg)}'
+
+
+def json_problem(text, position, python_says):
+    """Return what is wrong at a position of a text that should be JSON, and what would be right.
+
+    python_says: the message of Python's JSONDecodeError; only what it begins with counts.
+
+    >>> json_problem('{"layers": ["FC6", ]}', 17, 'Expecting value')
+    'a comma before the closing "]"; leave it out'
+    """
+    rest = text[position:].strip()
+    following = rest[1:].lstrip()[:1]
+    word = re.match(r'[A-Za-z_][\w.-]*', rest)
+    if rest.startswith(',') and following in ('}', ']'):
+        return f'a comma before the closing "{following}"; leave it out'
+    if python_says.startswith('Unterminated string'):
+        return 'a string does not end; expected a closing double quote'
+    if text.strip() in ('{', '['):
+        return 'nothing but a bracket; expected all up to the closing one, with --lines on one line'
+    if not rest:
+        return 'it ends too early; expected the rest, up to the closing bracket'
+    if python_says.startswith('Invalid control character'):
+        return 'a line break or a tab in a string; write \\n or \\t'
+    if python_says.startswith(('Invalid \\escape', 'Invalid \\uXXXX')):
+        return 'a single backslash in a string; write two, or / in a path'
+    if rest.startswith(('//', '/*', '#')):
+        return 'a comment, which JSON does not have; leave it out'
+    if rest.startswith("'"):
+        return 'a single quote; put strings in double quotes, as in {"net": "VGG16"}'
+    if rest[0] in '‘’“”':
+        return 'a curly quote; put strings in straight double quotes, as in {"net": "VGG16"}'
+    if word and word.group() in ('True', 'False', 'None'):
+        right = {'True': 'true', 'False': 'false', 'None': 'null'}[word.group()]
+        return f'{word.group()}; write {right}'
+    if python_says.startswith('Extra data'):
+        if rest.startswith('{'):
+            return 'a second object; expected one, or configs on a line each with --lines'
+        return f'{quote(rest)} after the end; expected nothing more'
+    if python_says.startswith("Expecting ':'"):
+        return f'{quote(rest)}; expected a colon after the key'
+    if python_says.startswith("Expecting ','"):
+        return f'{quote(rest)}; expected a comma, or the closing bracket'
+    if word and python_says.startswith('Expecting property name'):
+        return f'a key without quotes; write "{word.group()[:80]}"'
+    if python_says.startswith('Expecting property name'):
+        return f'{quote(rest)}; expected a key in double quotes'
+    if not text[:position].strip():
+        return f'{quote(rest)}; expected JSON, such as {JSON_EXAMPLES}'
+    return f'{quote(rest)}; expected a value: a string in double quotes, a number, true, false, ...'
+
+
+# === Configs ===
+
+CONFIG_EXAMPLE = (
+    'an object with one of "net" and "netfile", such as {"net": "VGG16", "layers": ["FC8"]} or '
+    '{"netfile": "lenet.json"}'
+)
+
+
+def advice_on_path(path):
+    """Return the message for a path that the command line has for a config; None: nothing fits.
+
+    path: that of a model; or a name where no file is, perhaps of something of this project.
+    """
+    if ending_of(path):
+        return model_advice(ending_of(path), path)
+    for net in PUBLISHED:
+        if plain(net) == plain(path):
+            return f'no file, but a network; run: {run_config(json.dumps({"net": net}))}'
+    if os.path.isfile(os.path.join(HOME, 'config', path)):
+        return f'no file here; run: {fodlam_command()} {project_path("config/" + path)}'
+    file = find_by_stem(path)
+    if file:
+        return f'no file here, but a net file; run: {run_config(json.dumps({"netfile": file}))}'
+    return None
+
+
+def no_config(value, path='-'):
+    """Return the message for a value that is no object, where a config should be.
+
+    path: of the file that holds the value; "-" if it is not known.
+    """
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        if 'net' in value[0] or 'netfile' in value[0]:
+            return 'a list of configs; expected one, or one on each line with --lines'
+        if 'name' in value[0]:
+            if path == '-':
+                path = 'model.json'
+            return f'a net file, and no config; give its path in one: {run_netfile(path)}'
+    return f'{quote(value)}; expected {CONFIG_EXAMPLE}'
+
+
+def no_single_network(config):
+    """Return the message for a config that has both or neither of "net" and "netfile"."""
+    if 'net' in config:
+        return 'both "net" and "netfile" are there, and a config is of one network; leave one out'
+    return f'the keys are {quote(list(config))}; expected {CONFIG_EXAMPLE}'
+
+
+def net_files():
+    """Return the list of the names of the net files in nets/."""
+    return sorted(name for name in os.listdir(fodlam.NETS_DIR) if name.endswith('.json'))
+
+
+def find_by_stem(name):
+    """Return the net file in nets/ that a name without its ending may mean, or None.
+
+    >>> find_by_stem('ResNet-50')
+    'resnet50.json'
+    """
+    for file in net_files():
+        if plain(file.removesuffix('.json')) == plain(name.removesuffix('.json')):
+            return file
+    return None
+
+
+def plain(name):
+    """Return a name in lower case, without - and _."""
+    return canonical(name).replace('_', '')
+
+
+def unknown_net(name):
+    """Return the message for a "net" that no paper measured; name: a string."""
+    problem = f'"net" is {quote(name)}'
+    if ending_of(name):
+        return f'{problem}: {model_advice(ending_of(name), name)}'
+    file = find_by_stem(name)
+    if file is None and (name.endswith('.json') or os.path.dirname(name)):
+        file = name
+    if file is not None:
+        return f'{problem}, which is a net file; write {{"netfile": {json.dumps(file)}}}'
+    files = ', '.join(net_files())
+    return f'{problem}; {choices(PUBLISHED, name)}, or as "netfile" choose from {files}'
+
+
+def no_net_file(netfile, path):
+    """Return the message for a "netfile" that is no file, or a model.
+
+    netfile: as the config has it. path: where the file should be.
+    """
+    ending = ending_of(netfile)
+    if ending:
+        return model_advice(ending, netfile)
+    for net in PUBLISHED:
+        if plain(net) == plain(netfile):
+            return f'a network that the papers measured, and no file; write {{"net": "{net}"}}'
+    problem = f'no file {path!r:.400} from {os.getcwd()!r}'
+    if netfile == os.path.basename(netfile):
+        beside = netfile if os.path.isfile(netfile) else f'{netfile}.json'
+        if netfile and os.path.isfile(beside):
+            written = f'{{"netfile": {json.dumps("./" + beside)}}}'
+            return f'{problem}, but one in this folder; write {written}'
+        suggested = find_by_stem(netfile) or netfile
+        return f'{problem}; {choices(net_files(), suggested)}, or give a path with a /'
+    return f'{problem}; {choices(net_files())}, or give a path with a /'
+
+
+def no_entries(value):
+    """Return the message for a net file that holds no list."""
+    if isinstance(value, dict) and ('net' in value or 'netfile' in value):
+        return 'a config, and no net file; a net file is a list of layers'
+    return f'{quote(value)}; expected a list of layers'
+
+
+def unknown_layer(name, key, catalog):
+    """Return the message for a name in "layers" that is not that of a layer with a known cost.
+
+    name: as the config has it. key: its canonical form, None if it is no string.
+    catalog: of the network.
+    """
+    known = choices([layer.name for layer in catalog.layers.values()], name)
+    if key not in catalog.entries:
+        return f'unknown layer {quote(name)}; {known}'
+    type_ = catalog.entries[key]['type']
+    if type_ in KIND_OF_TYPE:
+        reason = f'nothing published says the cost of {quote(type_)} layers, like'
+    else:
+        reason = f'layers of type {quote(type_)} have no MACs and cost nothing, like'
+    return f'{reason} {quote(name)}; {known}'
+
+
+def wrong_lines(count, first):
+    """Return the message at the end of a sweep by --lines, with wrong lines among the others.
+
+    count: how many lines are wrong. first: the first of them, as bytes.
+    """
+    problem = f'wrong lines: {count}, as their results say'
+    if first.strip() == b'{':  # such a line begins a config that json.dumps has indented
+        return (
+            f'{problem}; with --lines, each line is a whole config, and this one goes over several:'
+            ' leave --lines out, or make it one line with python3 -m json.tool --compact'
+        )
+    if first.strip() == b'[':
+        return f'{problem}; with --lines, each line is a config, with no list around them'
+    return f'{problem}; expected a config on each line, all of it on that line'

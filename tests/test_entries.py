@@ -1,0 +1,130 @@
+"""Entries of net files as people write them: other names of types, and MACs that are worked out."""
+
+import json
+import os
+import unittest
+
+from support import fodlam, path, read
+
+from fodlam.data.entries import complete_entry
+from fodlam.data.shape import parse_shape
+
+ZOO = sorted(name for name in os.listdir(path('nets')) if name.endswith('.json'))
+
+
+def macs(type_, ifmap, ofmap, **members):
+    """Return the MACs that are worked out for an entry."""
+    entry = {'name': 'a', 'type': type_, 'ifmap': ifmap, 'ofmap': ofmap, **members}
+    return complete_entry(entry, {})['macs']
+
+
+class WorkedOutMacs(unittest.TestCase):
+    def test_all_net_files_have_the_macs_of_their_shapes(self):
+        counted = 0
+        for name in ZOO:
+            entries = json.loads(read('nets', name))
+            bare = [{key: entry[key] for key in entry if key != 'macs'} for entry in entries]
+            self.assertEqual(
+                list(fodlam.read_net(json.dumps(bare).encode()).values()),
+                list(fodlam.read_net(name).values()),
+                name,
+            )
+            counted += sum('macs' in entry for entry in entries)
+        self.assertGreater(counted, 150)
+
+    def test_by_hand(self):
+        for expected, *arguments, members in (
+            # AlexNet's conv1 and conv2, the latter in two groups
+            (55 * 55 * 96 * 3 * 11 * 11, 'Convolution', [3, 227, 227], [96, 55, 55], {'kernel': [11, 11]}),
+            (27 * 27 * 256 * 48 * 5 * 5, 'Conv', [96, 27, 27], [256, 27, 27], {'kernel': [5, 5], 'groups': 2}),
+            # a 1 x 1 kernel; a depthwise layer; one that is padded by more than its kernel
+            (56 * 56 * 64 * 256, 'Conv2d', [64, 56, 56], [256, 56, 56], {}),
+            (112 * 112 * 32 * 3 * 3, 'Conv2d', [32, 112, 112], [32, 112, 112], {'kernel': [3, 3], 'groups': 32}),
+            (15 * 15 * 512 * 1000, 'conv', [512, 13, 13], [1000, 15, 15], {}),
+            # each pixel of the ifmap counts
+            (8 * 8 * 64 * 32 * 2 * 2, 'ConvTranspose2d', [64, 8, 8], [32, 16, 16], {'kernel': [2, 2]}),
+            (4096 * 1000, 'Linear', [4096, 1, 1], [1000, 1, 1], {}),
+            (768 * 3072 * 197, 'Gemm', [768, 197, 1], [3072, 197, 1], {}),  # 197 positions
+            (512 * 7 * 7 * 4096, 'Dense', [512, 7, 7], [4096, 1, 1], {}),  # flattened
+            (12 * 197 * 64 * 197, 'MatMul', [768, 197, 1], [2364, 197, 1], {'groups': 12}),
+        ):  # fmt: skip
+            with self.subTest(arguments):
+                self.assertEqual(macs(*arguments, **members), expected)
+
+    def test_costs_are_those_of_the_whole_entries(self):
+        whole = json.loads(read('nets', 'resnet50.json'))
+        bare = []
+        for entry in whole:
+            if 'macs' in entry:
+                left_out = ['macs', 'stride'] + ['kernel'] * (entry['kernel'] == [1, 1])
+                entry = {key: entry[key] for key in entry if key not in left_out}
+            bare.append(entry)
+        for options in ({}, {'scaling': 'shape'}, {'accelerator': 'nvdla-2048'}):
+            expected = fodlam.estimate({'netfile': whole, **options}, per_layer=True, ranges=True)
+            found = fodlam.estimate({'netfile': bare, **options}, per_layer=True, ranges=True)
+            self.assertEqual(found, expected, options)
+
+    def test_strides_of_all_net_files(self):
+        """The smallest stride that fits is the one that the definition has."""
+        for name in ZOO:
+            for entry in fodlam.read_net(name).values():
+                if 'stride' in entry:
+                    bare = {key: entry[key] for key in entry if key != 'stride'}
+                    self.assertEqual(parse_shape(bare), parse_shape(entry), (name, entry))
+
+    def test_flattened_layers_on_accelerators(self):
+        """That an fc layer reads a feature map of 512 x 7 x 7 makes no difference."""
+        reports = []
+        for members in (
+            {'ifmap': [512, 7, 7], 'ofmap': [4096, 1, 1]},
+            {'ifmap': [25088, 1, 1], 'ofmap': [4096, 1, 1], 'macs': 102760448},
+        ):
+            netfile = [{'name': 'fc6', 'type': 'InnerProduct', **members}]
+            config = {'netfile': netfile, 'accelerator': 'nvdla-2048'}
+            reports.append(fodlam.estimate(config, per_layer=True))
+        self.assertEqual(*reports)
+
+
+class Types(unittest.TestCase):
+    def test_names_of_other_tools(self):
+        known = {
+            'Convolution': 'Convolution CONVOLUTION Conv conv Conv1d Conv2d Conv2D',
+            'Deconvolution': 'deconvolution ConvTranspose ConvTranspose2d Conv2DTranspose',
+            'InnerProduct': 'innerproduct FullyConnected Gemm Linear linear Dense',
+            'MatMul': 'MatMul matmul',
+        }
+        for type_, names in known.items():
+            expected = {'name': 'a', 'type': type_, 'macs': 10}
+            for name in names.split():
+                entry = {'name': 'a', 'type': name, 'macs': 10}
+                found = fodlam.read_net(json.dumps([entry]).encode())
+                self.assertEqual(found, {'a': expected}, name)
+
+    def test_layers_without_macs_may_have_shapes(self):
+        pool = {'name': 'pool1', 'type': 'MaxPool2d', 'ifmap': [64, 8, 8], 'ofmap': [64, 4, 4]}
+        pool |= {'kernel': [2, 2], 'stride': [2, 2]}
+        relu = {'name': 'relu1', 'type': 'ReLU', 'macs': None}
+        uncounted = {'name': 'a', 'type': 'Convolution, not counted'}
+        netfile = [pool, relu, uncounted]
+        found = fodlam.read_net(json.dumps(netfile).encode())
+        self.assertEqual(list(found.values()), netfile)
+
+    def test_uncounted_layers_of_definitions_are_told_apart(self):
+        """An ONNX Gemm of constants has no MACs, and is no fc layer in a net file."""
+        from fodlam.nets.network import Node, net_file
+
+        nodes = [Node(type_, type_, 'pass', [], [], {}) for type_ in ('Gemm', 'Conv', 'Relu')]
+        entries = net_file(nodes)
+        self.assertEqual(
+            [entry['type'] for entry in entries], ['Gemm, not counted', 'Conv, not counted', 'Relu']
+        )
+        self.assertEqual(len(fodlam.read_net(json.dumps(entries).encode())), 3)
+
+    def test_whole_numbers_may_be_floats(self):
+        entry = {'name': 'a', 'type': 'Convolution', 'macs': 1e9}
+        self.assertTrue(fodlam.is_plain_entry(entry))
+        self.assertFalse(fodlam.is_plain_entry({**entry, 'macs': 1e-400}))
+
+
+if __name__ == '__main__':
+    unittest.main()
