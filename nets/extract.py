@@ -7,6 +7,8 @@ A net file is what FODLAM reads: a JSON list of a network's layers, with the mul
   python3 nets/extract.py lenet.prototxt --output nets/lenet.json
   python3 nets/extract.py model.onnx --output nets/model.json
 
+Once installed, the command is fodlam-extract.
+
 Every layer has a name and a type. A layer with MACs also has `macs`, their number, and its shapes,
 such as ifmap [C, H, W], ofmap [K, P, Q] and kernel [R, S]. All of these are for one frame: the
 batch is left out. nets/README.md explains each of them.
@@ -33,6 +35,7 @@ if __name__ == '__main__':  # before the imports that take time, so that Ctrl-C 
 
 import argparse
 import contextlib
+import functools
 import os
 import re
 import stat
@@ -42,14 +45,14 @@ if not __package__:
     # It is run as a script, perhaps by a link. fodlam.py is one folder above the file itself.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-from fodlam import InputError, command, complain, quote, to_json
+from fodlam import InputError, __version__, command, complain, quote, to_json
 from fodlam import main as run_program
 from fodlam.data.arguments import new_parser
 from fodlam.data.mistakes import choices
 from fodlam.nets.fusing import fuse
 from fodlam.nets.network import net_file
 
-PROGRAM = 'extract.py'
+SCRIPT, COMMAND = 'extract.py', 'fodlam-extract'  # what it is called, also once installed
 
 # === Reading models ===
 
@@ -144,15 +147,16 @@ def write_and_rename(text, path):
 # === Command line ===
 
 
-def make_parser():
-    """Return the parser of the extractor's command line."""
+def make_parser(program):
+    """Return the parser of the extractor's command line; program: what the extractor is called."""
+    to_run, folder = ('python3 nets/extract.py', 'nets/') if program == SCRIPT else (program, '')
     parser = new_parser(
-        prog=PROGRAM,
+        prog=program,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Extract the MACs and shapes of a network's layers, as a net file for FODLAM.",
-        epilog="""examples:
-  python3 nets/extract.py lenet.prototxt --output nets/lenet.json
-  python3 nets/extract.py model.onnx --input 3,224,224 --output nets/model.json
+        epilog=f"""examples:
+  {to_run} lenet.prototxt --output {folder}lenet.json
+  {to_run} model.onnx --input 3,224,224 --output {folder}model.json
 """,
     )
     parser.add_argument(
@@ -188,6 +192,9 @@ def make_parser():
         help='where the net file goes, whole or not at all; default: standard output',
     )
     parser.add_argument('-h', '--help', action='store_true', default=False, help='print this help')
+    parser.add_argument(
+        '--version', action='store_true', default=False, help='print the version of FODLAM'
+    )
     return parser
 
 
@@ -205,15 +212,19 @@ def parse_frame_shape(text, parser):
     return tuple(int(size) for size in text.split(','))
 
 
-def run(argv, stdin, stdout, stderr):
+def run(argv, stdin, stdout, stderr, program):
     """Yield the text that the command line asks for; print notes on the model to stderr.
 
     argv: the arguments. stdin and stdout are not used; fodlam.main hands them to every program.
+    program: what the extractor is called.
     """
-    parser = make_parser()
+    parser = make_parser(program)
     options = parser.parse_args(argv)
     if options.help:
         yield parser.format_help()
+        return
+    if options.version:
+        yield f'{program} {__version__}\n'
         return
     if options.model is None:
         parser.error('no model; expected a .prototxt or .onnx file')
@@ -226,18 +237,22 @@ def run(argv, stdin, stdout, stderr):
     else:
         write_net_file(text, options.output, options.model)
     for note in network.notes():
-        complain(note, stderr, program=PROGRAM)
+        complain(note, stderr, program)
 
 
-def main(argv, stdin, stdout, stderr):
-    """Run the extractor on the arguments `argv` and three text streams; return the exit status."""
-    return run_program(argv, stdin, stdout, stderr, run=run, program=PROGRAM)
+def main(argv, stdin, stdout, stderr, program=SCRIPT):
+    """Run the extractor on the arguments `argv` and three text streams; return the exit status.
+
+    program: what the extractor is called.
+    """
+    run_as = functools.partial(run, program=program)
+    return run_program(argv, stdin, stdout, stderr, run=run_as, program=program)
 
 
 def extract_command():
     """Run the extractor on the process's own arguments, once installed as fodlam-extract."""
-    command(main)
+    command(functools.partial(main, program=COMMAND))
 
 
 if __name__ == '__main__':
-    extract_command()
+    command(main)

@@ -16,7 +16,7 @@ from unittest import mock
 from definitions import convolution, layer
 from extracted import REMEDY, is_refused, refusals
 from onnx_encoder import field, fields, model, node, tensor, value, varint
-from support import call, extract, extractor, path
+from support import call, extract, extractor, fodlam, path
 
 from fodlam.nets.layers import BATCH
 from fodlam.nets.onnx_file import Wire, read_graph
@@ -730,6 +730,51 @@ class Script(unittest.TestCase):
                 self.skipTest('no links here; run as a user who may make them')
             done = subprocess.run([sys.executable, link, '--help'], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stderr), (0, ''))
+
+
+class Names(unittest.TestCase):
+    """What the extractor calls itself: as it is run."""
+
+    def run_installed(self, *argv):
+        """Return the Result of the command fodlam-extract with some arguments."""
+        with mock.patch('fodlam.nets.extract.command') as command:
+            extractor.extract_command()
+        (main,) = command.call_args.args
+        return call(main, argv)
+
+    def test_version(self):
+        version = fodlam.__version__
+        self.assertEqual(self.run_installed('--version'), (0, f'fodlam-extract {version}\n', ''))
+        result = call(extractor.main, ['--version'])
+        self.assertEqual(result, (0, f'extract.py {version}\n', ''))
+
+    def test_help(self):
+        out = self.run_installed('--help').out
+        self.assertIn('usage: fodlam-extract [', out)
+        self.assertIn('\n  fodlam-extract lenet.prototxt --output lenet.json\n', out)
+        self.assertNotIn('extract.py', out)
+        out = call(extractor.main, ['--help']).out
+        self.assertIn('usage: extract.py [', out)
+        self.assertIn('\n  python3 nets/extract.py lenet.prototxt --output nets/lenet.json\n', out)
+
+    def test_messages(self):
+        for argv, said in (
+            ((), 'arguments: no model; expected a .prototxt or .onnx file; see {} --help'),
+            (
+                ('--outptu', 'x'),
+                'arguments: unknown option --outptu; did you mean --output? see {} --help',
+            ),
+            (('--hlp',), 'arguments: unknown option --hlp; did you mean --help? see {} --help'),
+            (
+                ('a.onnx', 'b.onnx'),
+                'arguments: one argument too many, b.onnx; expected a single file; see {} --help',
+            ),
+        ):
+            for program, result in (
+                ('fodlam-extract', self.run_installed(*argv)),
+                ('extract.py', call(extractor.main, argv)),
+            ):
+                self.assertEqual(result, (2, '', f'{program}: {said.format(program)}\n'))
 
 
 class Output(unittest.TestCase):
