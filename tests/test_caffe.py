@@ -1179,7 +1179,12 @@ class Mistakes(unittest.TestCase):
     def test_files_and_arguments(self):
         for name, argv, status, said in (
             ('n.prototxt', ['--input', '3,0,5'], 2, "--input is '3,0,5'"),
-            ('n.prototxt', ['--inputs', '3,5,5'], 2, 'unknown option --inputs; did you mean --input?'),
+            (
+                'n.prototxt',
+                ['--inputs', '3,5,5'],
+                2,
+                'unknown option --inputs; did you mean --input?',
+            ),
             ('n.caffemodel', [], 1, "unknown format '.caffemodel'; choose from .prototxt, .onnx"),
         ):
             result = extract(name, DATA, *argv)

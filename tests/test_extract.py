@@ -767,7 +767,7 @@ class Names(unittest.TestCase):
             (('--hlp',), 'arguments: unknown option --hlp; did you mean --help? see {} --help'),
             (
                 ('a.onnx', 'b.onnx'),
-                'arguments: one argument too many, b.onnx; expected a single file; see {} --help',
+                'arguments: too many: b.onnx; see {} --help',
             ),
         ):
             for program, result in (

@@ -201,7 +201,7 @@ class Limits(unittest.TestCase):
             'ifmap': [64, 56, 56], 'ofmap': [64, 56, 56], 'kernel': [3, 3],
         }  # fmt: skip
         dilated = {**entry, 'name': 'd', 'dilation': [4, 4]}
-        plain = {**PLAIN, 'dram_gbps': 1e9}
+        plain = {**PLAIN, 'dram_gb_per_s': 1e9}
         one, two = write_and_estimate([entry, dilated], {**plain, 'winograd_gain': 2})['layers']
         self.assertAlmostEqual(two['latency'] / one['latency'], 2)
         # The ifmap is the larger: a slice of 3 rows of 64 * 56 bytes, or of 4 * 2 + 1 rows, stays

@@ -307,7 +307,10 @@ class CommandLine(unittest.TestCase):
 
     def test_wrong_arguments(self):
         for argv, said in (
-            (['--format', 'svg'], "--format is 'svg'; did you mean "'"csv"? choose from table, csv, json'),
+            (
+                ['--format', 'svg'],
+                '--format is \'svg\'; did you mean "csv"? choose from table, csv, json',
+            ),
             (['--format'], '--format has no value; expected one'),
             (['--per-frame'], 'unknown option --per-frame; did you mean --per-layer?'),
             (['--per'], 'unknown option --per;'),
