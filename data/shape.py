@@ -214,7 +214,8 @@ def parse_sizes(entry, key, count, default=None):
     """
     sizes = entry.get(key, default)
     if sizes is None:
-        raise ValueError(f'no "{key}"; expected shapes, as nets/extract.py writes them')
+        expected = '[channels, height, width], which only costs by MACs do without'
+        raise ValueError(f'no "{key}"; expected {expected}')
     if not isinstance(sizes, list):
         sizes = [sizes]
     is_valid = len(sizes) == count
