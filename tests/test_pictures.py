@@ -331,7 +331,7 @@ class Themes(unittest.TestCase):
             (['--lines', '--theme', 'dark'], '--theme is for --format svg, but got --format json'),
             (
                 ['--format', 'svg', '--theme', 'blue'],
-                "argument --theme: invalid choice: 'blue' (choose from",
+                "--theme is 'blue'; choose from auto, light, dark",
             ),
         ):
             result = run(*flags, stdin=b'{"net": "AlexNet"}')
