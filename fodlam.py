@@ -125,6 +125,7 @@ EYERISS_COLUMNS = {
 # Han et al., ISCA 2016, Table V: 64 processing elements in TSMC 45 nm draw 0.59 W together. The
 # paper has one power for all layers; energy is power times time.
 EIE_PROCESS_NM = 45
+EIE_SOURCE = 'published, scaled from 45 nm'  # of costs at Eyeriss's node
 EIE_POWER_W = 0.59
 
 # The same paper, Table IV. "Actual" time includes the waits of processing elements for one another,
@@ -259,7 +260,7 @@ class Layer:
     entry: its dict in the net file. name, macs: from the entry; a published layer has the name that
     its table gives it.
     kind: a value of KIND_OF_TYPE, such as "conv".
-    source: of the cost: "published", "scaled", "shape", "density" or "roofline".
+    source: "published", EIE_SOURCE, "by MACs", "by shape", "by density" or "by roofline".
     frames: the number of frames that the cost is for. cost: a Cost.
     low, high: the least and the most that the cost may be, as Costs; None if it is certain.
     bound: the resource that the layer waits for, such as "compute"; None if the model cannot tell.
@@ -535,9 +536,7 @@ def add_up(layers):
     """Return {kind or 'total': Cost}, the sums of the costs of Layers."""
     costs = {kind: [] for kind in KINDS}
     for layer in layers:
-        if layer.kind not in costs:
-            costs[layer.kind] = []
-        costs[layer.kind].append(layer.cost)
+        costs.setdefault(layer.kind, []).append(layer.cost)
     costs['total'] = sum(costs.values(), [])
     return {group: sum_costs(costs[group]) for group in costs}
 
@@ -574,13 +573,13 @@ class PublishedModel:
         name = canonical(entry['name'])
         if name in self.published:
             name, frames, cost = self.published[name]
-            layer = Layer(entry, kind, 'published', frames, cost)
+            layer = Layer(entry, kind, EIE_SOURCE if kind == 'fc' else 'published', frames, cost)
             layer.name = name
             return layer
         if kind != 'conv' and self.network['eie_name'] is None:
             return None
-        files = f'data/{self.network["eyeriss_file"]} and data/{EIE_FILE}'
-        raise ValueError(f'{files} have no {quote(name)}; expected its row')
+        file = self.network['eyeriss_file']
+        raise ValueError(f'data/{file} and data/{EIE_FILE} have no {quote(name)}; expected its row')
 
 
 class AverageModel:
@@ -598,7 +597,7 @@ class AverageModel:
         if entry['type'] == 'MatMul' or kind not in self.per_mac:
             return None
         cost, frames = self.per_mac[kind]
-        return Layer(entry, kind, 'scaled', frames, cost * entry['macs'])
+        return Layer(entry, kind, 'by MACs', frames, cost * entry['macs'])
 
 
 def published_layers(net, per_frame, rule=None):

@@ -1,7 +1,7 @@
 """Costs by shape: of conv layers by data/eyeriss.py, of fc layers with a density by data/eie.py.
 
 This is what "scaling": "shape" in a config asks for. Fc layers without a density are costed by
-their MACs.
+their MACs, with a range that reaches to what a dense layer may cost.
 
 Terms: a ratio is a modelled cost over the published one, as a Cost whose energy and latency are
 ratios of energies and of latencies.
@@ -16,6 +16,7 @@ from fodlam import (
     sum_costs,
 )
 from fodlam.data.eie import (
+    DENSE,
     error_ratios,
     even_time,
     imbalance,
@@ -52,7 +53,7 @@ def find_shape_catalog(config, netfile, find_catalog):
 def add_up_bounds(layers):
     """Return {bound: Cost}, the sum of the Layers with each bound, such as "buffer".
 
-    >>> conv1 = Layer({'name': 'conv1', 'macs': 9}, 'conv', 'shape', 1, Cost(1.0, 2.0))
+    >>> conv1 = Layer({'name': 'conv1', 'macs': 9}, 'conv', 'by shape', 1, Cost(1.0, 2.0))
     >>> conv1.bound = 'link'
     >>> conv2 = conv1.replaced(cost=Cost(3.0, 4.0))
     >>> [(bound, cost.energy_j) for bound, cost in add_up_bounds([conv1, conv2]).items()]
@@ -93,8 +94,10 @@ class ShapeModel:
         if kind == 'conv':
             return self.conv_layer(entry, kind)
         density = parse_entry_density(entry) or self.density
-        if density is None or entry['type'] == 'MatMul':
-            return self.by_macs.layer(entry, kind)
+        if entry['type'] == 'MatMul':  # EIE was not measured on products of two feature maps
+            return None
+        if density is None:
+            return self.layer_by_macs(entry, kind)
         return self.fc_layer(entry, kind, density)
 
     def conv_layer(self, entry, kind):
@@ -105,7 +108,7 @@ class ShapeModel:
         one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
         if one_channel_a_group or tuple(entry.get('kernel', (1, 1))) not in self.known_kernels:
             most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
-        layer = Layer(entry, kind, 'shape', 1, cost)
+        layer = Layer(entry, kind, 'by shape', 1, cost)
         # The more too high the model may be, the lower the actual cost.
         layer.low, layer.high = divided(cost, most), divided(cost, least)
         layer.bound = bound
@@ -116,9 +119,20 @@ class ShapeModel:
         latency_s = even_time(entry['macs'], density) * self.imbalance * self.eie_time
         cost = Cost(self.eie_power_w * latency_s, latency_s)
         least, most = self.fc_ratio_limits
-        layer = Layer(entry, kind, 'density', 1, cost)
+        layer = Layer(entry, kind, 'by density', 1, cost)
         layer.low, layer.high = divided(cost, most), divided(cost, least)
         return layer
+
+    def layer_by_macs(self, entry, kind):
+        """Return the Layer of an entry without a density, by its MACs; entry, kind: as for `layer`.
+
+        The layers that EIE published keep 4 to 25% of their weights. This one may keep more: its
+        range ends where that of a dense layer does.
+        """
+        layer = self.by_macs.layer(entry, kind)
+        if layer is None:
+            return None
+        return layer.replaced(high=self.fc_layer(entry, kind, DENSE).high)
 
 
 def ratios_by_shape(layers):

@@ -179,7 +179,7 @@ def costs_by_density(net):
     """
     config = {'netfile': PUBLISHED[net]['netfile'], 'scaling': 'shape'}
     layers = make_estimate(config, per_frame=True, ranges=False).make_layers()
-    return [layer.cost for layer in layers if layer.source == 'density']
+    return [layer.cost for layer in layers if layer.source == 'by density']
 
 
 def compare(subject, published, models, source):

@@ -7,6 +7,7 @@ the accurate prediction of CMOS device performance from 180 nm to 7 nm", Integra
 """
 
 from fodlam import (
+    EIE_PROCESS_NM,
     EYERISS_PROCESS_NM,
     MAX_NUMBER,
     Cost,
@@ -43,6 +44,8 @@ LEAST_COEFFICIENT = -MAX_NUMBER  # other tables have numbers above 0 only
 def scale_to_node(estimate, to_nm, rule):
     """Scale all costs and ranges of an Estimate from Eyeriss's process node to another.
 
+    The sources of published costs say so, unless the node is the one that they were measured on.
+
     to_nm: a config's "process_nm". rule: its "process_scaling", or None.
     Raises ValueError if the node is wrong, or if the rule has no such node.
     """
@@ -53,7 +56,9 @@ def scale_to_node(estimate, to_nm, rule):
         )
     power, time = node_scale(EYERISS_PROCESS_NM, to_nm, rule)
     make_layers = estimate.make_layers
-    estimate.make_layers = lambda: [scaled_layer(layer, power, time) for layer in make_layers()]
+    estimate.make_layers = lambda: [
+        scaled_layer(layer, power, time, to_nm) for layer in make_layers()
+    ]
     sums = {}  # a new dict, as other Estimates may share the old one
     for group, cost in estimate.sums.items():
         sums[group] = scaled_cost(cost, power, time)
@@ -64,15 +69,33 @@ def scale_to_node(estimate, to_nm, rule):
             estimate.ranges[group] = ends
 
 
-def scaled_layer(layer, power, time):
-    """Return a Layer with its Cost and its range scaled.
+def scaled_layer(layer, power, time, to_nm):
+    """Return a Layer with its Cost and its range scaled from Eyeriss's process node to another.
 
-    power, time: the factors of all powers and of all times.
+    power, time: the factors of all powers and of all times. to_nm: the other node in nm.
     """
+    source = layer.source
+    if source.startswith('published'):
+        source = published_source(layer.kind, to_nm)
     low, high = layer.low, layer.high
     if low is not None:
         low, high = scaled_cost(low, power, time), scaled_cost(high, power, time)
-    return layer.replaced(cost=scaled_cost(layer.cost, power, time), low=low, high=high)
+    cost = scaled_cost(layer.cost, power, time)
+    return layer.replaced(cost=cost, low=low, high=high, source=source)
+
+
+def published_source(kind, at_nm):
+    """Return the source of a published cost at a process node.
+
+    kind: of the layer, which says which chip was measured. at_nm: the node in nm.
+
+    >>> published_source('fc', 65), published_source('fc', 45)  # EIE is a 45 nm chip
+    ('published, scaled from 45 nm', 'published')
+    """
+    measured_nm = EIE_PROCESS_NM if kind == 'fc' else EYERISS_PROCESS_NM
+    if at_nm == measured_nm:
+        return 'published'
+    return f'published, scaled from {measured_nm} nm'
 
 
 def scaled_cost(cost, power, time):

@@ -1,7 +1,8 @@
 """Ranges: the least and the most that costs may be, for --range.
 
 A layer that is costed by its MACs has a range from the least to the most that a MAC costs in any
-published layer of its kind. A layer that has been measured has no range: both ends are its cost.
+published layer of its kind. A dense fc layer costs more than that, as the published ones are pruned
+(data/notes.py). A layer that has been measured has no range: both ends are its cost.
 Models by shape and rooflines make their ranges themselves (data/by_shape.py, data/roofline.py).
 """
 

@@ -226,7 +226,7 @@ class DemandModel:
         entry: the layer's dict in its net file. kind: such as "conv".
         """
         demand = make_demand(entry, parse_shape(entry), kind, self.flow)
-        return Layer(entry, kind, 'roofline', 1, demand)
+        return Layer(entry, kind, 'by roofline', 1, demand)
 
 
 class SortedDemands:

@@ -165,7 +165,8 @@ class PerLayer(unittest.TestCase):
         config = {'net': 'VGG16', 'layers': ['fc7', 'CONV1-1', 'FC7']}
         report = json.loads(run('--per-layer', stdin=json.dumps(config).encode()).out)
         fc7, conv1_1 = report['layers'][:2]
-        expected = {'name': 'FC7', 'kind': 'fc', 'macs': 16777216, 'source': 'published'}
+        source = 'published, scaled from 45 nm'
+        expected = {'name': 'FC7', 'kind': 'fc', 'macs': 16777216, 'source': source}
         self.assertEqual(expected, {key: fc7[key] for key in expected})
         self.assertAlmostEqual(fc7['latency'] / (8.7e-6 * 65 / 45), 1)
         expected = {
@@ -183,11 +184,39 @@ class PerLayer(unittest.TestCase):
     def test_scaled_layers(self):
         report = fodlam.estimate({'netfile': 'lenet.json'}, per_layer=True)
         self.assertEqual([x['name'] for x in report['layers']], ['conv1', 'conv2', 'ip1', 'ip2'])
-        self.assertEqual({x['source'] for x in report['layers']}, {'scaled'})
+        self.assertEqual({x['source'] for x in report['layers']}, {'by MACs'})
         self.assertEqual(
             list(report['layers'][0]),
             ['name', 'kind', 'macs', 'energy', 'latency', 'source', 'frames'],
         )
+
+    def test_published_at_the_node_of_the_chip_alone(self):
+        """Eyeriss is a 65 nm chip, EIE a 45 nm one."""
+        for keys, conv, fc in (
+            ({}, 'published', 'published, scaled from 45 nm'),
+            ({'process_nm': 65}, 'published', 'published, scaled from 45 nm'),
+            ({'process_nm': 45}, 'published, scaled from 65 nm', 'published'),
+            ({'process_nm': 28}, 'published, scaled from 65 nm', 'published, scaled from 45 nm'),
+            ({'process_scaling': 'stillmaker'}, 'published', 'published, scaled from 45 nm'),
+            (
+                {'process_nm': 45, 'process_scaling': 'stillmaker'},
+                'published, scaled from 65 nm',
+                'published',
+            ),
+        ):
+            config = {'net': 'AlexNet', 'layers': ['CONV1', 'FC6'], **keys}
+            layers = fodlam.estimate(config, per_layer=True)['layers']
+            self.assertEqual([layer['source'] for layer in layers], [conv, fc], keys)
+            as_published = math.isclose(layers[1]['latency'], 30.3e-6)  # ISCA 2016, Table IV
+            self.assertEqual(as_published, fc == 'published', keys)
+            as_published = math.isclose(layers[0]['latency'], 20.9e-3)  # JSSC 2017, Table V
+            self.assertEqual(as_published, conv == 'published', keys)
+
+    def test_a_node_does_not_make_other_sources_published(self):
+        config = {'netfile': 'lenet.json', 'scaling': 'shape', 'process_nm': 45}
+        layers = fodlam.estimate(config, per_layer=True)['layers']
+        sources = ['by shape', 'by shape', 'by MACs', 'by MACs']
+        self.assertEqual([layer['source'] for layer in layers], sources)
 
     def test_the_sums_are_the_same_with_and_without(self):
         for config in ({'net': 'VGG16', 'process_nm': 28}, {'netfile': 'lenet.json'}):

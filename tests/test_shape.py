@@ -161,7 +161,8 @@ class Reports(unittest.TestCase):
 
     def test_layers(self):
         layers = shaped('lenet.json')['layers']
-        self.assertEqual([x['source'] for x in layers], ['shape', 'shape', 'scaled', 'scaled'])
+        sources = ['by shape', 'by shape', 'by MACs', 'by MACs']
+        self.assertEqual([x['source'] for x in layers], sources)
         self.assertEqual([x.get('bound') for x in layers[2:]], [None, None])
         self.assertEqual(list(layers[0])[-2:], ['frames', 'bound'])
 
