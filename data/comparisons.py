@@ -67,7 +67,7 @@ EYERISS_BUFFER_BYTES_PER_S = 16 * 200e6
 BUFFER_BOUND_SHARE = 0.95
 
 # Han et al., ISCA 2016.
-EIE_TABLE = 'EIE Table IV'
+EIE_TABLE = 'EIE Table IV, scaled from 45 nm'
 
 # NVDLA primer (nvdla.org): NVDLA's own estimates of its rates of ResNet-50.
 NVDLA_SOURCE = 'NVDLA primer'

@@ -11,6 +11,9 @@ Options:
 
 Each row has a quantity, its unit, the published and the modelled number, the
 model's error in percent, and the source. All quantities are for one frame.
+EIE's published numbers are scaled from 45 to 65 nm: energy times 3.01, which is
+Dennard's rule; the fit of Stillmaker and Baas says 1.95. The model's numbers
+are scaled the same way, so that the errors do not depend on the rule.
 
 Names of quantities say what the model went by:
   by MACs            the average cost of a MAC, over both networks
@@ -39,6 +42,18 @@ from fodlam import main as fodlam_main
 
 FORMATS = ('table', 'csv', 'json')
 
+# What the table calls sources whose names are too long for it.
+SHORT_SOURCES = {
+    'Eyeriss Table V': 'Eyeriss V',
+    'Eyeriss Table VI': 'Eyeriss VI',
+    'EIE Table IV, scaled from 45 nm': 'EIE scaled',
+    'NVDLA primer': 'NVDLA',
+}
+TABLE_NOTE = (
+    "EIE scaled: EIE Table IV, scaled from 45 to 65 nm: energy times 3.01, by Dennard's rule; "
+    'another rule says 1.95 (--help)'
+)
+
 
 def validate(per_layer=False):
     """Return the list of the rows that this program prints, as dicts.
@@ -62,7 +77,7 @@ def validate(per_layer=False):
 
 def rows_table(rows):
     """Return the rows of `validate` as a table for people."""
-    from fodlam.data.tables import Column, to_table
+    from fodlam.data.tables import Column, paragraphs, to_table
     from fodlam.data.words import engineering
 
     published, modelled, errors, sources = [], [], [], []
@@ -71,8 +86,8 @@ def rows_table(rows):
         published.append(engineering(row['published'], unit))
         modelled.append(engineering(row['modelled'], unit))
         errors.append(f'{row["error_percent"]:+.1f}%')
-        sources.append(row['source'].replace(' Table', '').removesuffix(' primer'))
-    return to_table(
+        sources.append(SHORT_SOURCES.get(row['source'], row['source']))
+    table = to_table(
         [
             Column('quantity', [row['quantity'] for row in rows]),
             Column('published', published, on_right=True),
@@ -81,6 +96,7 @@ def rows_table(rows):
             Column('source', sources),
         ]
     )
+    return table + paragraphs([TABLE_NOTE])
 
 
 def run(argv, stdin, stdout, stderr):

@@ -84,7 +84,9 @@ class Rows(unittest.TestCase):
         rows = validator.validate(per_layer=True)
         for row in rows:
             self.assertEqual(list(row), KEYS)
-            sources = r'\A(Eyeriss Table VI?|EIE Table IV|NVDLA primer|QuTiBench)\Z'
+            sources = (
+                r'\A(Eyeriss Table VI?|EIE Table IV, scaled from 45 nm|NVDLA primer|QuTiBench)\Z'
+            )
             self.assertRegex(row['source'], sources)
             if 'typically' in row['quantity']:
                 self.assertEqual((row['published'], row['modelled']), (None, None))
@@ -97,7 +99,7 @@ class Rows(unittest.TestCase):
         for what, source in (
             ('AlexNet CONV1', 'Eyeriss Table V'),
             ('VGG16 conv', 'Eyeriss Table VI'),
-            ('VGG16 FC6', 'EIE Table IV'),
+            ('VGG16 FC6', 'EIE Table IV, scaled from 45 nm'),
         ):
             self.assertEqual(sources[what], source)
 
@@ -294,9 +296,27 @@ class CommandLine(unittest.TestCase):
             self.assertLessEqual(max(map(len, lines)), 80)
             self.assertNotIn('..', result.out)  # no name is cut
             gaps = [i for i, c in enumerate(lines[1]) if c == ' ']
-            for line in lines:
+            end = lines.index('')
+            for line in lines[:end]:
                 self.assertTrue(all(line[i : i + 1] in ('', ' ') for i in gaps), line)
-            self.assertEqual(len(lines), 2 + len(validator.validate(per_layer=bool(flags))))
+            self.assertEqual(end, 2 + len(validator.validate(per_layer=bool(flags))))
+
+    def test_eie_is_scaled(self):
+        """By (65/45)^3, or by the fit's 1 / 0.512; a paper's own number is 0.59 W x 8.0 us."""
+        self.assertEqual((round((65 / 45) ** 3, 2), round(1 / 0.512, 2)), (3.01, 1.95))
+        out = validate().out
+        end = out[out.index('\n\n') :]
+        for text in (validator.__doc__, end):
+            said = ' '.join(text.split())
+            self.assertIn('scaled from 45 to 65 nm: energy times 3.01', said)
+            self.assertIn('says 1.95', said)
+        for line in out.splitlines():
+            self.assertEqual(line.endswith('  EIE scaled'), ' fc ' in line, line)
+        rows = {row['quantity']: row for row in validator.validate(per_layer=True)}
+        row = rows['VGG16 FC8 energy by MACs']
+        table = csv.DictReader(read('data', fodlam.EIE_FILE).splitlines())
+        (time,) = (float(r['Actual Time (us)']) for r in table if r['Layer'] == 'VGG16 FC8')
+        self.assertAlmostEqual(row['published'] / (0.59 * time * 1e-6), 3.0137, places=4)
 
     def test_help_is_the_docstring(self):
         for flag in ('-h', '--help'):
