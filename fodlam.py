@@ -914,10 +914,16 @@ def show_diagnosis(per_frame, stdout, stderr):
 
 
 def show_estimate(estimate, per_layer, stdout, stderr):
-    """Yield the JSON of an Estimate; on a terminal, say on stderr how many frames it is for."""
+    """Yield the JSON of an Estimate; on a terminal, say on stderr what to know of it."""
     text = to_json(to_report(estimate, per_layer))
     if stdout and stdout.isatty():
         complain(frames_note(estimate), stderr)
+        try:
+            from fodlam.data.notes import tell_notes
+
+            tell_notes(estimate, stderr)
+        except ImportError:
+            pass  # as this file does its job without all others
     yield text
 
 

@@ -4,6 +4,8 @@ For a new format, add its name to FORMATS, and a branch that calls its room to t
 A room is imported in the branch that needs it, so that a table does not load what draws pictures.
 """
 
+from fodlam import EIE_SOURCE
+
 FORMATS = ('json', 'csv', 'table', 'svg')  # of --format
 DIAGNOSE_FORMATS = ('json', 'csv', 'table')  # those of them that --diagnose has
 THEMES = ('auto', 'light', 'dark')  # of --theme
@@ -20,8 +22,13 @@ def render_estimate(estimate, note, format_, encoding, theme='auto'):
         from fodlam.data.tables import estimate_csv
 
         return estimate_csv(estimate)
-    notes = [note]
-    if estimate.accelerator is not None:
+    from fodlam.data.notes import error_notes, pruning_notes
+
+    layers = estimate.make_layers()
+    notes = [note, *pruning_notes(layers)]
+    if estimate.accelerator is None:
+        notes += error_notes(estimate, layers)
+    else:
         from fodlam.data.devices import accuracy_notes
 
         notes += accuracy_notes(estimate)
@@ -47,4 +54,4 @@ def render_diagnosis(report, note, format_):
     assert format_ == 'table', f'{format_} has no branch here'
     from fodlam.data.tables import diagnosis_table
 
-    return diagnosis_table(report, [note])
+    return diagnosis_table(report, [note, f'fc: {EIE_SOURCE}'])

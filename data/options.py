@@ -12,6 +12,7 @@ from fodlam import (
     MODEL_ENDINGS,
     NO_HELP,
     ONE_FRAME_NOTE,
+    complain,
     diagnose,
     frames_note,
     make_estimate,
@@ -25,6 +26,7 @@ from fodlam import (
 )
 from fodlam.data.arguments import new_parser
 from fodlam.data.formats import DIAGNOSE_FORMATS, FORMATS, THEMES, render_diagnosis, render_estimate
+from fodlam.data.notes import tell_notes
 
 FLAGS = (
     '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
@@ -117,6 +119,9 @@ def run_with_options(argv, stdin, stdout, stderr):
     if format_ == 'json':
         yield from show_estimate(estimate, per_layer, stdout, stderr)
         return
+    if format_ == 'csv' and stdout and stdout.isatty():  # tables and pictures have notes themselves
+        complain(frames_note(estimate), stderr)
+        tell_notes(estimate, stderr)
     theme = asked.get('theme', 'auto')
     encoding = getattr(stdout, 'encoding', None)
     with place('config'):

@@ -6,7 +6,7 @@ All places and sizes are in px, as in data/svg.py.
 from fodlam.data import svg
 from fodlam.data.bars import draw_bars
 from fodlam.data.roofline_plot import draw_roofline
-from fodlam.data.words import cost_text, has_energy_parts, remarks_on, title_of
+from fodlam.data.words import cost_text, has_energy_parts, remarks_on, subtitles_of, title_of
 
 HEADING_TOP = 4  # above the heading
 HEADING_GAP = 4  # below it
@@ -25,7 +25,8 @@ def draw_picture(estimate, notes, theme='auto'):
     """
     layers = estimate.make_layers()
     title = title_of(estimate, layers)
-    remarks = [total_remark(estimate), *remarks_on(estimate), *notes]
+    subtitles = subtitles_of(estimate, layers)
+    remarks = [*subtitles, total_remark(estimate), *remarks_on(estimate, layers), *notes]
     elements, bottom = draw_heading(title, remarks)
     panel_quantities = ['energy', 'latency']
     if estimate.accelerator is not None:

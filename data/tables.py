@@ -18,6 +18,7 @@ from fodlam.data.words import (
     remarks_on,
     share_of,
     shortened,
+    subtitles_of,
     title_of,
 )
 
@@ -35,6 +36,8 @@ MIN_NAME_WIDTH = 8
 FULL_BLOCK = '█'
 PARTIAL_BLOCKS = ('', '▏', '▎', '▍', '▌', '▋', '▊', '▉')
 
+LARGEST_PART_HEADING = 'largest'
+
 PICOS_PER_ONE = 1e12  # pJ per J, and ps per s
 
 # === Rows ===
@@ -51,10 +54,10 @@ class Row(
 
     name: such as "CONV1-1", "total" or "memory-bound". macs: the MACs of one frame.
     cost: a Cost. source: where the cost is from, such as "published" (fodlam.Layer), or "sum".
-    kind: such as "conv"; "total" for the sum of all layers; None for a sum by bound.
+    kind: of the layer, such as "conv"; None for a sum.
     low, high: the least and the most Cost that it may be; None without ranges.
     frames: how many frames the cost is for; None for a sum.
-    bound: what the layer or layers wait for, such as "memory", or None.
+    bound: what the layer waits for, such as "memory"; None if that is not known, and for a sum.
     energy_by: {part: J} of the energy, or None.
     details: {key: value} of what else reports say of a layer, or None.
     """
@@ -112,7 +115,6 @@ def group_row(group, estimate, layers):
     low, high = estimate.ranges[group] if estimate.ranges else (None, None)
     return Row(
         name=group,
-        kind=group,
         macs=sum(layer.macs for layer in members),
         cost=estimate.sums[group],
         low=low,
@@ -146,7 +148,6 @@ def bound_row(bound, estimate, layers):
         macs=sum(layer.macs for layer in layers if layer.bound == bound),
         cost=estimate.bounds[bound],
         source='sum',
-        bound=bound,
     )
 
 
@@ -154,14 +155,19 @@ def bound_row(bound, estimate, layers):
 
 
 def estimate_csv(estimate):
-    """Return an Estimate as CSV: its Rows, and a line for the layers that it left out, if any."""
+    """Return an Estimate as CSV: its Rows, and a line for the layers that it left out, if any.
+
+    A program that adds up layers passes over the lines of sums by their source. They have no kind
+    and no bound, so that groups of layers do not count them either. What is left out is a sum, too:
+    its MACs are not in the total.
+    """
     total = estimate.sums['total']
     lines = [csv_cells(row, total) for row in make_rows(estimate, estimate.make_layers())]
     if estimate.left_out:
         lines.append(
             {
                 'layer': 'left out',
-                'source': 'left out',
+                'source': 'sum',
                 'layers': len(estimate.left_out),
                 'macs': sum(entry['macs'] for entry in estimate.left_out),
             }
@@ -171,20 +177,11 @@ def estimate_csv(estimate):
 
 def csv_cells(row, total):
     """Return {column: value} of a Row; total: the Cost of all layers, for shares."""
-    cells = {'layer': row.name}
-    if row.kind is not None:
-        cells['kind'] = row.kind
-    cells['macs'] = row.macs
+    cells = {'layer': row.name, 'kind': row.kind, 'macs': row.macs}
     cells |= quantities(row.cost)
-    if row.is_sum:
-        # Columns are in the order of the first line that has them. This order shows only if there
-        # are no layers.
-        cells |= range_cells(row)
-        cells['source'] = row.source
-    else:
-        cells['source'] = row.source
-        cells |= range_cells(row)
-        cells['frames'] = row.frames
+    cells['source'] = row.source
+    cells |= range_cells(row)
+    cells['frames'] = row.frames
     if row.bound is not None:
         cells['bound'] = row.bound
     if row.details is not None:
@@ -239,8 +236,8 @@ def diagnosis_lines(report):
 def to_csv(lines):
     """Return lines as CSV, below a line of headings.
 
-    lines: a list of {column: value}. A cell is empty if its line does not have the column. Columns
-    are in the order of the first lines that have them.
+    lines: a list of {column: value}. A cell is empty if its line does not have the column, or None
+    there. Columns are in the order of the first lines that have them.
 
     >>> print(to_csv([{'layer': 'fc6', 'macs': 4}, {'layer': 'left out', 'layers': 2}]), end='')
     layer,macs,layers
@@ -301,18 +298,23 @@ def estimate_table(estimate, notes, encoding):
     columns, bar_width = fit_to_screen(estimate_columns(rows, estimate), wanted_width)
     columns = [add_bars(column, bar_width, has_blocks(encoding)) for column in columns]
     table = to_table([Column('layer', names), *columns], count_sums(estimate))
-    title = textwrap.fill(title_of(estimate, layers), SCREEN_WIDTH)
-    return f'{title}\n\n{table}{paragraphs(table_remarks(estimate, layers) + notes)}'
+    headings = {column.heading for column in columns}
+    remarks = remarks_on(estimate, layers) + column_remarks(headings, layers)
+    heading = ''
+    for line in [title_of(estimate, layers), *subtitles_of(estimate, layers)]:
+        heading += textwrap.fill(line, SCREEN_WIDTH) + '\n'
+    return f'{heading}\n{table}{paragraphs(remarks + notes)}'
 
 
-def table_remarks(estimate, layers):
-    """Return the sentences that say more about the numbers in an Estimate's table.
+def column_remarks(headings, layers):
+    """Return the sentences that say what columns of a table are.
 
-    layers: the Estimate's Layers.
+    headings: the set of the headings of its columns. layers: the Layers in its rows.
     """
-    remarks = remarks_on(estimate)
-    # With ranges, there is no column of MACs to remark on.
-    if most_frames(layers) > 1 and not estimate.ranges:
+    remarks = []
+    if LARGEST_PART_HEADING in headings:
+        remarks.append(f'{LARGEST_PART_HEADING}: the largest part of the energy')
+    if 'MACs' in headings and most_frames(layers) > 1:
         remarks.append('MACs: 1 frame')
     return remarks
 
@@ -320,15 +322,18 @@ def table_remarks(estimate, layers):
 def estimate_columns(rows, estimate):
     """Return the Columns of an Estimate's table, without that of the names; rows: its Rows."""
     layers_wait = any(row.bound is not None for row in rows)
-    columns = [Column('kind', layer_cells(rows, 'kind'), gives_way=2)]
+    columns = [Column('kind', layer_cells(rows, 'kind'), gives_way=1)]
     if not estimate.ranges:  # which take the room
         macs = [engineering(row.macs, '') for row in rows]
-        columns.append(Column('MACs', macs, on_right=True, gives_way=1))
+        columns.append(Column('MACs', macs, on_right=True, gives_way=2))
     columns.append(cost_column('energy', rows, estimate))
     # On an accelerator, layers have bounds, and their energy is power times time: it has the same
     # shares as the latency, unless it has other parts as well.
     if has_energy_parts(estimate) or not layers_wait:
         columns.append(share_column('energy', rows, estimate, gives_way=5))
+    if has_energy_parts(estimate):
+        parts = [largest_part(row) for row in rows]
+        columns.append(Column(LARGEST_PART_HEADING, parts, gives_way=4))
     columns.append(cost_column('latency', rows, estimate))
     columns.append(share_column('latency', rows, estimate, gives_way=None))
     if layers_wait:
@@ -336,8 +341,6 @@ def estimate_columns(rows, estimate):
     used = [utilization_cell(row) for row in rows]
     if any(used):
         columns.append(Column('used', used, on_right=True, gives_way=3))
-    if has_energy_parts(estimate):
-        columns.append(Column('mostly', [largest_part(row) for row in rows], gives_way=4))
     return columns
 
 
@@ -441,12 +444,22 @@ def fit_to_screen(columns, name_width):
         if table_width(columns, bar_width, name_width) <= SCREEN_WIDTH:
             return columns, bar_width
     narrowest = BAR_WIDTHS[-1]
-    numbers = {column.gives_way for column in columns if column.gives_way is not None}
-    for number in sorted(numbers):
-        columns = [column for column in columns if column.gives_way != number]
-        if table_width(columns, narrowest, name_width) <= SCREEN_WIDTH:
+
+    def fit_without(numbers):
+        left = [column for column in columns if column.gives_way not in numbers]
+        return table_width(left, narrowest, name_width) <= SCREEN_WIDTH
+
+    gone = []  # the numbers of columns that are left out
+    for number in sorted({column.gives_way for column in columns} - {None}):
+        gone.append(number)
+        if fit_without(gone):
             break
-    return columns, narrowest
+    # The last column to go may have left room for one that went before it.
+    for number in reversed(gone[:-1]):
+        fewer = [other for other in gone if other != number]
+        if fit_without(fewer):
+            gone = fewer
+    return [column for column in columns if column.gives_way not in gone], narrowest
 
 
 def table_width(columns, bar_width, name_width):

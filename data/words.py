@@ -31,6 +31,23 @@ PREFIXES = {
 
 MAX_TITLE_NAME_LENGTH = 40  # of a network in a title
 
+MAX_PLAIN_NUMBER = 10**12  # larger whole numbers are written as 1e+12
+
+# {key of an accelerator: the words for a number there}. Titles have the keys that must be there.
+ACCELERATOR_WORDS = {
+    'efficiency': 'attains {} of its roofline',
+    'power_mw': '{} mW',
+    'mac_pj': '{} pJ a MAC',
+    'dram_pj_per_byte': '{} pJ a byte of DRAM',
+    'buffer_kib': 'buffer of {} KiB',
+    'feature_bytes': 'bytes of a feature: {}',
+    'weight_bytes': 'bytes of a weight: {}',
+    'channel_atom': 'channels in multiples of {}',
+    'kernel_atom': 'filters in multiples of {}',
+    'winograd_gain': 'gain by Winograd: {}',
+    'fc_batch': 'frames that fc weights are read once for: {}',
+}
+
 # === Text ===
 
 
@@ -164,16 +181,39 @@ def share_of(cost, total):
 
 
 def title_of(estimate, layers):
-    """Return the title of an Estimate: the config's own, or else its network, hardware and frames.
+    """Return the title of an Estimate: the config's own, or else a description.
 
     layers: the Estimate's Layers.
     """
-    config = estimate.config
-    if config.get('title'):
-        return printable(config['title'])
-    title = f'{network_name(config)} on {hardware_name(config)}'
+    if estimate.config.get('title'):
+        return printable(estimate.config['title'])
+    return description_of(estimate, layers)
+
+
+def subtitles_of(estimate, layers):
+    """Return the list of the lines under the title of an Estimate.
+
+    layers: the Estimate's Layers.
+    Under the config's own title, there is a description; any other title is one already.
+    """
+    if estimate.config.get('title'):
+        return [description_of(estimate, layers)]
+    return []
+
+
+def description_of(estimate, layers):
+    """Return a text on an Estimate: its network, how it was costed, its hardware and frames.
+
+    layers: the Estimate's Layers.
+    """
+    words = [network_name(estimate.config)]
+    method = method_of(layers)
+    if method:
+        words.append(method)
+    words.append(f'on {hardware_name(estimate)}')
+    description = ' '.join(words)
     frames = most_frames(layers)
-    return f'{title}, {frames_in_words(frames)}' if frames else title
+    return f'{description}, {frames_in_words(frames)}' if frames else description
 
 
 def network_name(config):
@@ -189,23 +229,75 @@ def network_name(config):
     return printable(shortened(name, MAX_TITLE_NAME_LENGTH))
 
 
-def hardware_name(config):
-    """Return what a title calls the accelerator of a config, which is a dict of its keys.
+def sources_by_kind(layers):
+    """Return {kind: text} of the sources of the costs of Layers; conv layers come first.
 
-    >>> hardware_name({'net': 'VGG16', 'process_nm': 28})
-    'Eyeriss and EIE at 28 nm by dennard'
+    >>> from fodlam import Cost, Layer
+    >>> entry, cost = {'name': 'x', 'macs': 9}, Cost(1.0, 2.0)
+    >>> conv = Layer(entry, 'conv', 'by shape', 1, cost)
+    >>> pruned, other = (Layer(entry, 'fc', by, 1, cost) for by in ('by density', 'by MACs'))
+    >>> sources_by_kind([conv, pruned, other, other])
+    {'conv': 'by shape', 'fc': 'by density and by MACs'}
     """
-    accelerator = config.get('accelerator')
-    if isinstance(accelerator, str):
-        return accelerator
+    sources = {}  # {kind: [source]}
+    for layer in layers:
+        of_kind = sources.setdefault(layer.kind, [])
+        if layer.source not in of_kind:
+            of_kind.append(layer.source)
+    return {kind: ' and '.join(sources[kind]) for kind in sorted(sources)}
+
+
+def method_of(layers):
+    """Return how Layers were costed, such as "by shape (fc by MACs)"; '' for published costs."""
+    if is_published(layers):  # or if there are none
+        return ''
+    (_, method), *others = sources_by_kind(layers).items()
+    differing = [f'{kind} {source}' for kind, source in others if source != method]
+    return f'{method} ({", ".join(differing)})' if differing else method
+
+
+def is_published(layers):
+    """Return whether the costs of Layers are published ones."""
+    return all(layer.source.startswith('published') for layer in layers)
+
+
+def hardware_name(estimate):
+    """Return what a title calls the hardware of an Estimate.
+
+    >>> from fodlam import make_estimate
+    >>> config = {'net': 'VGG16', 'process_nm': 28}
+    >>> hardware_name(make_estimate(config, per_frame=False, ranges=False))
+    'Eyeriss and EIE at 28 nm by dennard'
+    >>> config = {
+    ...     'netfile': 'lenet.json',
+    ...     'accelerator': {'macs': 4096, 'clock_mhz': 700, 'dram_gb_per_s': 30},
+    ... }
+    >>> hardware_name(make_estimate(config, per_frame=False, ranges=False))
+    '4096 MACs at 700 MHz, 30 GB/s'
+    """
+    config, accelerator = estimate.config, estimate.accelerator
+    if isinstance(config.get('accelerator'), str):
+        return config['accelerator']
     if accelerator is not None:
-        return 'an accelerator'
+        macs, clock = plain(accelerator.macs), plain(accelerator.clock_mhz)
+        return f'{macs} MACs at {clock} MHz, {plain(accelerator.bytes_per_s / 1e9)} GB/s'
     rule = config.get('process_scaling', 'dennard')
     if 'process_nm' in config:
         return f'Eyeriss and EIE at {config["process_nm"]:g} nm by {rule}'
     if rule != 'dennard':  # EIE is scaled to Eyeriss's node in any case
         return f'Eyeriss and EIE at {EYERISS_PROCESS_NM} nm by {rule}'
     return 'Eyeriss and EIE'
+
+
+def plain(number):
+    """Return a number as it would be written by hand, with up to six digits.
+
+    >>> plain(700.0), plain(0.1 + 0.2), plain(1048576)
+    ('700', '0.3', '1048576')
+    """
+    if number % 1 == 0 and number < MAX_PLAIN_NUMBER:
+        return f'{number:.0f}'
+    return f'{number:.6g}'
 
 
 def most_frames(layers):
@@ -229,14 +321,45 @@ def frames_in_words(frames):
 # === Remarks ===
 
 
-def remarks_on(estimate):
-    """Return sentences on the parts of an Estimate's energy, and on layers that it leaves out."""
+def remarks_on(estimate, layers):
+    """Return sentences on an Estimate.
+
+    They are on the sources of published costs, on the keys of the accelerator, on the parts of the
+    energy, and on layers that are left out. layers: the Estimate's Layers.
+    """
     remarks = []
+    if layers and is_published(layers):
+        remarks.append(published_remark(layers))
+    if estimate.accelerator is not None:
+        remarks += accelerator_remarks(estimate)
     if has_energy_parts(estimate):
         remarks.append(energy_remark(estimate.energy_by))
     if estimate.left_out:
         remarks.append(left_out_remark(estimate.left_out))
     return remarks
+
+
+def published_remark(layers):
+    """Return a sentence on the sources of published Layers, by their kinds."""
+    sources = sources_by_kind(layers)
+    return '; '.join(f'{kind}: {source}' for kind, source in sources.items())
+
+
+def accelerator_remarks(estimate):
+    """Return a list of at most one sentence on the keys of an accelerator that no title has.
+
+    estimate: an Estimate on an accelerator. Of a named one, only the efficiency is told.
+    """
+    keys = estimate.config.get('accelerator')
+    if not isinstance(keys, dict):
+        keys = {'efficiency': estimate.accelerator.efficiency}
+    parts = []
+    for key, words in ACCELERATOR_WORDS.items():
+        number = keys.get(key)
+        if number is not None:
+            text = percent(number) if key == 'efficiency' else plain(number)
+            parts.append(words.format(text))
+    return [f'accelerator: {", ".join(parts)}'] if parts else []
 
 
 def has_energy_parts(estimate):

@@ -7,7 +7,7 @@ import unittest
 
 from support import NETFILES, fodlam, path, read, run
 
-from fodlam.data import eie, process
+from fodlam.data import eie, notes, process
 
 # ../shared/facts/process.md, relative to 65 nm: time and energy by the fit, and by Dennard's rule.
 FACTORS = {
@@ -60,7 +60,7 @@ class Density(unittest.TestCase):
             modelled = [
                 layer['latency'] * 45 / 65
                 for layer in fodlam.estimate(config, per_layer=True)['layers']
-                if layer['source'] == 'density'
+                if layer['source'] == 'by density'
             ]
             rows = [row for row in self.ROWS if row['Layer'].startswith(net)]
             actual = [float(row['Actual Time (us)']) * 1e-6 for row in rows]
@@ -88,13 +88,53 @@ class Density(unittest.TestCase):
             self.assertAlmostEqual(layer[quantity] / low, max(ratios))
             self.assertAlmostEqual(layer[quantity] / high, min(ratios))
 
+    def test_dense_layers_take_38_times_as_long_as_by_macs(self):
+        """328 us at 45 nm for 4096 x 4096 MACs, times 1.12, against the average of six layers."""
+        dense = one(fc(weight_density=1, activation_density=1))
+        actual = [float(row['Actual Time (us)']) for row in self.ROWS if row['Layer'][0] != 'N']
+        macs = [
+            int(row['Inputs']) * int(row['Outputs']) for row in self.ROWS if row['Layer'][0] != 'N'
+        ]
+        self.assertEqual(len(macs), 6)
+        by_macs = sum(actual) / sum(macs) * 4096 * 4096
+        factor = 4096 * 4096 / 64 / 800 * 1.1216 / by_macs
+        self.assertEqual(round(factor, 1), 38.4)
+        for quantity in ('energy', 'latency'):
+            self.assertAlmostEqual(dense[quantity] / one(fc())[quantity], factor, places=2)
+        self.assertEqual(notes.DENSE_FC_FACTOR, math.floor(factor))
+        self.assertIn('up to 38 times longer', notes.PRUNING_NOTE)
+
+    def test_without_densities_a_range_reaches_to_the_dense_layer(self):
+        dense = one(fc(weight_density=1, activation_density=1))
+        unknown = one(fc())
+        by_macs = fodlam.estimate({'netfile': [fc()]}, per_layer=True, ranges=True)['layers'][0]
+        self.assertEqual(unknown['latency'], by_macs['latency'])
+        for quantity in ('energy', 'latency'):
+            least, most = unknown[f'{quantity}_range']
+            self.assertEqual(least, by_macs[f'{quantity}_range'][0])
+            self.assertEqual(most, dense[f'{quantity}_range'][1])
+            self.assertGreater(most, dense[quantity])
+        report = fodlam.estimate(
+            {'netfile': [fc()], 'scaling': 'shape', 'process_nm': 130}, ranges=True
+        )
+        self.assertAlmostEqual(report['total']['latency_range'][1] / most, 2)
+
+    def test_products_of_feature_maps_are_left_out_of_ranges_too(self):
+        matmul = {**fc(), 'name': 'qk', 'type': 'MatMul'}
+        for keys in ({}, {'density': {'weights': 1, 'activations': 1}}):
+            config = {'netfile': [fc(), matmul], 'scaling': 'shape', **keys}
+            alone = fodlam.estimate({**config, 'netfile': [fc()]}, ranges=True)
+            both = fodlam.estimate(config, ranges=True)
+            self.assertEqual(both.pop('left_out'), {'layers': 1, 'macs': matmul['macs']})
+            self.assertEqual(both, alone)
+
     def test_whose_densities(self):
         own = fc(weight_density=0.1, activation_density=0.3)
         other = {'weights': 0.5, 'activations': 0.5}
         self.assertEqual(one(own, density=other), one(own))
         self.assertEqual(one(fc(), density={'weights': 0.1, 'activations': 0.3}), one(own))
-        self.assertEqual(one(fc())['source'], 'scaled')
-        self.assertEqual(one(own)['source'], 'density')
+        self.assertEqual(one(fc())['source'], 'by MACs')
+        self.assertEqual(one(own)['source'], 'by density')
         by_macs = fodlam.estimate({'netfile': [own]})
         self.assertEqual(by_macs, fodlam.estimate({'netfile': [fc()]}))
 

@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
-from support import GROUPS, ROOT, fodlam, path, run
+from support import GROUPS, NETFILES, ROOT, Terminal, fodlam, path, read, run, validator
 
 from fodlam import Cost, Estimate, Layer, quantities
 from fodlam.data import (
     bars,
     formats,
+    notes,
     pictures,
     roofline_labels,
     roofline_plot,
@@ -26,7 +28,7 @@ from fodlam.data import (
     tables,
     words,
 )
-from fodlam.data.roofline import Accelerator
+from fodlam.data.roofline import ACCELERATOR_KEYS, Accelerator
 
 VGG16 = path('config', 'vgg16.json')
 FRCNN = path('config', 'faster-rcnn-vgg-m.json')
@@ -39,6 +41,7 @@ NOTES = [
     'A roofline is a bound: ' + 'real devices attain 18 to 62% of it, and so do these; ' * 3,
 ]
 ACCELERATOR = Accelerator(macs=1000, clock_mhz=1000, dram_gb_per_s=10)
+CHIP = {'macs': 4096, 'clock_mhz': 700, 'dram_gb_per_s': 30}
 
 
 def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name='layer-{}'):
@@ -151,8 +154,8 @@ class Ascii(io.TextIOWrapper):
 
 
 class Csv(unittest.TestCase):
-    def rows(self, *argv):
-        result = run('--format', 'csv', *argv)
+    def rows(self, *argv, stdin=b''):
+        result = run('--format', 'csv', *argv, stdin=stdin)
         self.assertEqual((result.status, result.err), (0, ''))
         return list(csv.DictReader(io.StringIO(result.out)))
 
@@ -224,12 +227,54 @@ class Csv(unittest.TestCase):
             self.assertAlmostEqual(sum(by_kind), energy, places=12)
         for bound, cost in estimate.bounds.items():
             self.assertEqual(float(rows[f'{bound}-bound']['latency']), cost.latency_s)
-            self.assertEqual(rows[f'{bound}-bound']['bound'], bound)
         self.assertEqual(
             [rows['left out'][key] for key in ('layers', 'macs')], ['24', '1000000000']
         )
         self.assertNotIn('a roofline is', out)
         self.assertNotIn('--per-frame', out)
+
+    def test_adds_up(self):
+        """By source != "sum", and by the groups of any column, layers are counted once."""
+        matmul = {
+            'name': 'qk', 'type': 'MatMul', 'macs': 8, 'ifmap': [2, 2, 1], 'ofmap': [2, 2, 1],
+            'kernel': [1, 1],
+        }  # fmt: skip
+        entries = [*json.loads(read('nets', 'lenet.json')), matmul]
+        for config, *flags in (
+            ({'net': 'AlexNet'},),
+            ({'net': 'AlexNet', 'layers': ['conv1', 'conv1', 'fc8']}, '--range'),
+            ({'netfile': entries}, '--per-frame'),
+            ({'netfile': 'googlenet.json', 'scaling': 'shape'}, '--range'),
+            ({'netfile': 'resnet50.json', 'accelerator': 'nvdla-64'},),
+            ({'netfile': entries, 'accelerator': {**CHIP, 'mac_pj': 1, 'power_mw': 5}}, '--range'),
+        ):
+            rows = self.rows(*flags, stdin=json.dumps(config).encode())
+            layers = [row for row in rows if row['source'] != 'sum']
+            sums = {row['layer']: row for row in rows if row['source'] == 'sum'}
+            self.assertEqual({row['kind'] for row in sums.values()}, {''})
+            self.assertEqual({row.get('bound', '') for row in sums.values()}, {''})
+            groups = {'total': layers}
+            for row in layers:
+                groups.setdefault(row['kind'], []).append(row)
+                if row.get('bound'):
+                    groups.setdefault(f'{row["bound"]}-bound', []).append(row)
+            self.assertLessEqual(set(groups) | {'left out'}, set(sums) | {'left out'})
+            for name, members in groups.items():
+                for column, cell in sums[name].items():
+                    is_number = column not in ('layer', 'kind', 'source', 'frames', 'bound')
+                    if is_number and cell and column != 'layers':
+                        added = math.fsum(float(row[column]) for row in members)
+                        self.assertTrue(math.isclose(added, float(cell), rel_tol=1e-9), column)
+
+    def test_one_order_of_columns(self):
+        """Also if there are no layers, and then sums come first."""
+        for flags in ([], ['--range']):
+            orders = []
+            for layers in (['conv1'], []):
+                config = {'net': 'AlexNet', 'layers': layers}
+                rows = self.rows(*flags, stdin=json.dumps(config).encode())
+                orders.append(list(rows[0]))
+            self.assertEqual(orders[0], orders[1])
 
     def test_energy_that_nobody_knows(self):
         layers = made(3, bounds=ROOFLINE_BOUNDS).make_layers()
@@ -293,14 +338,12 @@ class Table(unittest.TestCase):
                 {'netfile': [{}]},
                 'a network on Eyeriss and EIE, a batch of 3 frames',
             ),
-            (
-                {'netfile': [{}], 'accelerator': {'macs': 1}},
-                'a network on an accelerator, a batch of 3 frames',
-            ),
-            ({'net': 'VGG16', 'title': 'Ours\n2'}, 'Ours 2'),
         ):
             estimate = with_config(made(frames=3), **config)
             self.assertEqual(table(estimate)[:2], [title, ''])
+        estimate = with_config(made(frames=3), net='VGG16', title='Ours\n2')
+        description = 'VGG16 on Eyeriss and EIE, a batch of 3 frames'
+        self.assertEqual(table(estimate)[:3], ['Ours 2', description, ''])
         for frames, expected in (
             (1, 'one frame'),
             (3.0197, '3.02 frames'),
@@ -308,6 +351,95 @@ class Table(unittest.TestCase):
         ):
             self.assertEqual(table(made(frames=frames))[0], f'X on Eyeriss and EIE, {expected}')
         self.assertEqual(table(made(0))[0], 'X on Eyeriss and EIE')
+
+    def test_titles_say_how_layers_are_costed(self):
+        fc8 = {'layers': ['fc8']}
+        for config, expected in (
+            ({'netfile': 'lenet.json'}, 'lenet by MACs on Eyeriss and EIE, 3.02 frames'),
+            (
+                {'netfile': 'lenet.json', 'process_nm': 28},
+                'lenet by MACs on Eyeriss and EIE at 28 nm by dennard, 3.02 frames',
+            ),
+            (
+                {'netfile': 'lenet.json', 'scaling': 'shape'},
+                'lenet by shape (fc by MACs) on Eyeriss and EIE, one frame',
+            ),
+            (
+                {'netfile': 'alexnet_deploy.json', 'scaling': 'shape'},
+                'alexnet_deploy by shape (fc by density) on Eyeriss and EIE, one frame',
+            ),
+            (
+                {'netfile': 'alexnet_deploy.json', 'scaling': 'shape', **fc8},
+                'alexnet_deploy by density on Eyeriss and EIE, one frame',
+            ),
+            (
+                {'netfile': 'mobilenet.json', 'scaling': 'shape'},
+                'mobilenet by shape on Eyeriss and EIE, one frame',
+            ),
+            ({'net': 'AlexNet'}, 'AlexNet on Eyeriss and EIE, a batch of 4 frames'),
+            (
+                {'netfile': 'lenet.json', 'accelerator': 'nvdla-64'},
+                'lenet by roofline on nvdla-64, one frame',
+            ),
+            (
+                {'netfile': 'lenet.json', 'accelerator': {**CHIP, 'dram_gb_per_s': 30.5}},
+                'lenet by roofline on 4096 MACs at 700 MHz, 30.5 GB/s, one frame',
+            ),
+            (
+                {'netfile': 'lenet.json', 'accelerator': {**CHIP, 'macs': 2**20}},
+                'lenet by roofline on 1048576 MACs at 700 MHz, 30 GB/s, one frame',
+            ),
+        ):
+            stdin = json.dumps(config).encode()
+            self.assertEqual(run('--format', 'table', stdin=stdin).out.splitlines()[0], expected)
+            self.assertIn(f'<title>{expected}</title>', run('--format', 'svg', stdin=stdin).out)
+            stdin = json.dumps({**config, 'title': 'Ours'}).encode()
+            lines = run('--format', 'table', stdin=stdin).out.splitlines()
+            self.assertEqual(lines[:3], ['Ours', expected, ''])
+            self.assertIn(f'>{expected}<', run('--format', 'svg', stdin=stdin).out)
+
+    def test_two_sources_of_one_kind(self):
+        pruned = {'weight_density': 0.1, 'activation_density': 0.3}
+        entries = json.loads(read('nets', 'lenet.json'))
+        entries = [{**x, **pruned} if x['name'] == 'ip1' else x for x in entries]
+        stdin = json.dumps({'netfile': entries, 'scaling': 'shape'}).encode()
+        title = run('--format', 'table', stdin=stdin).out.splitlines()[0]
+        self.assertIn('a network by shape (fc by density and by MACs) on Eyeriss', title)
+
+    def test_published_costs_say_where_they_are_scaled(self):
+        for keys, expected in (
+            ({}, 'conv: published; fc: published, scaled from 45 nm'),
+            ({'process_nm': 45}, 'conv: published, scaled from 65 nm; fc: published'),
+            ({'layers': ['CONV1-1']}, 'conv: published'),
+            ({'layers': ['FC8']}, 'fc: published, scaled from 45 nm'),
+        ):
+            stdin = json.dumps({'net': 'VGG16', **keys}).encode()
+            self.assertIn(expected, run('--format', 'table', stdin=stdin).out.splitlines())
+            self.assertIn(f'>{expected}<', run('--format', 'svg', stdin=stdin).out)
+        for config in ({'netfile': 'lenet.json'}, {'net': 'VGG16', 'layers': []}):
+            out = run('--format', 'table', stdin=json.dumps(config).encode()).out
+            self.assertNotIn('published', out)
+
+    def test_keys_of_an_accelerator_in_words(self):
+        keys = {'mac_pj': 0.5, 'efficiency': 0.4, 'buffer_kib': 512, 'fc_batch': 8}
+        for accelerator, expected in (
+            (CHIP, None),
+            ('nvdla-64', None),
+            ('edge-tpu', 'accelerator: attains 25% of its roofline'),
+            (
+                {**CHIP, **keys},
+                'accelerator: attains 40% of its roofline, 0.5 pJ a MAC, buffer of 512 KiB, '
+                'frames that fc weights are read once for: 8',
+            ),
+        ):
+            stdin = json.dumps({'netfile': 'lenet.json', 'accelerator': accelerator}).encode()
+            out = run('--format', 'table', stdin=stdin).out.replace('\n', ' ')
+            if expected is None:
+                self.assertNotIn('accelerator: ', out)
+            else:
+                self.assertIn(expected, out)
+        in_titles = {'macs', 'clock_mhz', *(key for key in ACCELERATOR_KEYS if 'gb' in key)}
+        self.assertEqual(set(words.ACCELERATOR_WORDS), set(ACCELERATOR_KEYS) - in_titles)
 
     def test_titles_say_the_process(self):
         for keys, expected in (
@@ -326,24 +458,49 @@ class Table(unittest.TestCase):
                 layer.cost = Cost(0.0, layer.cost.latency_s)
                 layer.energy_by = dict.fromkeys(PARTS, 0.0)
         rows = {line.split()[0]: line.split() for line in table(estimate_of(layers))[2:] if line}
-        self.assertEqual(rows['layer'][-2:], ['used', 'mostly'])
-        self.assertEqual(rows['layer-1'][-2:], ['<1%', 'mac'])
-        self.assertEqual(rows['fc'][-1][-1], '%')  # a share, and no part
+        headings = 'layer MACs energy share largest latency share bound used'.split()
+        self.assertEqual(rows['layer'], headings)
+        self.assertEqual((rows['layer-1'][-1], rows['layer-1'][6]), ('<1%', 'mac'))
+        self.assertFalse(set(rows['fc']) & set(PARTS))
 
     def test_last_lines(self):
         lines = table(made(7, bounds=ROOFLINE_BOUNDS, parts=PARTS, left_out=LEFT_OUT), notes=NOTES)
         end = lines[lines.index('', 2) + 1 :]
         self.assertEqual(end[0], 'energy: 50% mac, 33% dram, 17% power')
         self.assertRegex(end[1], '^left out: 24 products of two feature maps, 1.000 G MACs')
+        self.assertIn('largest: the largest part of the energy', end)
         self.assertIn(NOTES[0], end)
         self.assertTrue(' '.join(end).endswith(NOTES[1].strip()))
-        self.assertEqual(table(made(), notes=NOTES[:1])[-2:], ['', NOTES[0]])
+        sources = 'conv: published; fc: published'
+        self.assertEqual(table(made(), notes=NOTES[:1])[-3:], ['', sources, NOTES[0]])
         self.assertNotEqual(table(made())[-1], '')
+        self.assertNotIn('largest', '\n'.join(table(made())))
         self.assertEqual(table(made(frames=3), notes=NOTES[:1])[-2:], ['MACs: 1 frame', NOTES[0]])
         for estimate in (made(), made(3, True, frames=3)):  # no batch; no column of MACs
             self.assertNotIn('MACs: 1 frame', table(estimate, notes=NOTES[:1]))
         diagnosed = formats.render_diagnosis(fodlam.diagnose(), NOTES[0], 'table')
-        self.assertTrue(diagnosed.endswith(f'\n\n{NOTES[0]}\n'))
+        sources = 'fc: published, scaled from 45 nm'
+        self.assertTrue(diagnosed.endswith(f'\n\n{NOTES[0]}\n{sources}\n'))
+
+    def test_columns_that_give_way(self):
+        """Kinds go before MACs, and what fits after all stays.
+
+        All columns but the names take 55 characters, of which kinds are 4 and MACs 7, and 2 for
+        each of the 9 gaps.
+        """
+        for length, headings in (
+            (7, 'kind MACs energy share largest latency share bound used'),
+            (8, 'MACs energy share largest latency share bound used'),
+            (13, 'MACs energy share largest latency share bound used'),
+            (14, 'kind energy share largest latency share bound used'),
+            (16, 'kind energy share largest latency share bound used'),
+        ):
+            estimate = made(7, bounds=ROOFLINE_BOUNDS, parts=PARTS)
+            estimate.bounds = {}  # as the names of sums are long, too
+            layers = [x.replaced(name='x' * length) for x in estimate.make_layers()]
+            lines = table(changed(estimate, make_layers=lambda layers=layers: layers))
+            self.check(lines)
+            self.assertEqual(lines[2].split()[1:], headings.split(), length)
 
     def test_sums_by_bound(self):
         estimate = made(7, bounds=EYERISS_BOUNDS)
@@ -431,6 +588,84 @@ class Table(unittest.TestCase):
             self.assertEqual(tables.bar(share, 10, blocks=False), plain)
 
 
+class Notes(unittest.TestCase):
+    """What tables, pictures and standard error say of layers on Eyeriss and EIE."""
+
+    PRUNED = (
+        "fc: as if pruned like EIE's layers; dense ones take up to 38 times longer: give densities"
+    )
+    BY_MACS = {'netfile': 'lenet.json'}
+    BY_SHAPE = {**BY_MACS, 'scaling': 'shape'}
+    BY_DENSITY = {**BY_SHAPE, 'density': {'weights': 0.1, 'activations': 0.3}}
+
+    def shown(self, config, *flags):
+        """Return the table and the picture of a config, each with its lines joined."""
+        stdin = json.dumps(config).encode()
+        table = run('--format', 'table', *flags, stdin=stdin).out.replace('\n', ' ')
+        picture = run('--format', 'svg', *flags, stdin=stdin).out
+        texts = [x.text or '' for x in ElementTree.fromstring(picture).iter()]
+        return table, ' '.join(texts)
+
+    def test_fc_layers_by_macs_are_as_if_pruned(self):
+        conv = {**self.BY_MACS, 'layers': ['conv1']}
+        fc = {**self.BY_MACS, 'layers': ['ip1']}
+        for config, expected in (
+            (self.BY_MACS, True),
+            ({**self.BY_MACS, 'per_frame': True, 'title': 'Ours', 'process_nm': 28}, True),
+            (fc, True),
+            (self.BY_SHAPE, True),
+            (conv, False),
+            (self.BY_DENSITY, False),
+            ({'netfile': NETFILES['AlexNet'], 'scaling': 'shape'}, False),
+            ({'net': 'AlexNet'}, False),
+            ({**self.BY_MACS, 'accelerator': 'nvdla-32'}, False),
+        ):
+            for flags in ([], ['--range']):
+                for text in self.shown(config, *flags):
+                    self.assertEqual(self.PRUNED in text, expected, config)
+
+    def test_standard_error_of_a_terminal_says_so(self):
+        for config, expected in ((self.BY_MACS, True), ({'net': 'AlexNet'}, False)):
+            for argv in ([], ['--per-layer'], ['--format', 'csv'], ['--range']):
+                stdin = io.TextIOWrapper(io.BytesIO(json.dumps(config).encode()))
+                stdout, stderr = Terminal(io.BytesIO(), 'utf-8'), io.StringIO()
+                self.assertEqual(fodlam.main(argv, stdin, stdout, stderr), 0)
+                lines = stderr.getvalue().splitlines()
+                self.assertEqual(f'fodlam: {self.PRUNED}' in lines, expected, argv)
+                piped = run(*argv, stdin=json.dumps(config).encode())
+                self.assertEqual((piped.status, piped.err), (0, ''))
+
+    def test_errors(self):
+        macs = 'conv by MACs is off by +116% and -54% in latency (+83% and -45% in energy)'
+        shape = 'conv by shape is off by +5% and +12% in latency (-8% and +29% in energy)'
+        for config, said in (
+            (self.BY_MACS, f'{macs}, fc by MACs by -53% and +115%'),
+            (self.BY_SHAPE, f'{shape}, fc by MACs by -53% and +115%'),
+            (self.BY_DENSITY, f'{shape}, fc by density by +9% and +6%'),
+            ({**self.BY_MACS, 'layers': ['ip1']}, 'fc by MACs is off by -53% and +115%'),
+        ):
+            expected = f'tested on AlexNet and VGG-16 as unknown networks, {said}'
+            for text in self.shown(config):
+                self.assertIn(expected, text)
+            for text in self.shown(config, '--range'):  # which says it in numbers
+                self.assertNotIn('tested on', text)
+        for config in ({'net': 'AlexNet'}, {**self.BY_MACS, 'accelerator': 'nvdla-32'}):
+            for text in self.shown(config):
+                self.assertNotIn('tested on', text)
+
+    def test_errors_are_those_of_validate(self):
+        """Each network by the other alone; by density, by neither."""
+        errors = {row['quantity']: row['error_percent'] for row in validator.validate()}
+        others = {'AlexNet': 'VGG16', 'VGG16': 'AlexNet'}
+        for (kind, source), by_quantity in notes.ERRORS_PERCENT.items():
+            for quantity, percents in by_quantity.items():
+                for (net, other), percent in zip(others.items(), percents, strict=True):
+                    how = source.replace('by ', f"by {other}'s ")
+                    how = source if source == 'by density' else how
+                    expected = errors[f'{net} {kind} {quantity} {how}']
+                    self.assertEqual(percent, round(expected), how)
+
+
 class Rooms(unittest.TestCase):
     """What a format loads, and what it shows of kinds and parts that nobody knows yet."""
 
@@ -438,12 +673,12 @@ class Rooms(unittest.TestCase):
         script = 'import sys, fodlam; fodlam.main({}, sys.stdin, sys.stdout, sys.stderr)'
         loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
         for format_, rooms in (
-            ('csv', 'arguments formats options ranges tables words'),
-            ('table', 'arguments formats options ranges tables words'),
+            ('csv', 'arguments formats notes options ranges tables words'),
+            ('table', 'arguments formats notes options ranges tables words'),
             (
                 'svg',
-                'arguments bars formats options pictures ranges roofline_labels roofline_plot svg '
-                'words',
+                'arguments bars formats notes options pictures ranges roofline_labels '
+                'roofline_plot svg words',
             ),
         ):
             argv = ['--format', format_, VGG16]
@@ -474,7 +709,7 @@ class Rooms(unittest.TestCase):
 
 class Examples(unittest.TestCase):
     def test_in_docstrings(self):
-        for room in (words, tables, svg, bars, roofline_plot, roofline_labels):
+        for room in (words, tables, notes, svg, bars, roofline_plot, roofline_labels):
             results = doctest.testmod(room)
             self.assertEqual(results.failed, 0, room)
             self.assertGreaterEqual(results.attempted, 2, room)

@@ -387,10 +387,14 @@ class Text(unittest.TestCase):
         root = drawn(made(frames=3), notes=NOTES[:1])
         self.assertEqual(root.find(f'{SVG}title').text, 'X on Eyeriss and EIE, a batch of 3 frames')
         self.assertEqual(
-            texts(root)[:2],
-            ['X on Eyeriss and EIE, a batch of 3 frames', 'total: 1.851 mJ, 185.1 us'],
+            texts(root)[:3],
+            [
+                'X on Eyeriss and EIE, a batch of 3 frames',
+                'total: 1.851 mJ, 185.1 us',
+                'conv: published; fc: published',
+            ],
         )
-        self.assertEqual(' '.join(texts(root)[2:4]), NOTES[0])
+        self.assertEqual(' '.join(texts(root)[3:5]), NOTES[0])
         estimate = made(bounds=ROOFLINE_BOUNDS, left_out=LEFT_OUT)
         root = drawn(with_config(estimate, net='X', title=ODD_NAME))
         self.assertIn('<script>', texts(root)[0])

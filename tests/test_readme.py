@@ -14,7 +14,7 @@ import unittest
 
 import definitions
 import onnx_encoder
-from support import NETFILES, ROOT, extract, fodlam, path, read, validator
+from support import NETFILES, ROOT, extract, fodlam, path, read, run, validator
 
 from fodlam.data import accelerators, devices, eyeriss
 
@@ -134,12 +134,32 @@ class Text(unittest.TestCase):
         self.assertEqual(len(published), 5)
         for name in os.listdir(path('config')):
             report = fodlam.estimate(json.loads(read('config', name)), per_layer=True)
-            source = 'scaled'
+            source = 'by MACs'
             for end, by in (('shape', 'shape'), ('nvdla', 'roofline'), ('edge-tpu', 'roofline')):
-                source = by if name.endswith(f'-{end}.json') else source
+                source = f'by {by}' if name.endswith(f'-{end}.json') else source
             source = 'published' if name in published else source
-            conv_or_all = [x for x in report['layers'] if x['kind'] == 'conv' or source != 'shape']
-            self.assertEqual({x['source'] for x in conv_or_all}, {source}, name)
+            for layer in report['layers']:
+                if layer['kind'] == 'conv' or source != 'by shape':
+                    self.assertTrue(layer['source'].startswith(source), name)
+
+    def test_columns_of_csv(self):
+        """The table has all columns of CSV, in their order, and no others."""
+        rows = re.findall(r'^\| (`.*?) \|.*$', read('README.md').split('**CSV**')[1], re.M)
+        said = re.findall(r'`(\w+)`', ' '.join(rows[: rows.index('`layers`') + 1]))
+        entries = json.loads(read('nets', 'lenet.json'))
+        shape = {'ifmap': [2, 2, 1], 'ofmap': [2, 2, 1], 'kernel': [1, 1]}
+        entries.append({'name': 'qk', 'type': 'MatMul', 'macs': 8, **shape})
+        chip = {'macs': 64, 'clock_mhz': 500, 'dram_gb_per_s': 5, 'mac_pj': 1, 'power_mw': 5}
+        found = []
+        for config in (
+            {'netfile': entries},
+            {'netfile': entries, 'accelerator': {**chip, 'dram_pj_per_byte': 9}},
+        ):
+            stdin = json.dumps(config).encode()
+            columns = run('--format', 'csv', '--range', stdin=stdin).out.splitlines()[0].split(',')
+            self.assertEqual(columns, [name for name in said if name in columns])
+            found += columns
+        self.assertEqual(set(said), set(found))
 
 
 def layers(net, kind, scaling=None):

@@ -305,7 +305,7 @@ class Reports(unittest.TestCase):
              'utilization', 'dram_bytes', 'operational_intensity', 'attainable_macs_per_s',
              'energy_by'],
         )  # fmt: skip
-        self.assertEqual(layer['source'], 'roofline')
+        self.assertEqual(layer['source'], 'by roofline')
 
     def test_table_sums_time_by_bound(self):
         out = run('--format', 'table', path('config', 'resnet50-nvdla.json')).out
@@ -319,7 +319,9 @@ class Reports(unittest.TestCase):
         out = run('--format', 'csv', path('config', 'alexnet-nvdla.json')).out
         rows = list(csv.DictReader(out.splitlines()))
         self.assertEqual(rows[0]['bound'], 'compute')
-        self.assertEqual(rows[-1]['bound'], 'memory')
+        self.assertEqual(rows[-1]['layer'], 'memory-bound')
+        for row in rows[-5:]:
+            self.assertEqual((row['source'], row['kind'], row['bound']), ('sum', '', ''))
         self.assertEqual(len(rows), 8 + 3 + 2)
 
     def test_lines(self):
