@@ -16,7 +16,7 @@ import definitions
 import onnx_encoder
 from support import NETFILES, ROOT, extract, fodlam, path, read, run, validator
 
-from fodlam.data import accelerators, devices, eyeriss
+from fodlam.data import accelerators, devices, eyeriss, notes
 
 DOCUMENTS = ('README.md', 'nets/README.md', 'data/README.md')
 NVDLA = 'nvdla-2048'
@@ -141,6 +141,14 @@ class Text(unittest.TestCase):
             for layer in report['layers']:
                 if layer['kind'] == 'conv' or source != 'by shape':
                     self.assertTrue(layer['source'].startswith(source), name)
+
+    def test_what_is_easily_misread(self):
+        said = ' '.join(read('README.md').split())
+        self.assertIn(f'a dense one takes up to {notes.DENSE_FC_FACTOR} times longer', said)
+        for rule, energy in (('dennard', '3.0'), ('stillmaker', '1.95')):
+            power, time = fodlam.node_scale(45, 65, rule)
+            self.assertEqual(f'{power * time:.{len(energy) - 2}f}', energy)
+        self.assertIn('multiplied by 3.0, where [another rule](#accuracy) says 1.95', said)
 
     def test_columns_of_csv(self):
         """The table has all columns of CSV, in their order, and no others."""
