@@ -536,7 +536,9 @@ def add_up(layers):
     """Return {kind or 'total': Cost}, the sums of the costs of Layers."""
     costs = {kind: [] for kind in KINDS}
     for layer in layers:
-        costs.setdefault(layer.kind, []).append(layer.cost)
+        if layer.kind not in costs:
+            costs[layer.kind] = []
+        costs[layer.kind].append(layer.cost)
     costs['total'] = sum(costs.values(), [])
     return {group: sum_costs(costs[group]) for group in costs}
 
