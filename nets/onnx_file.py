@@ -19,7 +19,7 @@ from fodlam.nets.layers import MAX_RANK
 
 # The fields of ONNX's messages that are read, as {message: {number: (name, type)}}: those that have
 # the nodes, shapes and small constants (onnx.proto). The numbers of large tensors are skipped.
-# A type is int, str, a message, or bytes for a span that is read later, if it is needed.
+# A type is int, float, str, a message, or bytes for a span that is read later, if it is needed.
 # Fields that are read in the same way share a name: 3, an attribute's one integer `i`, is read as
 # `ints`, a list of one.
 # fmt: off
@@ -30,8 +30,9 @@ FIELDS = {
               12: ('outputs', 'Value'), 13: ('values', 'Value'), 15: ('initializers', 'Sparse')},
     'Node': {1: ('inputs', str), 2: ('outputs', str), 3: ('name', str), 4: ('type', str),
              5: ('attributes', 'Attribute'), 7: ('domain', str)},
-    'Attribute': {1: ('name', str), 3: ('ints', int), 4: ('text', bytes), 5: ('tensor', 'Tensor'),
-                  6: ('bodies', bytes), 8: ('ints', int), 11: ('bodies', bytes)},
+    'Attribute': {1: ('name', str), 2: ('floats', float), 3: ('ints', int), 4: ('text', bytes),
+                  5: ('tensor', 'Tensor'), 6: ('bodies', bytes), 7: ('floats', float),
+                  8: ('ints', int), 11: ('bodies', bytes), 20: ('kind', int)},
     'Tensor': {1: ('dims', int), 2: ('kind', int), 4: ('packed', bytes), 5: ('packed', bytes),
                7: ('packed', bytes), 8: ('name', str), 9: ('raw', bytes)},
     'Sparse': {1: ('values', 'Tensor'), 3: ('dims', int)},
@@ -50,7 +51,11 @@ FIXED_BYTES = {1: 8, 5: 4}
 # TensorProto.DataType, and the struct format of its numbers: float, int32, int64 and bool.
 TENSOR_FORMATS = {1: 'f', 6: 'i', 7: 'q', 9: '?'}
 
-TEXT_ATTRIBUTES = ('auto_pad', 'equation')  # the attributes that are read as strings
+# The attributes that are read as strings.
+TEXT_ATTRIBUTES = ('auto_pad', 'direction', 'equation', 'keep_aspect_ratio_policy', 'mode')
+
+# AttributeProto.AttributeType: float, int, floats and ints; 0 if the file does not say.
+NUMERIC_ATTRIBUTES = (0, 1, 2, 6, 7)
 
 # A file of very many small messages could take minutes and gigabytes. Large models have some
 # 500,000 fields, 20,000 nodes, and names of 2 MB altogether.
@@ -83,7 +88,8 @@ class OnnxNode(namedtuple('OnnxNode', 'name type inputs outputs attributes has_b
     type: its operator, after its domain if that is not ONNX's own: com.microsoft.FusedConv.
     inputs: names of the values that it reads, '' for one that is left out.
     outputs: names of the values that it makes, '' for one that is left out.
-    attributes: {name: a list of integers, a string or a Tensor}.
+    attributes: {name: a list of integers, a list of floats, a string or a Tensor}. It is None for
+    an attribute of another type, and for a string whose name is not in TEXT_ATTRIBUTES.
     has_body: whether there are nodes inside it, as in an If; these may read any value.
     offset: the byte in the file where it starts.
     """
@@ -167,13 +173,21 @@ class Wire:
                 number -= 2**64
             yield number
 
+    def floats(self, offset, start, end):
+        """Yield the floats in a span, one after the other, as a field at an offset has them."""
+        if (end - start) % 4:
+            raise self.error(offset, f'{end - start} bytes stand where floats of 4 bytes should')
+        for start_of_float in range(start, end, 4):
+            self.count_field(start_of_float)
+            yield struct.unpack('<f', self.data[start_of_float : start_of_float + 4])[0]
+
     def fields(self, message_type, start, end):
         """Yield (name, offset, value) of the fields in a span that is a message.
 
         message_type: the name of the message in FIELDS; fields that are not there are skipped.
         start, end: the span.
-        A value is an integer, a string, the span (start, end) of bytes, or the dict that `message`
-        returns for a message inside.
+        A value is an integer, a float, a string, the span (start, end) of bytes, or the dict that
+        `message` returns for a message inside.
         """
         offset = start
         while offset < end:
@@ -201,6 +215,9 @@ class Wire:
                         yield name, offset, integer
                 elif wire_type == VARINT:
                     raise self.error(offset, 'a number stands where a message should')
+                elif type_ is float:  # a single one is read like packed ones
+                    for number in self.floats(offset, value_start, value_end):
+                        yield name, offset, number
                 elif type_ is str:
                     yield name, offset, self.string(value_start, value_end)
                 elif type_ is bytes:
@@ -215,13 +232,13 @@ class Wire:
         message_type: the name of the message in FIELDS, whose names are all in the dict; a field
         that is not in the file has no values.
         start, end: the span.
-        Integers beyond MAX_REPEATED are dropped; so many other values are an error.
+        Numbers beyond MAX_REPEATED are dropped; so many other values are an error.
         """
         found = {name: [] for name, _ in FIELDS[message_type].values()}
         for name, offset, value in self.fields(message_type, start, end):
             if len(found[name]) < MAX_REPEATED:
                 found[name].append(value)
-            elif not isinstance(value, int):
+            elif not isinstance(value, (int, float)):
                 raise self.error(offset, f'more than {MAX_REPEATED} {name}')
         if len(found.get('dims', [])) > MAX_RANK:
             raise self.error(start, f'a shape of more than {MAX_RANK} dimensions')
@@ -328,8 +345,10 @@ def read_node(wire, message, offset):
             attributes[name] = wire.string(start, end)
         elif attribute['tensor']:
             _, attributes[name] = read_tensor(attribute['tensor'][-1])
+        elif last(attribute['kind'], 0) in NUMERIC_ATTRIBUTES:
+            attributes[name] = attribute['ints'] or attribute['floats']
         else:
-            attributes[name] = attribute['ints']
+            attributes[name] = None
         if attribute['bodies']:
             has_body = True
     type_, domain = last(message['type']), last(message['domain'])

@@ -1,6 +1,8 @@
 """A small encoder of ONNX models, for tests: protobuf's wire format, field numbers of onnx.proto."""
 
-FLOAT = 1  # TensorProto.DataType
+import struct
+
+FLOAT, INT64 = 1, 7  # TensorProto.DataType
 
 
 def varint(number):
@@ -33,6 +35,20 @@ def tensor(name, dims, raw=b'', packed=False, external=False):
     return content + field(9, raw)
 
 
+def numbers(name, *content, scalar=False):
+    """Return a TensorProto of 64-bit integers, or of floats."""
+    is_float = any(isinstance(number, float) for number in content)
+    format_, kind = ('f', FLOAT) if is_float else ('q', INT64)
+    raw = struct.pack(f'<{len(content)}{format_}', *content)
+    dims = [] if scalar else [len(content)]
+    return fields(1, dims) + field(2, kind) + field(8, name) + field(9, raw)
+
+
+def floats(number, content):
+    """Return a field of floats for each number, as of an attribute."""
+    return b''.join(varint(number << 3 | 5) + struct.pack('<f', each) for each in content)
+
+
 def value(name, dims=None):
     """Return a ValueInfoProto; a string among the dims is a symbolic one, None one without a name.
 
@@ -51,11 +67,15 @@ def value(name, dims=None):
 
 
 def attribute(name, content):
-    """Return an AttributeProto: an integer, a string, a list of integers, or a tensor in bytes."""
+    """Return an AttributeProto: a number, a string, a list of numbers, or a tensor in bytes."""
     if isinstance(content, int):
         return field(1, name) + field(3, content) + field(20, 2)
     if isinstance(content, str):
         return field(1, name) + field(4, content) + field(20, 3)
+    if isinstance(content, float):
+        return field(1, name) + floats(2, [content]) + field(20, 1)
+    if isinstance(content, list) and any(isinstance(number, float) for number in content):
+        return field(1, name) + floats(7, content) + field(20, 6)
     if isinstance(content, bytes):
         return field(1, name) + field(5, content) + field(20, 4)
     return field(1, name) + fields(8, content) + field(20, 7)
