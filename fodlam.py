@@ -163,7 +163,7 @@ QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts 
 
 # The keys that an entry of a net file may have, as a set that keeps its order for messages.
 ENTRY_KEYS = dict.fromkeys(
-    'name type macs ifmap ofmap kernel stride dilation groups stored addend '
+    'name type macs ifmap ofmap kernel stride dilation groups shared stored addend '
     'weight_density activation_density'.split()
 ).keys()
 
@@ -463,7 +463,7 @@ def is_plain_entry(entry):
     if not isinstance(name, str) or not isinstance(type_, str):
         return False
     if type_ in KIND_OF_TYPE:
-        return is_macs(entry.get('macs'))
+        return is_macs(entry.get('macs')) and 'shared' not in entry
     return len(entry) == 2 and type_.casefold() not in TYPE_NAMES
 
 

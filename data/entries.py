@@ -40,6 +40,8 @@ def complete_entry(entry, entries):
         expected = 'names that differ without case, -, _'
         raise ValueError(f'a second {quote(entry["name"])}; expected {expected}')
     type_ = TYPE_NAMES.get(entry['type'].casefold())
+    if 'shared' in entry:
+        check_shared(entry['shared'], type_)
     if type_ is None:
         check_no_macs(entry)
         return entry
@@ -49,6 +51,17 @@ def complete_entry(entry, entries):
     if not is_macs(entry['macs']):
         raise ValueError(f'"macs" is {quote(entry["macs"])}; expected a whole number, up to 1e30')
     return entry
+
+
+def check_shared(shared, type_):
+    """Raise ValueError if "shared" is not how many groups of a MatMul share their second operand.
+
+    shared: as the net file has it. type_: of the entry, a key of KIND_OF_TYPE, or None.
+    """
+    if type_ != 'MatMul':
+        raise ValueError('"shared" of a layer that is no MatMul; leave it out')
+    if type(shared) is not int or shared < 1:
+        raise ValueError(f'"shared" is {quote(shared)}; expected a whole number, 1 or more')
 
 
 def check_no_macs(entry):
