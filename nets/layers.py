@@ -22,8 +22,9 @@ In messages, the batch has the file's own name for it again:
 Other sizes that are not known are Symbols, which are NaN: a size computed from them is NaN as well.
 A shape that is not known at all is an Unknown, or None.
 
-All functions take and return plain values. They raise ValueError if a layer cannot have such
-shapes. The message says what is wrong and what is valid; Net.add_all adds the place in the file.
+All functions take and return plain values. They raise Refusal, which is a ValueError, if a layer
+cannot have such shapes. The message says what is wrong and what is valid; Net.add_all adds the
+place in the file.
 """
 
 import math
@@ -34,6 +35,15 @@ from fodlam import MAX_SIZE
 
 MAX_MACS = 2**63 - 1
 MAX_RANK = 10  # or shapes could grow from node to node until they fill the memory
+
+
+class Refusal(ValueError):
+    """Raised where a layer cannot be as the model has it; the message is for the user.
+
+    It has a class of its own, so that ONNX's rules can tell it from a ValueError of Python's own,
+    such as that of int(math.nan). See NOT_FOLLOWED in onnx_op.py.
+    """
+
 
 # === Sizes ===
 
@@ -111,10 +121,10 @@ def check_shape(shape):
     Multiples of BATCH may be of any size.
     """
     if len(shape) > MAX_RANK:
-        raise ValueError(f'a shape of {len(shape)} dimensions; expected at most {MAX_RANK}')
+        raise Refusal(f'a shape of {len(shape)} dimensions; expected at most {MAX_RANK}')
     for size in shape:
         if size > MAX_SIZE and size % BATCH != 0:
-            raise ValueError(f'sizes of more than {MAX_SIZE}, {list(shape)}; expected no more')
+            raise Refusal(f'sizes of more than {MAX_SIZE}, {list(shape)}; expected no more')
 
 
 # === The batch ===
@@ -132,7 +142,7 @@ def check_batch(first, batch):
         return
     if first == 1 and batch in (None, BATCH):  # one frame, where the batch is not a number
         return
-    raise ValueError(wrong_batch_message(first, batch))
+    raise Refusal(wrong_batch_message(first, batch))
 
 
 def count_per_frame(leading, batch):
@@ -158,7 +168,7 @@ def count_per_frame(leading, batch):
             return count // batch
         if first == 1:
             return count
-    raise ValueError(wrong_batch_message(first, batch))
+    raise Refusal(wrong_batch_message(first, batch))
 
 
 def wrong_batch_message(first, batch):
@@ -188,13 +198,13 @@ def feature_map(shape, rank=None):
     (64, 1, 50)
     """
     if len(shape) < 2:
-        raise ValueError(f'the input is {list(shape)}; expected a batch of feature maps')
+        raise Refusal(f'the input is {list(shape)}; expected a batch of feature maps')
     if len(shape) > 4:
-        raise ValueError(
+        raise Refusal(
             f'3-D feature maps are not modelled; this one is {list(shape)}, expected [N, C, H, W]'
         )
     if rank is not None and len(shape) != rank:
-        raise ValueError(
+        raise Refusal(
             f'the input is {list(shape)}; '
             f'expected an input of {rank} dimensions, such as [N, C, H, W]'
         )
@@ -226,7 +236,7 @@ def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1,
     """
     channels, filters = ifmap[0], ofmap[0]
     if channels % groups or filters % groups:
-        raise ValueError(
+        raise Refusal(
             f'{channels} to {filters} channels do not divide into {groups} groups; '
             'expected a divisor of both'
         )
@@ -239,12 +249,12 @@ def macs_and_shapes(type_, ifmap, ofmap, kernel=(1, 1), stride=(1, 1), groups=1,
     for name, shape in shapes.items():
         for size in shape:
             if not 1 <= size <= MAX_SIZE:
-                raise ValueError(
+                raise Refusal(
                     f'sizes of more than {MAX_SIZE}, or none, in {name} {list(shape)}; '
                     f'expected from 1 to {MAX_SIZE}'
                 )
     if macs > MAX_MACS:
-        raise ValueError(f'MACs of more than {MAX_MACS}; expected no more')
+        raise Refusal(f'MACs of more than {MAX_MACS}; expected no more')
     members = {'macs': macs}
     for name, shape in shapes.items():
         members[name] = list(shape)
@@ -312,7 +322,7 @@ def check_output_size(result, size, extent, stride, padding):
     stride, padding: as the caller has them, for the message.
     """
     if result < 1:
-        raise ValueError(
+        raise Refusal(
             f'kernel of {extent} with stride {stride} does not fit {size} + {padding}; '
             'expected a smaller kernel, or more padding'
         )
@@ -333,7 +343,7 @@ def count_from_front(name, axis, rank):
     3
     """
     if not -rank <= axis < rank:
-        raise ValueError(
+        raise Refusal(
             f'{name} is {axis} where there are {rank} dimensions; '
             f'expected {-rank} or more, and less than {rank}'
         )
@@ -353,7 +363,7 @@ def joined(shapes, axis):
     first = shapes[0]
     for shape in shapes:
         if not can_be_joined(first, shape, axis):
-            raise ValueError(
+            raise Refusal(
                 f'inputs differ: {list(first)} and {list(shape)}; '
                 f'expected the same but for dimension {axis}'
             )
@@ -395,7 +405,7 @@ def reshaped(shape, dims):
         else:
             result.append(dim)
     if sizes_differ(math.prod(result), count):
-        raise ValueError(
+        raise Refusal(
             f'cannot reshape {list(shape)} to {list(dims)}; expected dimensions of the same product'
         )
     return tuple(result)
@@ -421,7 +431,7 @@ def broadcast(shapes):
         larger = {size for size in sizes if size > 1}
         if len(larger) > 1:
             operands = ' and '.join(str(list(shape)) for shape in shapes)
-            raise ValueError(f'cannot broadcast {operands}; expected sizes that are the same, or 1')
+            raise Refusal(f'cannot broadcast {operands}; expected sizes that are the same, or 1')
         if larger:  # sizes that are not known are taken to fit it
             result.append(larger.pop())
         else:  # all are 1, or else the result has the first that is 0 or not known
