@@ -18,7 +18,12 @@ done in the other files of this folder, here in the order in which a model goes 
 
   caffe.py, prototxt.py         Caffe: its layers; its text format
   onnx_net.py, onnx_file.py     ONNX: its nodes; its binary format
-  onnx_op.py, onnx_macs.py, onnx_rules.py     ONNX: what operators make of shapes and numbers
+  onnx_op.py, onnx_follow.py    ONNX: a node as rules see it, and what the rules tell of it
+  onnx_macs.py                  ONNX: operators with MACs, convolutions among them
+  onnx_products.py, onnx_attention.py, onnx_recurrent.py     ONNX: others with MACs
+  onnx_rules.py, onnx_images.py, onnx_contrib.py     ONNX: the shapes that all others make
+  onnx_numbers.py               ONNX: the numbers that they make, as shapes depend on numbers
+  onnx_repeats.py               ONNX: copies of feature maps, which products share
   layers.py                     what layers of any format make of shapes, and their MACs
   network.py                    the network that every format builds, and its net file
   fusing.py                     what accelerators do to an ofmap before they store it

@@ -10,12 +10,13 @@ import re
 import shlex
 
 from fodlam import InputError, quote
-from fodlam.nets.layers import BATCH, Symbol, check_shape, sizes_differ
+from fodlam.nets.layers import BATCH, Refusal, Symbol, check_shape, sizes_differ
 from fodlam.nets.network import MACS, POOL, Net, Node, excerpt
 from fodlam.nets.onnx_file import Wire, read_graph
-from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES, has_kernel, has_matrix
+from fodlam.nets.onnx_follow import ALL_SHAPE_RULES, find_role, follow_numbers, follow_shapes
+from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES, follow_macs, has_kernel, has_matrix
 from fodlam.nets.onnx_op import Op, Unfollowed
-from fodlam.nets.onnx_rules import find_role, follow_numbers, follow_shapes
+from fodlam.nets.onnx_repeats import follow_repeat
 
 # A size in the file, such as batch, 64*batch or batch*64.
 PRODUCT = re.compile('(?:([0-9]{1,9})[*])?([^*]+)(?:[*]([0-9]{1,9}))?')
@@ -87,6 +88,8 @@ class OnnxNet(Net):
     weights: the set of values so far that do not: weights and other constants.
     origins: {value: name of the weights that it was made from, or None}, for values in `weights`.
     constants: {value: numbers}, for small constants that nodes make of shapes and other constants.
+    sequences: {value: [Element]}, for values that are sequences of tensors (onnx_rules.py).
+    repeats: {value: Repeat}, for feature maps that hold copies of others (onnx_repeats.py).
     """
 
     def __init__(self, graph, wire, path, frame_shape, same_shape_types=()):
@@ -95,6 +98,8 @@ class OnnxNet(Net):
         self.wire = wire
         self.path = path
         self.constants = {}
+        self.sequences = {}
+        self.repeats = {}
         self.results = set(graph.outputs)
         self.weights = {*graph.tensors, *find_stripped_weights(graph)}
         self.feature_inputs = [name for name in graph.inputs if name not in self.weights]
@@ -152,19 +157,17 @@ class OnnxNet(Net):
         """Return the shape of a value, in which only the batch of a feature map may be a Symbol.
 
         rank: how many dimensions it must have, or None for any number.
-        Raises ValueError if it is not known so far; the message says what the user can do.
+        Raises Refusal if it is not known so far; the message says what the user can do.
         """
         shape = self.shapes.get(value)
         if not self.has_known_shape(value):
             state = f'symbolic, {list(shape)}' if shape else 'not in the file'
-            raise ValueError(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
+            raise Refusal(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
         for size in shape:
             if size < 1:
-                raise ValueError(
-                    f'the shape of {quote(value)} is {list(shape)}; expected 1 or more'
-                )
+                raise Refusal(f'the shape of {quote(value)} is {list(shape)}; expected 1 or more')
         if rank is not None and len(shape) != rank:
-            raise ValueError(f'{quote(value)} is {list(shape)}; expected {rank} dimensions')
+            raise Refusal(f'{quote(value)} is {list(shape)}; expected {rank} dimensions')
         return shape
 
     def has_known_shape(self, value):
@@ -209,6 +212,9 @@ class OnnxNet(Net):
         entries, shapes = self.apply_rules(op, inputs)
         self.declare_shapes(node.outputs, shapes)
         self.declare_values(node, inputs)
+        repeat = follow_repeat(op)
+        if repeat is not None:
+            self.repeats[node.outputs[0]] = repeat
         if node.type == 'Identity' and not inputs:
             return  # a name for weights that layers share
         role = find_role(op, inputs, self.shapes)
@@ -247,24 +253,21 @@ class OnnxNet(Net):
         type_ = op.node.type
         entries, shapes = [], []
         if inputs and type_ in MACS_RULES:
-            rule = MACS_RULES[type_]
-            if op.input_count <= rule.weights or not op.node.inputs[rule.weights]:
-                raise ValueError(f'{op.input_count} inputs; expected two')
             try:
-                entries, shape = rule.function(op)
-                shapes = [shape]
+                entries, shapes = follow_macs(op)
             except Unfollowed:
                 self.left_out[type_] = None
         else:
-            numbers = follow_numbers(op)
-            if numbers is not None:
-                self.constants[op.node.outputs[0]] = numbers
             shapes = follow_shapes(op)
             if not shapes and inputs and self.keeps_shape(type_):
                 shape = op.net.shapes.get(inputs[0])
                 shapes = [shape] if shape else []
+            for value, numbers in zip(op.node.outputs, follow_numbers(op, shapes)):
+                if value:
+                    self.constants[value] = numbers
         is_foreign = '.' in type_ or type_ in self.graph.functions
-        if not entries and (is_foreign or type_ in UNMODELLED_TYPES):
+        has_no_rule = is_foreign and type_ not in MACS_RULES and type_ not in ALL_SHAPE_RULES
+        if not entries and (has_no_rule or type_ in UNMODELLED_TYPES):
             self.left_out[type_] = None
         return entries, shapes
 
@@ -275,6 +278,8 @@ class OnnxNet(Net):
         Raises ValueError if the file has a different shape for a value.
         """
         for value, shape in zip(values, shapes):
+            if not value:  # an output that is left out
+                continue
             check_shape(shape)
             stated = self.shapes.get(value)
             if stated is None:

@@ -1,38 +1,50 @@
-"""ONNX's operators: the shapes and the small constants that they make, and their roles.
+"""ONNX's operators without MACs: the shapes that they make.
 
 A file often tells only the shapes of its inputs and weights. SHAPE_RULES has a rule for each
 operator that tells the shapes of its outputs: a function of an Op that returns the shape of the
-first output, or a list of the shapes of all outputs.
+first output, or a list of the shapes of the outputs, from the first one on. A size that is not
+known is a Symbol. SEQUENCE_RULES has rules for operators that make a sequence of tensors. Rules of
+images and signals are in onnx_images.py.
 
-Shapes also depend on numbers. A model that flattens images in batches of any size computes the
-sizes for its Reshape from the image's own sizes, by a Shape, a Gather and a Concat. NUMBER_RULES
-has rules for the numbers of an operator's first output, if they depend on nothing but shapes and
-constants.
-
-If a rule cannot tell, it raises one of NOT_FOLLOWED, and the shape or the numbers stay unknown. If
-the operator cannot take such inputs, it raises ValueError, and the model is refused.
+If a rule cannot tell, it raises one of NOT_FOLLOWED (onnx_op.py), and the shape stays unknown. If
+the operator cannot take such inputs, it raises Refusal, and the model is refused.
 
 In the rules' examples, a tuple is the shape of a feature map, and a list is a constant.
 
-Source: Operators.md, github.com/onnx/onnx
+Source: Operators.md, github.com/onnx/onnx, quoted where an example does not say it all
 """
 
-import contextlib
-import itertools
 import math
-import operator
+from collections import namedtuple
 
-from fodlam.nets.layers import BATCH, broadcast, is_known, joined, reshaped
-from fodlam.nets.network import GATE, OTHER, PASS, POOL, SUM
-from fodlam.nets.onnx_file import MAX_NUMBERS
-from fodlam.nets.onnx_macs import find_matrices, move_window
-from fodlam.nets.onnx_op import Unfollowed, count_axes, example  # noqa: F401 (in examples)
-
-IMAGE = (1, 64, 7, 7)  # for the examples
-
-# Errors of a rule that does not know enough: a number that is not there, an operation on it that is
-# impossible, or one of an unexpected type.
-NOT_FOLLOWED = (LookupError, ArithmeticError, TypeError)
+from fodlam.nets.layers import BATCH, broadcast, joined, reshaped, sizes_differ
+from fodlam.nets.onnx_images import (
+    affine_grid_shape,
+    col2im_shape,
+    conv_shape,
+    depth_to_space_shape,
+    dft_shape,
+    global_pool_shape,
+    grid_sample_shape,
+    mel_weight_matrix_shape,
+    non_max_suppression_shape,
+    pool_shape,
+    regions_shape,
+    resize_shape,
+    space_to_depth_shape,
+    stft_shape,
+    unpool_shape,
+)
+from fodlam.nets.onnx_op import (
+    IMAGE,  # noqa: F401 (in examples)
+    UNKNOWN,
+    Unfollowed,
+    count_axes,
+    example,  # noqa: F401 (in examples)
+    paired,
+    single,
+)
+from fodlam.nets.onnx_products import einsum_shape, find_matrices
 
 # === Kinds of operators ===
 
@@ -45,9 +57,12 @@ PASS_TYPES = (
 
 # Others that keep the shape of their first input.
 SAME_TYPES = (
-    'Cos CumSum GroupNormalization Hardmax InstanceNormalization IsNaN LayerNormalization '
-    'LogSoftmax LpNormalization MeanVarianceNormalization Not RMSNormalization '
-    'ScatterElements ScatterND Sin Softmax Trilu'
+    'Acos Acosh Asin Asinh Atan Atanh Bernoulli BitCast BitwiseNot Cos Cosh '
+    'CumProd CumSum EyeLike GroupNormalization Hardmax InstanceNormalization IsInf IsNaN '
+    'LogSoftmax LpNormalization MeanVarianceNormalization Not '
+    'OptionalGetElement RMSNormalization RandomNormalLike RandomUniformLike ReverseSequence '
+    'RotaryEmbedding Scatter ScatterElements ScatterND Shrink Sin Sinh Softmax Tan TensorScatter '
+    'Trilu'
 ).split()
 
 # Operators whose operands are broadcast. If one of the operands is a constant, an accelerator does
@@ -55,7 +70,8 @@ SAME_TYPES = (
 SCALE_TYPES = 'Add Div Max Min Mul Pow Sub'.split()
 BROADCAST_TYPES = [
     *SCALE_TYPES,
-    *'And Equal Greater GreaterOrEqual Less LessOrEqual Mean Mod Or Sum Where Xor'.split(),
+    *'And BitShift BitwiseAnd BitwiseOr BitwiseXor Equal Greater GreaterOrEqual Less'.split(),
+    *'LessOrEqual Mean Mod Or Sum SwiGLU Where Xor'.split(),
 ]
 SUM_TYPES = ('Add', 'Sum')
 
@@ -64,58 +80,15 @@ POOL_TYPES = ('AveragePool', 'LpPool', 'MaxPool', *GLOBAL_POOL_TYPES)
 
 REDUCE_TYPES = (
     'ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd '
-    'ReduceSum'
+    'ReduceSum ReduceSumSquare'
 ).split()
 
-
-def find_role(op, inputs, shapes):
-    """Return the role of a node (nets/network.py).
-
-    op: the Op of the node.
-    inputs: the values that it reads and that depend on the network's input.
-    shapes: {value: shape}, for its inputs and outputs.
-    """
-    type_ = op.node.type
-    if len(inputs) == 1 and type_ in PASS_TYPES:
-        return PASS
-    # Operands of different shapes are broadcast: the result may be larger than a layer's ofmap.
-    if have_one_shape([*inputs, *op.node.outputs[:1]], shapes):
-        if len(inputs) == 1 and type_ in SCALE_TYPES:
-            return PASS
-        if len(inputs) > 1 and type_ in SUM_TYPES:
-            return SUM
-        if len(inputs) > 1 and type_ in SCALE_TYPES:
-            return GATE
-    if type_ in POOL_TYPES or is_global_pooling(op):
-        return POOL
-    return OTHER
+# Operators whose first input is the shape of the output, or the size of a vector.
+FILL_TYPES = ('BlackmanWindow', 'ConstantOfShape', 'HammingWindow', 'HannWindow')
+RANDOM_TYPES = ('RandomNormal', 'RandomUniform')
 
 
-def have_one_shape(values, shapes):
-    """Return whether values are known to have the same shape, except for the batch.
-
-    shapes: {value: shape}.
-    """
-    sizes = []
-    for value in values:
-        shape = shapes.get(value)
-        if not is_known(shape):
-            return False
-        sizes.append(shape[1:])
-    return all(size == sizes[0] for size in sizes)
-
-
-def is_global_pooling(op):
-    """Return whether a node is a mean over the height and width of an image."""
-    if op.node.type != 'ReduceMean':
-        return False
-    with contextlib.suppress(LookupError):
-        if len(op.shape()) == 4:
-            return sorted(named_axes(op, rank=4)) == [2, 3]
-    return False
-
-
-# === Shapes ===
+# === Element by element ===
 
 
 def same_shape(op):
@@ -127,6 +100,15 @@ def same_shape(op):
     return op.shape()
 
 
+def same_shapes(op):
+    """Dropout: a second output, the mask, has the shape of the first input as well.
+
+    >>> same_shapes(example(IMAGE))
+    [(1, 64, 7, 7), (1, 64, 7, 7)]
+    """
+    return [op.shape(), op.shape()]
+
+
 def broadcast_shape(op):
     """Add and other element-wise operators stretch their operands.
 
@@ -136,28 +118,171 @@ def broadcast_shape(op):
     return broadcast(op.shapes())
 
 
+def dynamic_quantize_shapes(op):
+    """DynamicQuantizeLinear: the quantized tensor, and its scale and zero point, both scalars.
+
+    >>> dynamic_quantize_shapes(example(IMAGE))
+    [(1, 64, 7, 7), (), ()]
+    """
+    return [op.shape(), (), ()]
+
+
+def one_hot_shape(op):
+    """OneHot: a dimension of the depth in the second input is inserted at `axis`, by default last.
+
+    >>> one_hot_shape(example((1, 7), [10]))
+    (1, 7, 10)
+    >>> one_hot_shape(example((1, 7), [10], axis=1))
+    (1, 10, 7)
+    """
+    indices = op.shape()
+    axis = op.axis(default=-1, rank=len(indices) + 1)
+    depth = single(op.numbers(1))
+    if depth != int(depth):
+        raise Unfollowed
+    return (*indices[:axis], int(depth), *indices[axis:])
+
+
+def layer_normalization_shapes(op):
+    """LayerNormalization: the output, and means and deviations of what is behind `axis`.
+
+    >>> layer_normalization_shapes(example((1, 197, 768)))
+    [(1, 197, 768), (1, 197, 1), (1, 197, 1)]
+    """
+    shape = op.shape()
+    axis = op.axis(default=-1)
+    ones = [1] * (len(shape) - axis)
+    return [shape, (*shape[:axis], *ones), (*shape[:axis], *ones)]
+
+
+def batch_normalization_shapes(op):
+    """BatchNormalization: the output, and in training a mean and a variance for each channel.
+
+    >>> batch_normalization_shapes(example(IMAGE))
+    [(1, 64, 7, 7), (64,), (64,)]
+    """
+    shape = op.shape()
+    return [shape, shape[1:2], shape[1:2]]
+
+
+def linear_attention_shapes(op):
+    """LinearAttention: [N, positions, heads of queries * size of values], and the state.
+
+    The state is "(B, H_kv, d_k, d_v)". Its MACs are not modelled.
+
+    >>> heads = {'q_num_heads': 4, 'kv_num_heads': 2}
+    >>> linear_attention_shapes(example((1, 7, 32), (1, 7, 16), (1, 7, 10), **heads))
+    [(1, 7, 20), (1, 2, 8, 5)]
+    """
+    query_heads = op.valid_integer('q_num_heads', 1, low=1)
+    heads = op.valid_integer('kv_num_heads', 1, low=1)
+    n, length, _ = op.shape()
+    key_size, value_size = op.shape(1)[2] // heads, op.shape(2)[2] // heads
+    return [(n, length, query_heads * value_size), (n, heads, key_size, value_size)]
+
+
+def causal_conv_shapes(op):
+    """CausalConvWithState: the output, and the last numbers of each channel, one less than the
+    kernel has.
+
+    Its MACs are not modelled.
+
+    >>> causal_conv_shapes(example((1, 64, 7), (64, 1, 3)))
+    [(1, 64, 7), (1, 64, 2)]
+    """
+    n, channels, length = op.shape()
+    return [(n, channels, length), (n, channels, op.shape(1)[2] - 1)]
+
+
+# === Constants ===
+
+
+def constant_shape(op):
+    """Constant: the shape of its attribute.
+
+    It is `value`, a tensor, or else one or several numbers.
+
+    >>> constant_shape(example(value_ints=[0, -1])), constant_shape(example(value_float=2.5))
+    ((2,), ())
+    """
+    for name in ('value_int', 'value_float'):
+        if op.has_attribute(name):
+            return ()
+    for name in ('value_ints', 'value_floats'):
+        if op.has_attribute(name):
+            return (len(op.floats(name)),)
+    return op.tensor('value').dims
+
+
+def fill_shape(op):
+    """ConstantOfShape, HannWindow and others: the numbers in the input are the shape.
+
+    >>> fill_shape(example([2, 3]))
+    (2, 3)
+    """
+    return op.input_integers(0)
+
+
+def random_shape(op):
+    """RandomNormal and RandomUniform: the attribute `shape`.
+
+    >>> random_shape(example(shape=[2, 3]))
+    (2, 3)
+    """
+    return op.integers('shape')
+
+
+def range_shape(op):
+    """Range: numbers from the first input to before the second, in steps of the third.
+
+    "number_of_elements = max( ceil( (limit - start) / delta ) , 0 )".
+
+    >>> range_shape(example([0], [10], [3]))
+    (4,)
+    """
+    numbers = []
+    for index in range(3):
+        numbers.extend(op.numbers(index))
+    start, limit, delta = numbers
+    count = -((start - limit) // delta)  # rounded up
+    if math.isnan(count):
+        return (UNKNOWN,)
+    return (max(int(count), 0),)
+
+
+def shape_shape(op):
+    """Shape: a vector, with a number for each dimension from `start` to before `end`.
+
+    >>> shape_shape(example(IMAGE)), shape_shape(example(IMAGE, start=-2))
+    ((4,), (2,))
+    """
+    return (len(sliced_shape(op)),)
+
+
+def sliced_shape(op):
+    """Return the sizes of a Shape node's input, from `start` to before `end`; by default, all.
+
+    "Negative value means counting dimensions from the back", and what is outside is left out.
+    """
+    start, end = op.integer('start', 0), op.integer('end', None)
+    return op.shape()[start:end]
+
+
+def scalar_shape(op):
+    """Size, SequenceLength: one number."""
+    return ()
+
+
+# === Moving numbers ===
+
+
 def concat_shape(op):
     """Concat: values one behind the other, along `axis`.
 
     >>> concat_shape(example(IMAGE, IMAGE, axis=1))
     (1, 128, 7, 7)
     """
-    shapes = op.shapes()
-    return joined(shapes, op.axis())
-
-
-def constant_shape(op):
-    """Constant: the shape of its attribute `value`."""
-    return op.tensor('value').dims
-
-
-def constant_of_shape_shape(op):
-    """ConstantOfShape: the numbers in its input are the shape.
-
-    >>> constant_of_shape_shape(example([2, 3]))
-    (2, 3)
-    """
-    return op.input_integers(0)
+    return joined(op.shapes(), op.axis())
 
 
 def expand_shape(op):
@@ -179,6 +304,8 @@ def flatten_shape(op):
     """
     axis = op.integer('axis', 1)
     shape = op.shape()
+    if not -len(shape) <= axis <= len(shape):
+        raise Unfollowed
     return math.prod(shape[:axis]), math.prod(shape[axis:])
 
 
@@ -202,23 +329,63 @@ def gather_elements_shape(op):
     return op.shape(1)
 
 
-def global_pool_shape(op):
-    """GlobalAveragePool and others: one pixel for each channel.
+def gather_nd_shape(op):
+    """GatherND: each row of the second input has the first indices of a part of the data.
 
-    >>> global_pool_shape(example(IMAGE))
-    (1, 64, 1, 1)
+    The parts are of the dimensions that are not indexed. The first `batch_dims` dimensions of both
+    are the same.
+
+    >>> gather_nd_shape(example(IMAGE, (5, 2)))
+    (5, 7, 7)
+    >>> gather_nd_shape(example(IMAGE, (1, 5, 1), batch_dims=1))
+    (1, 5, 7, 7)
     """
-    shape = op.shape()
-    ones = [1] * len(shape[2:])
-    return (*shape[:2], *ones)
-
-
-def matmul_shape(op):
-    """MatMul of constants; of features, it has MACs (onnx_macs.py)."""
-    if op.input_count < 2:
+    shape, indices = op.shape(), op.shape(1)
+    indexed = op.integer('batch_dims', 0) + indices[-1]
+    if indexed > len(shape):
         raise Unfollowed
-    _, _, shape = find_matrices(op)
-    return shape
+    return (*indices[:-1], *shape[indexed:])
+
+
+def compress_shape(op):
+    """Compress: some indices along `axis` are kept; without it, some of all numbers are.
+
+    >>> compress_shape(example(IMAGE, (64,), axis=1))
+    (1, ?, 7, 7)
+    """
+    if not op.has_attribute('axis'):
+        return (UNKNOWN,)
+    return op.with_sizes({op.axis(): UNKNOWN})
+
+
+def nonzero_shape(op):
+    """NonZero: a column of indices for each number that is not zero.
+
+    >>> nonzero_shape(example(IMAGE)), nonzero_shape(example([3, 0, 5]))
+    ((4, ?), (1, 2))
+    """
+    rank = len(op.shape())
+    try:
+        numbers = op.constant().numbers
+    except Unfollowed:
+        return (rank, UNKNOWN)
+    if any(math.isnan(number) for number in numbers):
+        return (rank, UNKNOWN)
+    return (rank, len([number for number in numbers if number]))
+
+
+def unique_shapes(op):
+    """Unique: the different numbers, or parts along `axis`, and three vectors of indices.
+
+    >>> unique_shapes(example(IMAGE, axis=1, outputs=4))
+    [(1, ?, 7, 7), (?,), (64,), (?,)]
+    """
+    if op.has_attribute('axis'):
+        axis = op.axis()
+        kept, count = op.with_sizes({axis: UNKNOWN}), op.shape()[axis]
+    else:
+        kept, count = (UNKNOWN,), math.prod(op.shape())
+    return [kept, (UNKNOWN,), (count,), (UNKNOWN,)]
 
 
 def pad_shape(op):
@@ -228,79 +395,203 @@ def pad_shape(op):
 
     >>> pad_shape(example(IMAGE, [0, 0, 1, 1, 0, 0, 2, 2]))
     (1, 64, 10, 10)
+    >>> pad_shape(example(IMAGE, [1, 2], None, [-1]))
+    (1, 64, 7, 10)
     """
-    pads = op.input_or_attribute(1, 'pads')
-    rank = len(op.shape())
-    axes = named_axes(op, rank, index=3)
+    pads = op.input_or_attribute(1, 'pads', op.integers('paddings'))  # `paddings` in version 1
+    axes = named_axes(op, len(op.shape()), index=3)
+    befores, afters = pads[: len(axes)], pads[len(axes) :]
     sizes = {}
-    for axis, before, after in zip(axes, pads, pads[len(axes) :]):
+    for (axis, before), after in zip(paired(axes, befores).items(), afters):
         sizes[axis] = op.shape()[axis] + (before + after)
+    if len(afters) != len(axes):
+        raise Unfollowed
     return op.with_sizes(sizes)
 
 
-def pool_shape(op):
-    """MaxPool and others: a window moves over the image (move_window).
+def center_crop_pad_shape(op):
+    """CenterCropPad: the second input has the sizes along `axes`; by default, all sizes.
 
-    >>> pool_shape(example(IMAGE, kernel_shape=[3, 3], strides=[2, 2]))
-    (1, 64, 3, 3)
+    >>> center_crop_pad_shape(example(IMAGE, [9, 5], axes=[2, 3]))
+    (1, 64, 9, 5)
     """
-    channels = op.shape()[1]
-    return windowed_shape(op, channels, [1] * len(op.shape()[2:]))
+    rank = len(op.shape())
+    axes = count_axes(op.integers('axes', range(rank)), rank)
+    return op.with_sizes(paired(axes, op.input_integers(1)))
 
 
-def conv_shape(op):
-    """Conv of constants: a window moves over the image, once for each filter (move_window).
+def reshape_shape(op):
+    """Reshape: the second input is the shape, in which 0 and -1 have a meaning (see reshaped).
 
-    >>> conv_shape(example(IMAGE, (128, 64, 3, 3)))
-    (1, 128, 5, 5)
+    "allowzero=1 indicates that if any value in the 'shape' input is set to zero, the zero value is
+    honored".
+
+    >>> reshape_shape(example(IMAGE, [0, -1]))
+    (1, 3136)
     """
-    weights = op.shape(1)
-    return windowed_shape(op, weights[0], weights[2:])
+    dims = op.input_or_attribute(1, 'shape')
+    if dims.count(-1) > 1 or min(dims, default=0) < -1:
+        raise Unfollowed
+    if op.integer('allowzero', 0) and 0 in dims:
+        return dims
+    if not op.has_input(1) and not op.has_attribute('shape'):
+        raise Unfollowed
+    return reshaped(op.shape(), dims)
 
 
-def windowed_shape(op, channels, kernel):
-    """Return the shape of the output of a node that moves a kernel over an image.
+def slice_shape(op):
+    """Slice: inputs are the starts, ends, axes and steps.
 
-    channels: of the output.
-    kernel: its sizes, if the attribute `kernel_shape` is left out.
+    >>> slice_shape(example(IMAGE, [1], [9], [1], [2]))  # channels 1, 3, 5 and 7
+    (1, 4, 7, 7)
+    """
+    sizes = {}
+    for axis, part in find_slices(op).items():
+        size = op.shape()[axis]
+        if math.isnan(size):
+            sizes[axis] = UNKNOWN
+            continue
+        count = len(range(*part.indices(size)))
+        if size % BATCH == 0 and count > 1 and count != size:  # it depends on the batch
+            count = UNKNOWN
+        sizes[axis] = count
+    return op.with_sizes(sizes)
+
+
+def find_slices(op):
+    """Return {axis: slice} of a Slice node; starts and ends may lie outside of the dimension."""
+    rank = len(op.shape())
+    starts, ends = op.input_or_attribute(1, 'starts'), op.input_or_attribute(2, 'ends')
+    axes = count_axes(op.input_or_attribute(3, 'axes', default=range(len(starts))), rank)
+    steps = op.input_integers(4, default=[1] * len(starts))
+    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+        raise Unfollowed
+    slices = {}
+    for axis, start, end, step in zip(axes, starts, ends, steps):
+        slices[axis] = slice(start, end, step)
+    return slices
+
+
+def split_shapes(op):
+    """Split: parts along `axis`, whose sizes are a second input or an attribute.
+
+    If no sizes are given, all parts are of one size: "If the tensor is not evenly splittable into
+    num_outputs, the last chunk will be smaller."
+
+    >>> split_shapes(example(IMAGE, [16, 48], axis=1, outputs=2))
+    [(1, 16, 7, 7), (1, 48, 7, 7)]
+    >>> split_shapes(example(IMAGE, axis=2, outputs=2))
+    [(1, 64, 4, 7), (1, 64, 3, 7)]
+    """
+    axis = op.axis()
+    parts = op.input_or_attribute(1, 'split')
+    count = len(op.node.outputs)
+    if not parts:
+        size = op.shape()[axis]
+        part = -(-size // count)  # rounded up
+        rest = size - part * (count - 1)
+        parts = [part] * (count - 1) + [rest]
+    if len(parts) != count or sizes_differ(sum(parts), op.shape()[axis]):
+        raise Unfollowed
+    return [op.with_sizes({axis: part}) for part in parts]
+
+
+def squeeze_shape(op):
+    """Squeeze: the axes that are named are removed.
+
+    "If `axes` is not provided, all the single dimensions will be removed from the shape."
+
+    >>> squeeze_shape(example(IMAGE, [0]))
+    (64, 7, 7)
+    >>> squeeze_shape(example((BATCH, 64, 1, 1))) == (BATCH, 64)
+    True
     """
     shape = op.shape()
-    if len(shape) < 3:
+    if op.has_input(1) or op.integers('axes'):
+        axes = named_axes(op, len(shape))
+    elif any(math.isnan(size) for size in shape):
         raise Unfollowed
-    kernel = op.valid_integers('kernel_shape', kernel, low=1)
-    _, sizes = move_window(op, shape[2:], kernel)
-    return (shape[0], channels, *sizes)
+    else:
+        axes = [axis for axis, size in enumerate(shape) if size == 1]
+    for axis in axes:
+        if sizes_differ(shape[axis], 1) and shape[axis] % BATCH != 0:
+            raise Unfollowed
+    return op.with_sizes(dict.fromkeys(axes, None))
 
 
-def range_shape(op):
-    """Range: numbers from the first input to before the second, in steps of the third.
+def tile_shape(op):
+    """Tile: the second input tells how often the values are repeated along each dimension.
 
-    "number_of_elements = max( ceil( (limit - start) / delta ) , 0 )".
-
-    >>> range_shape(example([0], [10], [3]))
-    (4,)
+    >>> tile_shape(example(IMAGE, [1, 1, 2, 2]))
+    (1, 64, 14, 14)
     """
-    numbers = []
-    for operand in op.all_numbers():
-        numbers.extend(operand)
-    start, limit, delta = numbers
-    return (max(-((start - limit) // delta), 0),)  # rounded up
+    shape, repeats = op.shape(), op.input_integers(1)
+    if len(shape) != len(repeats):
+        raise Unfollowed
+    return tuple(size * repeat for size, repeat in zip(shape, repeats))
+
+
+def transpose_shape(op):
+    """Transpose: dimensions in the order of `perm`; by default, reversed.
+
+    >>> transpose_shape(example(IMAGE, perm=[0, 2, 3, 1]))
+    (1, 7, 7, 64)
+    """
+    shape = op.shape()
+    return tuple(shape[axis] for axis in find_order(op))
+
+
+def find_order(op):
+    """Return the axes of a Transpose node's input, in the order in which they are in the output."""
+    rank = len(op.shape())
+    order = op.integers('perm', default=range(rank - 1, -1, -1))
+    if sorted(order) != list(range(rank)):
+        raise Unfollowed
+    return order
+
+
+def unsqueeze_shape(op):
+    """Unsqueeze: new dimensions of 1, at these axes of the result.
+
+    >>> unsqueeze_shape(example(IMAGE, [0, -1]))
+    (1, 1, 64, 7, 7, 1)
+    """
+    sizes = list(op.shape())
+    axes = op.input_or_attribute(1, 'axes')
+    rank = len(sizes) + len(axes)
+    axes = count_axes(axes, rank)
+    if len(set(axes)) != len(axes):
+        raise Unfollowed
+    result = []
+    for axis in range(rank):
+        result.append(1 if axis in axes else sizes.pop(0))
+    return tuple(result)
+
+
+# === Reductions ===
 
 
 def reduce_shape(op):
     """ReduceMean and others: each of the axes that are named gets the size 1, or is removed.
+
+    Without axes, all are reduced, or none if `noop_with_empty_axes` is 1.
 
     >>> reduce_shape(example(IMAGE, axes=[2, 3]))
     (1, 64, 1, 1)
     >>> reduce_shape(example(IMAGE, [2, 3], keepdims=0))
     (1, 64)
     """
-    is_noop = op.integers('noop_with_empty_axes') == (1,) and op.input_count < 2
     size = 1 if op.integer('keepdims', 1) else None
-    if is_noop:
-        return op.shape()
-    axes = named_axes(op, len(op.shape()))
-    return op.with_sizes(dict.fromkeys(axes, size))
+    return op.with_sizes(dict.fromkeys(reduced_axes(op), size))
+
+
+def reduced_axes(op):
+    """Return the axes that a ReduceMean and its like reduces, as a list."""
+    rank = len(op.shape())
+    axes = op.input_or_attribute(1, 'axes')
+    if not axes and not op.integer('noop_with_empty_axes', 0):
+        axes = range(rank)
+    return count_axes(axes, rank)
 
 
 def named_axes(op, rank, index=1):
@@ -312,398 +603,263 @@ def named_axes(op, rank, index=1):
     return count_axes(op.input_or_attribute(index, 'axes', default=range(rank)), rank)
 
 
-def reshape_shape(op):
-    """Reshape: the second input is the shape, in which 0 and -1 have a meaning (see reshaped).
+def arg_shape(op):
+    """ArgMax and ArgMin: as a reduction of `axis`, by default of the first one.
 
-    >>> reshape_shape(example(IMAGE, [0, -1]))
-    (1, 3136)
+    >>> arg_shape(example(IMAGE, axis=1, keepdims=0))
+    (1, 7, 7)
     """
-    shape = op.shape()
-    return reshaped(shape, op.input_or_attribute(1, 'shape'))
+    size = 1 if op.integer('keepdims', 1) else None
+    return op.with_sizes({op.axis(): size})
 
 
-def resize_shape(op):
-    """Resize and Upsample: the last input has sizes if it is the fourth, and scales if it is not.
+def top_k_shapes(op):
+    """TopK: the K largest numbers along `axis`, by default the last one, and their indices.
 
-    They are for the axes in the attribute `axes`; by default, for all. "output_dimension =
-    floor(input_dimension * scale)".
-
-    >>> resize_shape(example(IMAGE, [1.0, 1.0, 2.0, 2.5]))
-    (1, 64, 14, 17)
-    >>> resize_shape(example(IMAGE, [], [], [1, 64, 9, 9]))
-    (1, 64, 9, 9)
+    >>> top_k_shapes(example((1, 100), [5]))
+    [(1, 5), (1, 5)]
     """
-    rank = len(op.shape())
-    axes = count_axes(op.integers('axes', default=range(rank)), rank)
-    if op.input_count == 4:
-        return op.with_sizes(dict(zip(axes, op.input_or_attribute(3, 'sizes'))))
-    sizes = {}
-    for axis, scale in zip(axes, op.numbers(op.input_count - 1)):
-        sizes[axis] = int(op.shape()[axis] * scale)
-    return op.with_sizes(sizes)
+    k = op.input_integer(1) if op.has_input(1) else op.needed_integer('k')  # `k` in version 1
+    shape = op.with_sizes({op.axis(default=-1): k})
+    return [shape, shape]
 
 
-def shape_shape(op):
-    """Shape: a vector, with a number for each dimension.
+def det_shape(op):
+    """Det: a number for each matrix of a stack.
 
-    >>> shape_shape(example(IMAGE))
+    >>> det_shape(example((4, 3, 3)))
     (4,)
     """
-    return (len(op.shape()),)
+    return op.shape()[:-2]
 
 
-def slice_shape(op):
-    """Slice: inputs are the starts, ends, axes and steps.
-
-    >>> slice_shape(example(IMAGE, [1], [9], [1], [2]))  # channels 1, 3, 5 and 7
-    (1, 4, 7, 7)
-    """
-    sizes = {}
-    for axis, part in find_slices(op).items():
-        indices = range(*part.indices(op.shape()[axis]))
-        sizes[axis] = len(indices)
-    return op.with_sizes(sizes)
+# === Products of constants ===
 
 
-def find_slices(op):
-    """Return {axis: slice} of a Slice node; starts and ends may lie outside of the dimension."""
-    rank = len(op.shape())
-    starts, ends = op.input_or_attribute(1, 'starts'), op.input_or_attribute(2, 'ends')
-    axes = count_axes(op.input_or_attribute(3, 'axes', default=range(len(starts))), rank)
-    steps = op.input_integers(4, default=[1] * len(starts))
-    slices = {}
-    for axis, start, end, step in zip(axes, starts, ends, steps):
-        slices[axis] = slice(start, end, step or 1)  # a step of 0 is an error to Python
-    return slices
+def product_shape(index):
+    """Return the rule of MatMul and others of constants; of features, they have MACs.
 
+    index: of the second operand.
 
-def split_shapes(op):
-    """Split: parts along `axis`, whose sizes are a second input or an attribute.
-
-    If no sizes are given, all parts are of one size: "If the tensor is not evenly splittable into
-    num_outputs, the last chunk will be smaller."
-
-    >>> split_shapes(example(IMAGE, [16, 48], axis=1))
-    [(1, 16, 7, 7), (1, 48, 7, 7)]
-    >>> split_shapes(example(IMAGE, axis=2, outputs=2))
-    [(1, 64, 4, 7), (1, 64, 3, 7)]
-    """
-    axis = op.axis()
-    parts = op.input_or_attribute(1, 'split')
-    if not parts:
-        count = len(op.node.outputs)
-        size = op.shape()[axis]
-        part = -(-size // count)  # rounded up
-        rest = size - part * (count - 1)
-        parts = [part] * (count - 1) + [rest]
-    return [op.with_sizes({axis: part}) for part in parts]
-
-
-def squeeze_shape(op):
-    """Squeeze: the axes that are named are removed.
-
-    >>> squeeze_shape(example(IMAGE, [0]))
-    (64, 7, 7)
-    """
-    axes = named_axes(op, len(op.shape()))
-    return op.with_sizes(dict.fromkeys(axes, None))
-
-
-def tile_shape(op):
-    """Tile: the second input tells how often the values are repeated along each dimension.
-
-    >>> tile_shape(example(IMAGE, [1, 1, 2, 2]))
-    (1, 64, 14, 14)
-    """
-    return tuple(size * repeats for size, repeats in zip(op.shape(), op.input_integers(1)))
-
-
-def transpose_shape(op):
-    """Transpose: dimensions in the order of `perm`; by default, reversed.
-
-    >>> transpose_shape(example(IMAGE, perm=[0, 2, 3, 1]))
-    (1, 7, 7, 64)
-    """
-    shape = op.shape()
-    reverse = range(len(shape) - 1, -1, -1)
-    return tuple(shape[axis] for axis in op.integers('perm', default=reverse))
-
-
-def unsqueeze_shape(op):
-    """Unsqueeze: new dimensions of 1, at these axes of the result.
-
-    >>> unsqueeze_shape(example(IMAGE, [0, -1]))
-    (1, 1, 64, 7, 7, 1)
-    """
-    sizes = list(op.shape())
-    rank = len(sizes) + len(op.input_or_attribute(1, 'axes'))
-    axes = named_axes(op, rank)
-    result = []
-    for axis in range(rank):
-        if axis in axes:
-            result.append(1)
-        elif sizes:
-            result.append(sizes.pop(0))
-        else:  # an axis is named twice, so that there are more dimensions than sizes
-            result.append(math.nan)
-    return tuple(result)
-
-
-SHAPE_RULES = {
-    **dict.fromkeys([*PASS_TYPES, *SAME_TYPES], same_shape),
-    **dict.fromkeys(BROADCAST_TYPES, broadcast_shape),
-    **dict.fromkeys(REDUCE_TYPES, reduce_shape),
-    **dict.fromkeys(GLOBAL_POOL_TYPES, global_pool_shape),
-    'AveragePool': pool_shape,
-    'Concat': concat_shape,
-    'Constant': constant_shape,
-    'ConstantOfShape': constant_of_shape_shape,
-    'Conv': conv_shape,
-    'Expand': expand_shape,
-    'Flatten': flatten_shape,
-    'Gather': gather_shape,
-    'GatherElements': gather_elements_shape,
-    'LpPool': pool_shape,
-    'MatMul': matmul_shape,
-    'MaxPool': pool_shape,
-    'Pad': pad_shape,
-    'Range': range_shape,
-    'Reshape': reshape_shape,
-    'Resize': resize_shape,
-    'Shape': shape_shape,
-    'Slice': slice_shape,
-    'Split': split_shapes,
-    'Squeeze': squeeze_shape,
-    'Tile': tile_shape,
-    'Transpose': transpose_shape,
-    'Unsqueeze': unsqueeze_shape,
-    'Upsample': resize_shape,
-}
-
-
-# === Numbers ===
-
-
-def same_numbers(op):
-    """Reshape and others that change nothing but the shape: the numbers of the first input."""
-    return op.numbers()
-
-
-def cast_numbers(op):
-    """Cast: to integers, rounded towards zero, if it is to int32 or int64; or else to floats.
-
-    >>> cast_numbers(example([2.5, -2.5], to=7))
-    [2, -2]
-    """
-    is_integer = op.integers('to') in ((6,), (7,))  # int32, int64: TensorProto.DataType
-    convert = int if is_integer else float
-    return [convert(number) for number in op.numbers()]
-
-
-def concat_numbers(op):
-    """Concat: the numbers of all inputs. They are an iterator, as there may be very many.
-
-    >>> tuple(concat_numbers(example([1, 64], [49])))
-    (1, 64, 49)
-    """
-    return itertools.chain.from_iterable(op.all_numbers())
-
-
-def constant_numbers(op):
-    """Constant: the numbers of its attribute `value`."""
-    numbers = op.net.wire.numbers(op.tensor('value'))
-    if numbers is None:
-        raise Unfollowed
-    return numbers
-
-
-def constant_of_shape_numbers(op):
-    """ConstantOfShape: its attribute `value`, or 0, for each number of the shape.
-
-    >>> constant_of_shape_numbers(example([2, 3]))
-    (0, 0, 0, 0, 0, 0)
-    """
-    numbers = (0,)
-    if op.node.attributes.get('value'):
-        numbers = constant_numbers(op)
-    count = math.prod(op.input_integers(0))
-    return numbers * min(count, MAX_NUMBERS + 1)  # one more than allowed tells that they are many
-
-
-def gather_numbers(op):
-    """Gather: the numbers or, of a matrix, the rows at the indices in the second input.
-
-    >>> gather_numbers(example([1, 64, 7, 7], [1]))
-    [64]
-    """
-    numbers = []
-    for index in op.input_integers(1):
-        numbers.extend(op.rows()[index])
-    return numbers
-
-
-def product_of_numbers(op):
-    """ReduceProd: the product of all numbers.
-
-    >>> product_of_numbers(example([7, 7]))
-    [49]
-    """
-    return [math.prod(op.numbers())]
-
-
-def shape_numbers(op):
-    """Shape: the sizes of the input, from `start` to before `end`; by default, all of them.
-
-    >>> shape_numbers(example(IMAGE))
-    (1, 64, 7, 7)
-    >>> shape_numbers(example(IMAGE, start=2))
-    (7, 7)
-    """
-    start, end = op.integer('start', 0), op.integer('end', None)
-    return op.shape()[start:end]
-
-
-def size_numbers(op):
-    """Size: how many numbers there are.
-
-    >>> size_numbers(example(IMAGE))
-    [3136]
-    """
-    return [math.prod(op.shape())]
-
-
-def slice_numbers(op):
-    """Slice: a part of the numbers or, of a matrix, of the rows.
-
-    >>> tuple(slice_numbers(example([1, 64, 7, 7], [2], [4])))
-    (7, 7)
-    """
-    rows = op.rows()
-    return itertools.chain.from_iterable(rows[find_slices(op)[0]])
-
-
-def transpose_numbers(op):
-    """Transpose of a matrix: its columns become rows."""
-    numbers = []
-    for column in zip(*op.rows()):
-        numbers.extend(column)
-    return numbers
-
-
-def elementwise(function):
-    """Return the rule of an operator that applies a function to its operands, number by number.
-
-    function: of as many numbers as there are operands.
-    An operand of a single number is used with each number of the others.
-
-    >>> elementwise(operator.mul)(example([2, 3], [10]))
-    [20, 30]
+    >>> product_shape(1)(example((8, 5), (5, 7), type_='MatMul'))
+    (8, 7)
     """
 
     def rule(op):
-        operands = op.all_numbers()
-        if not operands:
-            raise Unfollowed
-        count = max(len(numbers) for numbers in operands)
-        stretched = []
-        for numbers in operands:
-            stretched.append(numbers * count if len(numbers) == 1 else numbers)
-        return [function(*numbers) for numbers in zip(*stretched)]
+        _, _, shape = find_matrices(op, op.shape(), op.shape(index))
+        return shape
 
     return rule
 
 
-def ceil(number):
-    """Ceil: rounded up."""
-    return -(-number // 1)
+def einsum_of_constants_shape(op):
+    """Einsum of constants: the sizes of the letters in the result.
 
-
-def divide(number, divisor):
-    """Div: of integers, the quotient is rounded down.
-
-    >>> divide(7, 2), divide(7.0, 2.0)
-    (3, 3.5)
+    >>> einsum_of_constants_shape(example((8, 5), (5, 7), equation='ij,jk->ki'))
+    (7, 8)
     """
-    if isinstance(number, int):
-        return number // divisor
-    return number / divisor
+    return einsum_shape(op, op.shapes())
 
 
-def floor(number):
-    """Floor: rounded down."""
-    return number // 1
+# === Sequences ===
 
 
-def power(number, exponent):
-    """Pow: no higher power than a square is followed, or numbers could grow without end."""
-    if exponent <= 2:
-        return number**exponent
-    return math.nan
+class Element(namedtuple('Element', 'shape numbers')):
+    """A tensor in a sequence: its shape, and its numbers if it is a small constant, or None."""
+
+    __slots__ = ()
 
 
-def select(condition, number, other):
-    """Where: the one number where the condition is true, and the other where it is false."""
-    return number if condition else other
+def find_sequence(op, index=0):
+    """Return the list of Elements of an input that is a sequence."""
+    sequence = op.net.sequences.get(op.input(index))
+    if sequence is None:
+        raise Unfollowed
+    return sequence
 
 
-NUMBER_RULES = {
-    'Add': elementwise(operator.add),
-    'Cast': cast_numbers,
-    'Ceil': elementwise(ceil),
-    'Concat': concat_numbers,
-    'Constant': constant_numbers,
-    'ConstantOfShape': constant_of_shape_numbers,
-    'Div': elementwise(divide),
-    'Equal': elementwise(operator.eq),
-    'Floor': elementwise(floor),
-    'Gather': gather_numbers,
-    'Identity': same_numbers,
-    'Mod': elementwise(operator.mod),
-    'Mul': elementwise(operator.mul),
-    'Pow': elementwise(power),
-    'ReduceProd': product_of_numbers,
-    'Reshape': same_numbers,
-    'Shape': shape_numbers,
-    'Size': size_numbers,
-    'Slice': slice_numbers,
-    'Squeeze': same_numbers,
-    'Sub': elementwise(operator.sub),
-    'Transpose': transpose_numbers,
-    'Unsqueeze': same_numbers,
-    'Where': elementwise(select),
+def find_position(op, sequence, index=1):
+    """Return the position in a sequence that an input has.
+
+    "Negative value means counting positions from the back."
+    """
+    position = op.input_integer(index)
+    if not -len(sequence) <= position < len(sequence):
+        raise Unfollowed
+    return position
+
+
+def construct_sequence(op):
+    """SequenceConstruct: the inputs."""
+    elements = []
+    for index in range(op.input_count):
+        elements.append(Element(op.shape(index), op.net.numbers(op.input(index))))
+    return elements
+
+
+def empty_sequence(op):
+    """SequenceEmpty: nothing."""
+    return []
+
+
+def same_sequence(op):
+    """Identity: the sequence that it reads."""
+    return find_sequence(op)
+
+
+def split_sequence(op):
+    """SplitToSequence: parts along `axis`; the second input has their sizes, or one for all.
+
+    "If 'split' is a scalar, the last chunk may be smaller." Without it, all parts are of size 1,
+    and the dimension is removed if `keepdims` is 0.
+
+    >>> [element.shape for element in split_sequence(example((1, 6, 8), [2, 4], axis=1))]
+    [(1, 2, 8), (1, 4, 8)]
+    """
+    axis = op.axis()
+    size = op.shape()[axis]
+    if not op.has_input(1):
+        part = 1 if op.integer('keepdims', 1) else None
+        parts = [part] * check_count(size)
+    elif op.shape(1) == ():
+        step = op.input_integer(1)
+        whole = check_count(size // step)
+        rest = size - step * whole
+        parts = [step] * whole + ([rest] if rest else [])
+    else:
+        parts = op.input_integers(1)
+    return [Element(op.with_sizes({axis: part}), None) for part in parts]
+
+
+def check_count(count):
+    """Return a number of elements; raise Unfollowed if they are too many for a sequence."""
+    if not isinstance(count, int) or not 0 <= count <= MAX_ELEMENTS:
+        raise Unfollowed
+    return count
+
+
+def insert_in_sequence(op):
+    """SequenceInsert: the second input is inserted before a position, by default at the end."""
+    sequence = list(find_sequence(op))
+    check_count(len(sequence) + 1)
+    element = Element(op.shape(1), op.net.numbers(op.input(1)))
+    position = find_position(op, sequence, 2) if op.has_input(2) else len(sequence)
+    sequence.insert(position, element)
+    return sequence
+
+
+def erase_in_sequence(op):
+    """SequenceErase: without the element at a position, by default the last one."""
+    sequence = list(find_sequence(op))
+    del sequence[find_position(op, sequence) if op.has_input(1) else -1]
+    return sequence
+
+
+MAX_ELEMENTS = 10_000  # of a sequence that is followed
+
+SEQUENCE_RULES = {
+    'Identity': same_sequence,
+    'SequenceConstruct': construct_sequence,
+    'SequenceEmpty': empty_sequence,
+    'SequenceErase': erase_in_sequence,
+    'SequenceInsert': insert_in_sequence,
+    'SplitToSequence': split_sequence,
 }
 
 
-# === Following ===
+def sequence_at_shape(op):
+    """SequenceAt: the shape of the element at a position; if all are the same, of any of them."""
+    sequence = find_sequence(op)
+    shapes = {element.shape for element in sequence}
+    if len(shapes) == 1:
+        return sequence[0].shape
+    return sequence[find_position(op, sequence)].shape
 
 
-def follow_shapes(op):
-    """Return the shapes of a node's outputs, as a list; it is empty if no rule tells them."""
-    rule = SHAPE_RULES.get(op.node.type)
-    if rule is None:
-        return []
-    try:
-        shapes = rule(op)
-    except NOT_FOLLOWED:
-        return []
-    return shapes if isinstance(shapes, list) else [shapes]
+def concat_from_sequence_shape(op):
+    """ConcatFromSequence: elements one behind the other along `axis`.
 
-
-def follow_numbers(op):
-    """Return the numbers of a node's first output, as a tuple.
-
-    It is None if no rule tells them, if they are more than MAX_NUMBERS, or if one is too large.
+    With `new_axis`, the elements are stacked along an axis of their own.
     """
-    rule = NUMBER_RULES.get(op.node.type)
-    if rule is None:
-        return None
-    try:
-        numbers = tuple(itertools.islice(rule(op), MAX_NUMBERS + 1))
-        if len(numbers) > MAX_NUMBERS:
-            return None
-        for number in numbers:
-            if abs(number) >= BATCH**2:
-                return None
-    except NOT_FOLLOWED:
-        return None
-    return numbers
+    shapes = [element.shape for element in find_sequence(op)]
+    rank = len(shapes[0])
+    if not op.integer('new_axis', 0):
+        return joined(shapes, op.axis(rank=rank))
+    axis = op.axis(rank=rank + 1)
+    stacked = [(*shape[:axis], 1, *shape[axis:]) for shape in shapes]
+    return joined(stacked, axis)
+
+
+# === All of them ===
+
+SHAPE_RULES = {
+    **dict.fromkeys([*PASS_TYPES, *SAME_TYPES], same_shape),
+    **dict.fromkeys(BROADCAST_TYPES, broadcast_shape),
+    **dict.fromkeys(FILL_TYPES, fill_shape),
+    **dict.fromkeys(GLOBAL_POOL_TYPES, global_pool_shape),
+    **dict.fromkeys(RANDOM_TYPES, random_shape),
+    **dict.fromkeys(REDUCE_TYPES, reduce_shape),
+    'AffineGrid': affine_grid_shape,
+    'ArgMax': arg_shape,
+    'ArgMin': arg_shape,
+    'AveragePool': pool_shape,
+    'BatchNormalization': batch_normalization_shapes,
+    'CausalConvWithState': causal_conv_shapes,
+    'CenterCropPad': center_crop_pad_shape,
+    'Col2Im': col2im_shape,
+    'Compress': compress_shape,
+    'Concat': concat_shape,
+    'ConcatFromSequence': concat_from_sequence_shape,
+    'Constant': constant_shape,
+    'Conv': conv_shape(1),
+    'ConvInteger': conv_shape(1),
+    'ConvTranspose': conv_shape(1),
+    'DFT': dft_shape,
+    'DeformConv': conv_shape(1),
+    'DepthToSpace': depth_to_space_shape,
+    'Det': det_shape,
+    'Dropout': same_shapes,
+    'DynamicQuantizeLinear': dynamic_quantize_shapes,
+    'Einsum': einsum_of_constants_shape,
+    'Expand': expand_shape,
+    'Flatten': flatten_shape,
+    'Gather': gather_shape,
+    'GatherElements': gather_elements_shape,
+    'GatherND': gather_nd_shape,
+    'Gemm': product_shape(1),
+    'GridSample': grid_sample_shape,
+    'LayerNormalization': layer_normalization_shapes,
+    'LinearAttention': linear_attention_shapes,
+    'LpPool': pool_shape,
+    'MatMul': product_shape(1),
+    'MatMulInteger': product_shape(1),
+    'MaxPool': pool_shape,
+    'MaxRoiPool': regions_shape,
+    'MaxUnpool': unpool_shape,
+    'MelWeightMatrix': mel_weight_matrix_shape,
+    'NonMaxSuppression': non_max_suppression_shape,
+    'NonZero': nonzero_shape,
+    'OneHot': one_hot_shape,
+    'Pad': pad_shape,
+    'QLinearConv': conv_shape(3),
+    'QLinearMatMul': product_shape(3),
+    'Range': range_shape,
+    'Reshape': reshape_shape,
+    'Resize': resize_shape,
+    'RoiAlign': regions_shape,
+    'STFT': stft_shape,
+    'SequenceAt': sequence_at_shape,
+    'SequenceLength': scalar_shape,
+    'Shape': shape_shape,
+    'Size': scalar_shape,
+    'Slice': slice_shape,
+    'SpaceToDepth': space_to_depth_shape,
+    'Split': split_shapes,
+    'Squeeze': squeeze_shape,
+    'Tile': tile_shape,
+    'TopK': top_k_shapes,
+    'Transpose': transpose_shape,
+    'Unique': unique_shapes,
+    'Unsqueeze': unsqueeze_shape,
+    'Upsample': resize_shape,
+}

@@ -15,7 +15,7 @@ from unittest import mock
 
 from definitions import convolution, layer
 from extracted import REMEDY, is_refused, refusals
-from onnx_encoder import field, fields, model, node, tensor, value, varint
+from onnx_encoder import field, fields, model, node, numbers, tensor, value, varint
 from support import call, extract, extractor, fodlam, path
 
 from fodlam.nets.layers import BATCH
@@ -24,14 +24,6 @@ from fodlam.nets.onnx_net import OnnxNet
 
 IMAGE = value('x', [1, 3, 32, 24])
 KERNEL = tensor('w', [8, 3, 3, 3])
-
-
-def numbers(name, *content, scalar=False):
-    """Return a TensorProto of 64-bit integers, or of floats."""
-    is_float = any(isinstance(number, float) for number in content)
-    raw = struct.pack(f'<{len(content)}{"f" if is_float else "q"}', *content)
-    dims = b'' if scalar else field(1, len(content))
-    return dims + field(2, 1 if is_float else 7) + field(8, name) + field(9, raw)
 
 
 def net(nodes, inputs=(IMAGE,), weights=(KERNEL,), *arguments, status=0, **keywords):
@@ -212,13 +204,13 @@ class Rules(unittest.TestCase):
         self.assertEqual(sizes, [[3, 12, 14], [3, 24, 14]])
 
     def test_limits_on_results(self):
-        for steps, part in (
-            ([node('Unsqueeze', f'y{i}', f'y{i + 1}', axes=[0]) for i in range(12)], 'at most 10'),
-            ([node('Concat', f'y{i} y{i}', f'y{i + 1}', axis=1) for i in range(40)], 'sizes of'),
+        for count, steps in (
+            (7, [node('Unsqueeze', f'y{i}', f'y{i + 1}', axes=[0]) for i in range(12)]),
+            (32, [node('Concat', f'y{i} y{i}', f'y{i + 1}', axis=1) for i in range(40)]),
         ):
-            error = net([node('Relu', 'x', 'y0'), *steps], status=1)
-            self.assertIn(part, error)
-            self.assertRegex(error, REMEDY)
+            shapes = follow([node('Relu', 'x', 'y0'), *steps], [1, 2, 3])
+            self.assertIsNotNone(shapes.get(f'y{count - 1}'))
+            self.assertIsNone(shapes.get(f'y{count + 1}'))
         doubled = [node('Concat', f's{i} s{i}', f's{i + 1}', axis=0) for i in range(8)]
         shapes = follow([node('Shape', 'x', 's0'), *doubled, node('Reshape', 'x s8', 'y')], [1, 2])
         self.assertIsNone(shapes.get('y'))  # of 512 numbers, which are not kept
@@ -490,8 +482,6 @@ class Products(unittest.TestCase):
             node('Gather', 'x', 'y'),
             node('MaxPool', 'zero', 'y', kernel_shape=[2]),
             node('Split', 'x', 'y', axis=1, split=[1, 2]),
-            node('Constant', '', 'y', value=[3]),
-            node('ConstantOfShape', 'zero', 'y', value=[3]),
         ):
             weights = [KERNEL, numbers('zero', 0)]
             entries = net([step, node('Conv', 'x w', 'z')], weights=weights)
@@ -499,7 +489,7 @@ class Products(unittest.TestCase):
 
     def test_a_tensor_where_integers_should_be(self):
         error = net([node('Conv', 'x w', 'y', 'c', pads=numbers('', 1))], status=1)
-        self.assertIn('"pads" is Tensor(', error)
+        self.assertIn('"pads" is a tensor', error)
         self.assertIn('; expected 4 integers, 0 or more', error)
 
     def test_quantised_operators_are_like_their_plain_ones(self):
@@ -652,8 +642,8 @@ class Exporters(unittest.TestCase):
         for nodes, said in (
             ([node('Relu', 'x', 'y')], 'expected convolutional or fully-connected layers'),
             (
-                [node('LSTM', 'x', 'y')],
-                'left out, as FODLAM does not model it: whatever is in LSTM',
+                [node('DeformConv', 'x', 'y')],
+                'left out, as FODLAM does not model it: whatever is in DeformConv',
             ),
         ):
             error = net(nodes, status=1)
@@ -706,9 +696,10 @@ class Script(unittest.TestCase):
         text = f'input: "x" input_shape {{ dim: [1, 3, 9, 9] }} {text}'.encode()
         onnx = model([node('Conv', 'x w', 'y', 'c')], [IMAGE], [KERNEL])
         shared = {'layers', 'network', 'fusing'}
+        shipped = [name.removesuffix('.py') for name in os.listdir(path('nets'))]
         for name, content, rooms in (
             ('m.prototxt', text, {'caffe', 'prototxt'}),
-            ('m.onnx', onnx, {'onnx_file', 'onnx_macs', 'onnx_net', 'onnx_op', 'onnx_rules'}),
+            ('m.onnx', onnx, {room for room in shipped if room.startswith('onnx_')}),
         ):
             with tempfile.TemporaryDirectory() as folder:
                 with open(path(folder, name), 'wb') as file:

@@ -223,12 +223,12 @@ class Matrix(unittest.TestCase):
         nodes = [
             node('MatMul', 'x k', 'scores', 'qk'),
             node('MatMul', 'scores x', 'y', 'av'),
-            node('LSTM', 'x', 'z', 'lstm'),
+            node('DeformConv', 'x', 'z', 'deform'),
             node('Mine', 'x', 'm', 'mine'),
         ]
         note = (
             f'extract.py: m.onnx: 2 MatMul of two feature maps ({2 * 12 * 197 * 197 * 64:,} MACs a '
-            'frame)\nextract.py: m.onnx: left out, as FODLAM does not model it: whatever is in LSTM, '
+            'frame)\nextract.py: m.onnx: left out, as FODLAM does not model it: whatever is in DeformConv, '
             'Mine\n'
         )
         net = entries(nodes, shapes, functions=['Mine'], note=note)
@@ -287,7 +287,8 @@ class Matrix(unittest.TestCase):
         ):
             net = entries(nodes, [IMAGE], [KERNEL], note='whatever is in com.microsoft.')
             self.assertNotIn('macs', net['c'])
-        entries([node('MatMulNBits', 'x', 'y')], [IMAGE], note='whatever is in MatMulNBits')
+        unknown = node('PackedAttention', 'x', 'y') + other
+        entries([unknown], [IMAGE], note='whatever is in com.microsoft.PackedAttention')
 
     def test_bodies_may_read_the_input(self):
         body = fields(2, ['z']) + field(4, 'If') + field(5, field(1, 'then_branch') + field(6, b''))
