@@ -108,7 +108,7 @@ def follow_shapes(op):
         shapes = [cleaned(shape) for shape in made]
     if shapes and op.node.type in REGION_TYPES:
         op.net.assumptions.append(
-            f'behind {quote(op.node.name)} ({op.node.type}), '
+            f'behind {quote(op.node.name or op.node.outputs[0])} ({op.node.type}), '
             'MACs are for one region of interest, and not for one frame'
         )
     return shapes
@@ -123,9 +123,10 @@ def follow_sequence(op):
     rule = SEQUENCE_RULES.get(op.node.type)
     if rule is None:
         return
-    elements = []
-    for element in rule(op):
-        elements.append(element._replace(shape=cleaned(element.shape)))
+    elements = rule(op)
+    for element in elements:
+        if cleaned(element.shape) != element.shape:
+            raise Unfollowed
     op.net.sequences[op.node.outputs[0]] = elements
 
 

@@ -755,7 +755,7 @@ def erase_in_sequence(op):
     return sequence
 
 
-MAX_ELEMENTS = 10_000  # of a sequence that is followed
+MAX_ELEMENTS = 256  # in a sequence; a longer one is not followed, or it could grow forever
 
 SEQUENCE_RULES = {
     'Identity': same_sequence,
