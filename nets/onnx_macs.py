@@ -136,7 +136,7 @@ def check_has_batch(net, shape):
     if len(first) == 3 and len(shape) == 4 and shape[0] != net.batch:
         raise Refusal(
             f'the first input is {list(first)}, without a batch; '
-            f'export the model with one of {[1, *first]}'
+            f'give --batch 1, or export the model with one of {[1, *first]}'
         )
 
 

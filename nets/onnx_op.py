@@ -407,5 +407,5 @@ def example(*inputs, outputs=1, type_='', **attributes):
     for name, value in attributes.items():
         values[name] = value if isinstance(value, (list, str)) else [value]
     made = [f'output {index}' for index in range(outputs)]
-    node = OnnxNode('', type_, names, made, values, has_body=False, offset=0)
+    node = OnnxNode('', type_, names, made, values, offset=0)
     return Op(net, node)

@@ -15,6 +15,7 @@ from onnx_encoder import field, fields, floats, model, node, numbers, tensor, va
 from support import extract
 
 from fodlam.nets.layers import BATCH
+from fodlam.nets.network import Given
 from fodlam.nets.onnx_file import Wire, read_graph
 from fodlam.nets.onnx_net import OnnxNet
 
@@ -53,8 +54,8 @@ def follow(nodes, inputs=None, weights=()):
     inputs = [value(name, dims) for name, dims in (inputs or IMAGE).items()]
     wire = Wire(model(nodes, inputs, list(weights)), 'm.onnx')
     graph = read_graph(wire)
-    net = OnnxNet(graph, wire, 'm.onnx', None)
-    for step in graph.nodes:
+    net = OnnxNet(graph, wire, 'm.onnx', Given())
+    for step in net.graph.nodes:
         net.add(step)
     return net
 
