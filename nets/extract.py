@@ -18,7 +18,9 @@ done in the other files of this folder, here in the order in which a model goes 
 
   caffe.py, prototxt.py         Caffe: its layers; its text format
   onnx_net.py, onnx_file.py     ONNX: its nodes; its binary format
+  onnx_inputs.py, onnx_functions.py     ONNX: its inputs and the batch; nodes inside others
   onnx_op.py, onnx_macs.py, onnx_rules.py     ONNX: what operators make of shapes and numbers
+  onnx_unmodelled.py            ONNX: how much is left out
   layers.py                     what layers of any format make of shapes, and their MACs
   network.py                    the network that every format builds, and its net file
   fusing.py                     what accelerators do to an ofmap before they store it
@@ -50,20 +52,17 @@ from fodlam import main as run_program
 from fodlam.data.arguments import new_parser
 from fodlam.data.mistakes import choices
 from fodlam.nets.fusing import fuse
-from fodlam.nets.network import net_file
+from fodlam.nets.network import Given, net_file
 
 SCRIPT, COMMAND = 'extract.py', 'fodlam-extract'  # what it is called, also once installed
 
 # === Reading models ===
 
 
-def read_network(path, frame_shape, stages, same_shape_types):
+def read_network(path, given):
     """Return the Net of a model; the end of its name tells its format.
 
-    path: of the model.
-    frame_shape: (C, H, W) of the first input, whatever the model says, or None.
-    stages: the names of stages that a Caffe network is in.
-    same_shape_types: types of layers whose outputs have the shape of their first input.
+    path: of the model; given: the Given of the command line.
     Raises InputError if the model cannot be read.
     """
     extension = os.path.splitext(path)[1].lower()
@@ -71,14 +70,19 @@ def read_network(path, frame_shape, stages, same_shape_types):
         check_file(path)
         from fodlam.nets.caffe import read_caffe
 
-        return read_caffe(path, frame_shape, stages, same_shape_types)
+        if given.inputs or given.symbols or given.batch or given.batch_axis is not None:
+            raise InputError(
+                f'{quote(path)}: a Caffe definition, whose batch and symbols need no options; '
+                'expected none of --batch, --batch-axis, --dim and --input NAME='
+            )
+        return read_caffe(path, given.frame, given.stages, given.same_shape_types)
     if extension == '.onnx':
         check_file(path)
-        if stages:
+        if given.stages:
             raise InputError(f'{quote(path)}: --stage is for Caffe; expected a .prototxt file')
         from fodlam.nets.onnx_net import read_onnx
 
-        return read_onnx(path, frame_shape, same_shape_types)
+        return read_onnx(path, given)
     raise InputError(
         f'{quote(path)}: unknown format {quote(extension)}; {choices([".prototxt", ".onnx"])}'
     )
@@ -157,6 +161,10 @@ def make_parser(program):
         epilog=f"""examples:
   {to_run} lenet.prototxt --output {folder}lenet.json
   {to_run} model.onnx --input 3,224,224 --output {folder}model.json
+  {to_run} detector.onnx --input image=3,640,640 --input scale=2
+  {to_run} bert.onnx --dim sequence=128    for inputs [batch, sequence]
+  {to_run} encoder.onnx --batch-axis 1     for an input [sequence, batch, features]
+  {to_run} encoder.onnx --batch 1          for an input [sequence, features]
 """,
     )
     parser.add_argument(
@@ -167,9 +175,39 @@ def make_parser(program):
     )
     parser.add_argument(
         '--input',
-        metavar='C,H,W',
+        metavar='[NAME=]C,H,W',
+        action='append',
+        default=[],
+        help='channels, height and width of the first input, or of the input of that name, '
+        'whatever the model says; may be repeated',
+    )
+    parser.add_argument(
+        '--dim',
+        metavar='NAME=SIZE',
+        action='append',
+        default=[],
+        help='the size that a name stands for in an ONNX model, such as seq in [1, seq, 64]; may '
+        'be repeated',
+    )
+    parser.add_argument(
+        '--batch',
+        metavar='N',
         default=None,
-        help='channels, height and width of the first input, whatever the model says',
+        help='how many frames the inputs of an ONNX model hold, by which its MACs are divided; 1 '
+        'for none; default: the size of the dimension that is the batch',
+    )
+    parser.add_argument(
+        '--batch-axis',
+        metavar='A',
+        default=None,
+        help='the dimension of the inputs of an ONNX model that is the batch; default: as its '
+        'operators tell, or else 0, the first',
+    )
+    parser.add_argument(
+        '--strict',
+        action='store_true',
+        default=False,
+        help='make it an error if anything that has MACs is left out',
     )
     parser.add_argument(
         '--stage',
@@ -198,18 +236,54 @@ def make_parser(program):
     return parser
 
 
-def parse_frame_shape(text, parser):
-    """Return the shape of a frame that --input gives, as a tuple.
+SIZE = '[1-9][0-9]{0,8}'
 
-    It is (C, H, W), or (C, L) for a 1-D network, or (C,) for one without an image.
-    text: the argument of --input, or None if it is not given; then the result is None.
-    parser: refuses what is no shape.
+
+def parse_given(options, parser):
+    """Return the Given of the command line.
+
+    options: the namespace from the parser.
+    parser: refuses what is no size, and what is given twice.
+    """
+    frame = None
+    inputs, symbols = {}, {}
+    for text in options.input:
+        name, _, sizes = text.rpartition('=')
+        if not re.fullmatch(f'{SIZE}(,{SIZE}){{0,8}}', sizes) or text.startswith('='):
+            parser.error(
+                f'--input is {quote(text)}; expected C,H,W such as 3,224,224, or NAME=C,H,W'
+            )
+        shape = tuple(int(size) for size in sizes.split(','))
+        if name in inputs or (frame and not name):
+            parser.error(f'--input {quote(text)}; expected one --input for an input')
+        if name:
+            inputs[name] = shape
+        else:
+            frame = shape
+    for text in options.dim:
+        name, _, size = text.rpartition('=')
+        if not name or not re.fullmatch(SIZE, size):
+            parser.error(f'--dim is {quote(text)}; expected NAME=SIZE such as seq=128')
+        if name in symbols:
+            parser.error(f'--dim {quote(text)}; expected one --dim for a name')
+        symbols[name] = int(size)
+    batch = parse_number(options.batch, '--batch', SIZE, '1 or more', parser)
+    batch_axis = parse_number(options.batch_axis, '--batch-axis', '[0-9]', '0 to 9', parser)
+    return Given(frame, inputs, symbols, batch, batch_axis, options.stage, options.same_shape)
+
+
+def parse_number(text, option, pattern, expected, parser):
+    """Return the integer that an option has, or None if it is not given.
+
+    text: of the option, or None.
+    option: its name; pattern: of the text; expected: the numbers that it may be, in words.
+    parser: refuses any other text.
     """
     if text is None:
         return None
-    if not re.fullmatch(r'[1-9][0-9]{0,8}(,[1-9][0-9]{0,8}){0,2}', text):
-        parser.error(f'--input is {quote(text)}; expected C,H,W such as 3,224,224')
-    return tuple(int(size) for size in text.split(','))
+    if not re.fullmatch(pattern, text):
+        parser.error(f'{option} is {quote(text)}; expected {expected}')
+    return int(text)
 
 
 def run(argv, stdin, stdout, stderr, program):
@@ -228,8 +302,9 @@ def run(argv, stdin, stdout, stderr, program):
         return
     if options.model is None:
         parser.error('no model; expected a .prototxt or .onnx file')
-    frame_shape = parse_frame_shape(options.input, parser)
-    network = read_network(options.model, frame_shape, options.stage, options.same_shape)
+    network = read_network(options.model, parse_given(options, parser))
+    if options.strict:
+        network.check_nothing_left_out()
     fuse(network.nodes, network.shapes, network.results)
     text = to_json(net_file(network.nodes))
     if options.output is None:

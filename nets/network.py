@@ -36,6 +36,24 @@ class Node(namedtuple('Node', 'name type role inputs outputs members')):
     __slots__ = ()
 
 
+GIVEN_FIELDS = 'frame inputs symbols batch batch_axis stages same_shape_types'
+
+
+class Given(namedtuple('Given', GIVEN_FIELDS, defaults=(None, {}, {}, None, None, (), ()))):
+    """What the command line says of a model.
+
+    frame: the sizes of one frame of the first input, such as (3, 224, 224), or None.
+    inputs: {name: sizes}, of one frame of other inputs.
+    symbols: {name: size}, for names that stand for sizes in the model.
+    batch: how many frames the MACs are divided by, or None.
+    batch_axis: the dimension of the inputs that is the batch, or None.
+    stages: the names of stages that a Caffe network is in.
+    same_shape_types: types of layers whose outputs have the shape of their first input.
+    """
+
+    __slots__ = ()
+
+
 def excerpt(text):
     """Return text from a file, cut to one short line for a message, without quotes around it."""
     return quote(text)[1:-1]
@@ -50,8 +68,8 @@ class Net:
     results: the values that the network puts out.
     batch: how many frames the first input has, or None until it is known.
     batch_name: what the file calls that number.
-    left_out: {type: None}, the types of layers that have MACs and are not modelled. It is used as
-    a set that keeps its order.
+    left_out: {type: MACs or None}, the types of layers that have MACs and are not modelled, with
+    the MACs of one frame where they can be told.
     assumptions: sentences, each about something that the file does not say.
     same_shape_types: types of layers whose outputs have the shape of their first input, as the user
     says; kept_types: the set of those that were met so far.
@@ -94,7 +112,7 @@ class Net:
             try:
                 self.add(layer)
             except ValueError as error:
-                message = name_batch(str(error), self.batch_name)
+                message = name_batch(self.explain(error), self.batch_name)
                 raise InputError(f'{where}: {message}') from None
         for node in self.nodes:
             if node.role == MACS:
@@ -102,12 +120,45 @@ class Net:
         reason = self.left_out_note() or 'expected convolutional or fully-connected layers'
         raise InputError(f'{self.where}: no layer with MACs; {reason}')
 
+    def explain(self, error):
+        """Return the message of a ValueError; a format may know better what helps."""
+        return str(error)
+
+    def leave_out(self, type_, macs=None):
+        """Note that a layer has MACs and is not modelled.
+
+        type_: its type; macs: of one frame, or None if they cannot be told.
+        """
+        known = self.left_out.get(type_, 0)
+        if macs is None or known is None:
+            self.left_out[type_] = None
+        else:
+            self.left_out[type_] = known + macs
+
     def left_out_note(self):
-        """Return the sentence that says which types of layers are left out, or ''."""
+        """Return the sentence that says what is left out, or ''.
+
+        It has the share of all MACs that each type of layers has, if that is known.
+        """
         if not self.left_out:
             return ''
-        types = ', '.join(excerpt(type_) for type_ in self.left_out)
-        return f'left out, as FODLAM does not model it: whatever is in {types}'
+        total = sum(macs or 0 for macs in self.left_out.values())
+        for node in self.nodes:
+            total += node.members.get('macs', 0)
+        parts = []
+        for type_, macs in self.left_out.items():
+            part = excerpt(type_)
+            if macs is not None:
+                part += f' ({macs / total:.1%} of known MACs)'
+            parts.append(part)
+        return f'left out, as FODLAM does not model it: whatever is in {", ".join(parts)}'
+
+    def check_nothing_left_out(self):
+        """Raise InputError if anything that has MACs is left out."""
+        if self.left_out:
+            raise InputError(
+                f'{self.where}: {self.left_out_note()}; expected nothing to be left out (--strict)'
+            )
 
     def notes(self):
         """Return lines for the user, on what a reader of the net file should know.
@@ -116,13 +167,22 @@ class Net:
         layers that are left out, and on assumptions.
         """
         macs_of_products = []
+        other_count = 0
         for node in self.nodes:
             if node.type == 'MatMul' and node.members:
                 macs_of_products.append(node.members['macs'])
+            elif node.members:
+                other_count += 1
         notes = []
         if macs_of_products:
             count, macs = len(macs_of_products), sum(macs_of_products)
-            notes.append(f'{count} MatMul of two feature maps ({macs:,} MACs a frame)')
+            note = f'{count} MatMul of two feature maps ({macs:,} MACs a frame)'
+            if not other_count:
+                note += (
+                    ', and nothing else with MACs: Eyeriss and EIE have no cost for these; '
+                    'give the config an "accelerator"'
+                )
+            notes.append(note)
         if self.left_out:
             notes.append(self.left_out_note())
         notes.extend(self.assumptions)

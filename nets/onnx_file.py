@@ -11,11 +11,13 @@ Source: onnx.proto, github.com/onnx/onnx; protobuf.dev/programming-guides/encodi
 import itertools
 import math
 import mmap
+import re
 import struct
 from collections import namedtuple
 
-from fodlam import InputError
+from fodlam import InputError, quote
 from fodlam.nets.layers import MAX_RANK
+from fodlam.nets.network import excerpt
 
 # The fields of ONNX's messages that are read, as {message: {number: (name, type)}}: those that have
 # the nodes, shapes and small constants (onnx.proto). The numbers of large tensors are skipped.
@@ -24,14 +26,18 @@ from fodlam.nets.layers import MAX_RANK
 # `ints`, a list of one.
 # fmt: off
 FIELDS = {
-    'Model': {7: ('graph', bytes), 25: ('functions', 'Function')},
-    'Function': {1: ('name', str)},
+    'Model': {7: ('graph', bytes), 25: ('functions', bytes)},
+    'Function': {1: ('name', str), 4: ('inputs', str), 5: ('outputs', str), 7: ('nodes', 'Node'),
+                 10: ('domain', str), 11: ('defaults', 'Attribute'), 13: ('overload', str)},
     'Graph': {1: ('nodes', 'Node'), 5: ('initializers', 'Tensor'), 11: ('inputs', 'Value'),
               12: ('outputs', 'Value'), 13: ('values', 'Value'), 15: ('initializers', 'Sparse')},
     'Node': {1: ('inputs', str), 2: ('outputs', str), 3: ('name', str), 4: ('type', str),
-             5: ('attributes', 'Attribute'), 7: ('domain', str)},
+             5: ('attributes', 'Attribute'), 7: ('domain', str), 8: ('overload', str),
+             9: ('metadata', bytes)},
+    'Metadata': {1: ('key', str), 2: ('value', bytes)},
     'Attribute': {1: ('name', str), 3: ('ints', int), 4: ('text', bytes), 5: ('tensor', 'Tensor'),
-                  6: ('bodies', bytes), 8: ('ints', int), 11: ('bodies', bytes)},
+                  6: ('bodies', bytes), 8: ('ints', int), 11: ('bodies', bytes),
+                  21: ('reference', str)},
     'Tensor': {1: ('dims', int), 2: ('kind', int), 4: ('packed', bytes), 5: ('packed', bytes),
                7: ('packed', bytes), 8: ('name', str), 9: ('raw', bytes)},
     'Sparse': {1: ('values', 'Tensor'), 3: ('dims', int)},
@@ -50,7 +56,11 @@ FIXED_BYTES = {1: 8, 5: 4}
 # TensorProto.DataType, and the struct format of its numbers: float, int32, int64 and bool.
 TENSOR_FORMATS = {1: 'f', 6: 'i', 7: 'q', 9: '?'}
 
-TEXT_ATTRIBUTES = ('auto_pad', 'equation')  # the attributes that are read as strings
+# The key of a node's metadata that has the PyTorch modules around it, and their names in its text.
+MODULES_KEY = 'pkg.torch.onnx.name_scopes'
+QUOTED = re.compile("'([^']*)'")
+
+TEXT_ATTRIBUTES = ('auto_pad', 'equation', 'update_rule')  # the attributes that are read as strings
 
 # A file of very many small messages could take minutes and gigabytes. Large models have some
 # 500,000 fields, 20,000 nodes, and names of 2 MB altogether.
@@ -76,31 +86,68 @@ class Tensor(namedtuple('Tensor', 'dims kind raw packed')):
     __slots__ = ()
 
 
-class OnnxNode(namedtuple('OnnxNode', 'name type inputs outputs attributes has_body offset')):
+class Reference(namedtuple('Reference', 'name')):
+    """In place of an attribute of a node inside a function: the call's attribute that it is.
+
+    name: of the call's attribute.
+    """
+
+    __slots__ = ()
+
+
+class Body(namedtuple('Body', 'start end names')):
+    """A graph inside a node, such as a branch of an If, which is read when it is needed.
+
+    start, end: its span in the file.
+    names: {name in the body: value}, what the names of values around the body stand for if the node
+    is a part of a function or of another body, and its values have other names here.
+    """
+
+    __slots__ = ()
+
+
+NODE_FIELDS = 'name type inputs outputs attributes offset overload bodies metadata scope'
+
+
+class OnnxNode(namedtuple('OnnxNode', NODE_FIELDS, defaults=('', (), (), ''))):
     """A node of the file.
 
     name: its name in the file, or ''.
     type: its operator, after its domain if that is not ONNX's own: com.microsoft.FusedConv.
     inputs: names of the values that it reads, '' for one that is left out.
     outputs: names of the values that it makes, '' for one that is left out.
-    attributes: {name: a list of integers, a string or a Tensor}.
-    has_body: whether there are nodes inside it, as in an If; these may read any value.
+    attributes: {name: a list of integers, a string, a Tensor or a Reference}.
     offset: the byte in the file where it starts.
+    overload: which of several functions of one name it calls, or ''.
+    bodies: ((attribute, Body), ...), of the graphs inside it; these may read any value.
+    metadata: spans of the file, each with a key and a text.
+    scope: the name of the call or the If that it is inside, or ''.
+    """
+
+    __slots__ = ()
+
+
+class Function(namedtuple('Function', 'inputs outputs nodes defaults')):
+    """An operator that the file defines itself.
+
+    inputs, outputs: the names of its values inside, in the order of a call's inputs and outputs.
+    nodes: [OnnxNode], in which names are the function's own. It may have none.
+    defaults: {name: attribute}, for those that a call leaves out.
     """
 
     __slots__ = ()
 
 
 class Graph(namedtuple('Graph', 'nodes shapes tensors inputs outputs functions has_inner_shapes')):
-    """A model's graph, as the file has it.
+    """A model's graph, or a graph inside a node, as the file has it.
 
-    nodes: [OnnxNode], in the order in which they run.
+    nodes: [OnnxNode], in the order of the file.
     shapes: {value: dims}, a tuple of an integer, a name such as 'N' or None for each dimension.
     The dims are None if the file lists the value without a shape.
     tensors: {value: Tensor}, the file's own constants.
     inputs: names of the graph's inputs; in some files, its weights are among them.
-    outputs: names of the values that the network puts out.
-    functions: the set of names of operators that the file defines itself.
+    outputs: names of the values that the graph puts out.
+    functions: {(type, overload): Function}; none in a graph inside a node.
     has_inner_shapes: whether the file lists values between the inputs and the outputs.
     """
 
@@ -312,6 +359,24 @@ def read_value(message):
     return name, tuple(dims)
 
 
+def read_attribute(wire, message):
+    """Return (name, value) of an AttributeProto; the value is as in OnnxNode.attributes.
+
+    wire: the Wire that it is read from.
+    message: the dict of it from Wire.message.
+    """
+    name = last(message['name'])
+    if message['reference']:
+        return name, Reference(last(message['reference']))
+    if name in TEXT_ATTRIBUTES and message['text']:
+        start, end = message['text'][-1]
+        return name, wire.string(start, end)
+    if message['tensor']:
+        _, tensor = read_tensor(message['tensor'][-1])
+        return name, tensor
+    return name, message['ints']
+
+
 def read_node(wire, message, offset):
     """Return the OnnxNode of a NodeProto.
 
@@ -320,25 +385,76 @@ def read_node(wire, message, offset):
     offset: where it starts in the file.
     """
     attributes = {}
-    has_body = False
+    bodies = []
     for attribute in message['attributes']:
-        name = last(attribute['name'])
-        if name in TEXT_ATTRIBUTES and attribute['text']:
-            start, end = attribute['text'][-1]
-            attributes[name] = wire.string(start, end)
-        elif attribute['tensor']:
-            _, attributes[name] = read_tensor(attribute['tensor'][-1])
-        else:
-            attributes[name] = attribute['ints']
-        if attribute['bodies']:
-            has_body = True
-    type_, domain = last(message['type']), last(message['domain'])
+        name, attributes[name] = read_attribute(wire, attribute)
+        for start, end in attribute['bodies']:
+            bodies.append((name, Body(start, end, {})))
+    type_ = last(message['type'])
     if not type_:
         raise wire.error(offset, 'a node without op_type')
-    if domain not in ('', 'ai.onnx'):
-        type_ = f'{domain}.{type_}'
-    name, inputs, outputs = last(message['name']), message['inputs'], message['outputs']
-    return OnnxNode(name, type_, inputs, outputs, attributes, has_body, offset)
+    return OnnxNode(
+        name=last(message['name']),
+        type=with_domain(last(message['domain']), type_),
+        inputs=message['inputs'],
+        outputs=message['outputs'],
+        attributes=attributes,
+        offset=offset,
+        overload=last(message['overload']),
+        bodies=tuple(bodies),
+        metadata=message['metadata'],
+    )
+
+
+def place_of(wire, node):
+    """Return the place in the file of an OnnxNode, for messages."""
+    return f'{wire.where}, byte {node.offset} ({excerpt(node.type)} {quote(node.name)})'
+
+
+def with_domain(domain, type_):
+    """Return an operator's type as in OnnxNode; domain: '' or 'ai.onnx' if it is ONNX's own."""
+    if domain in ('', 'ai.onnx'):
+        return type_
+    return f'{domain}.{type_}'
+
+
+def read_function(wire, start, end):
+    """Return ((type, overload), Function) of a FunctionProto.
+
+    wire: the Wire that it is read from; start, end: its span.
+    """
+    texts = {'name': '', 'domain': '', 'overload': ''}
+    function = Function([], [], [], {})
+    for field, offset, value in wire.fields('Function', start, end):
+        if field == 'nodes':
+            function.nodes.append(read_node(wire, value, offset))
+        elif field == 'inputs':
+            function.inputs.append(value)
+        elif field == 'outputs':
+            function.outputs.append(value)
+        elif field == 'defaults':
+            name, attribute = read_attribute(wire, value)
+            function.defaults[name] = attribute
+        else:
+            texts[field] = value
+    type_ = with_domain(texts['domain'], texts['name'])
+    return (type_, texts['overload']), function
+
+
+def read_module(wire, metadata):
+    """Return the path of the PyTorch module that a node comes from, or '' if it is not known.
+
+    wire: the Wire that it is read from; metadata: of the OnnxNode.
+    PyTorch's exporter writes a list of the modules around an operation, from the outermost to the
+    innermost, and then of the operation: "['', 'encoder', 'encoder.layer.0', 'linear_3']".
+    """
+    for start, end in metadata:
+        entry = wire.message('Metadata', start, end)
+        if last(entry['key']) == MODULES_KEY and entry['value']:
+            start, end = entry['value'][-1]
+            modules = QUOTED.findall(wire.string(start, end))
+            return modules[-2] if len(modules) > 1 else ''
+    return ''
 
 
 def read_graph(wire):
@@ -348,19 +464,31 @@ def read_graph(wire):
     Raises InputError, with the offset, if something is wrong in the file.
     """
     span = None
-    functions = set()
-    for name, _, value in wire.fields('Model', 0, len(wire.data)):
-        if name == 'graph':
-            span = value
+    functions = {}
+    for field, _, (start, end) in wire.fields('Model', 0, len(wire.data)):
+        if field == 'graph':
+            span = start, end
         else:
-            functions.update(value['name'])
+            key, function = read_function(wire, start, end)
+            functions[key] = function
     if span is None:
         raise wire.error(0, 'no graph in it')
+    graph = read_inner_graph(wire, *span)
+    if not graph.nodes:
+        raise wire.error(0, 'no nodes in its graph')
+    return graph._replace(functions=functions)
+
+
+def read_inner_graph(wire, start, end):
+    """Return the Graph of a GraphProto, without functions.
+
+    wire: the Wire that it is read from; start, end: its span.
+    Raises InputError, with the offset, if something is wrong in it.
+    """
     nodes = []
     shapes = {}
     tensors = {}
     names = {'inputs': [], 'outputs': [], 'values': []}
-    start, end = span
     for field, offset, message in wire.fields('Graph', start, end):
         if field == 'nodes':
             nodes.append(read_node(wire, message, offset))
@@ -377,11 +505,7 @@ def read_graph(wire):
             names[field].append(name)
             if dims is not None or name not in shapes:
                 shapes[name] = dims
-    if not nodes:
-        raise wire.error(0, 'no nodes in its graph')
     for name, tensor in tensors.items():
         shapes[name] = tensor.dims
     has_inner_shapes = bool(names['values'])
-    return Graph(
-        nodes, shapes, tensors, names['inputs'], names['outputs'], functions, has_inner_shapes
-    )
+    return Graph(nodes, shapes, tensors, names['inputs'], names['outputs'], {}, has_inner_shapes)

@@ -105,7 +105,7 @@ def check_has_batch(net, shape):
     if len(first) == 3 and len(shape) == 4 and shape[0] != net.batch:
         raise ValueError(
             f'the first input is {list(first)}, without a batch; '
-            f'export the model with one of {[1, *first]}'
+            f'give --batch 1, or export the model with one of {[1, *first]}'
         )
 
 
@@ -424,6 +424,7 @@ def has_matrix(type_):
 # Operators that are not modelled, and that have MACs, or may have nodes inside that do. Operators
 # that are not ONNX's own may have MACs as well (see OnnxNet.apply_rules).
 UNMODELLED_TYPES = (
-    'DeformConv DynamicQuantizeMatMul FusedConv FusedGemm FusedMatMul GRU GroupQueryAttention If '
-    'LSTM Loop MatMulNBits MultiHeadAttention QAttention QGemm RNN Scan'
+    'CausalConvWithState DeformConv DynamicQuantizeMatMul FusedConv FusedGemm FusedMatMul GRU '
+    'GroupQueryAttention If LSTM LinearAttention Loop MatMulNBits MultiHeadAttention QAttention '
+    'QGemm RNN Scan'
 ).split()

@@ -1,7 +1,8 @@
 """ONNX: networks from models (.onnx), walked node by node.
 
-`read_onnx` reads a model's graph (onnx_file.py) and adds its nodes to an OnnxNet, one by one. What
-each operator takes and makes is in onnx_macs.py and onnx_rules.py.
+`read_onnx` reads a model's graph (onnx_file.py), looks into its functions (onnx_functions.py), finds
+the sizes of its inputs and the batch (onnx_inputs.py), and adds the nodes to an OnnxNet, one by one.
+What each operator takes and makes is in onnx_macs.py and onnx_rules.py.
 """
 
 import mmap
@@ -12,16 +13,35 @@ import shlex
 from fodlam import InputError, quote
 from fodlam.nets.layers import BATCH, Symbol, check_shape, sizes_differ
 from fodlam.nets.network import MACS, POOL, Net, Node, excerpt
-from fodlam.nets.onnx_file import Wire, read_graph
-from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES, has_kernel, has_matrix
+from fodlam.nets.onnx_file import Wire, place_of, read_graph, read_module
+from fodlam.nets.onnx_functions import (
+    MAX_DEPTH,
+    Inliner,
+    find_inner_types,
+    is_generated,
+    sort_nodes,
+)
+from fodlam.nets.onnx_inputs import find_stripped_weights, read_inputs, size_of
+from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES
 from fodlam.nets.onnx_op import Op, Unfollowed
-from fodlam.nets.onnx_rules import find_role, follow_numbers, follow_shapes
-
-# A size in the file, such as batch, 64*batch or batch*64.
-PRODUCT = re.compile('(?:([0-9]{1,9})[*])?([^*]+)(?:[*]([0-9]{1,9}))?')
+from fodlam.nets.onnx_rules import (
+    POOL_TYPES,
+    SHAPE_RULES,
+    find_role,
+    follow_numbers,
+    follow_shapes,
+)
+from fodlam.nets.onnx_unmodelled import count_left_out
 
 # Names of weights that an exporter has made up, and that say nothing.
 GENERATED = re.compile('onnx::|val_[0-9]|[0-9]+$')
+
+# Operators with nodes inside, and the names of the two branches of an If.
+BODY_TYPES = ('If', 'Loop', 'Scan', 'SequenceMap')
+BRANCHES = ('then_branch', 'else_branch')
+
+# Operators whose outputs have sizes that depend on the numbers of a feature map.
+DATA_DEPENDENT_TYPES = ('Compress', 'NonMaxSuppression', 'NonZero', 'StringSplit', 'Unique')
 
 # Gives an input of a model its size, and infers all other shapes: code for `python3 -c`, which
 # writes another file beside the model, and leaves weights that are in files of their own there.
@@ -37,114 +57,83 @@ INFER_SHAPES = (
 # === The network ===
 
 
-def find_stripped_weights(graph):
-    """Return the set of a Graph's inputs that are weights, as in a file without their numbers.
-
-    An input is taken for weights in two cases: if it is where a node has its kernel, or its matrix
-    of two dimensions, or if it is a vector and another input has more dimensions. At least one
-    input is not weights.
-    """
-    ranks = {}
-    for name in graph.inputs:
-        if name not in graph.tensors:
-            ranks[name] = len(graph.shapes[name] or ())
-    weights = set()
-    if max(ranks.values(), default=0) > 1:
-        for name, rank in ranks.items():
-            if rank == 1:
-                weights.add(name)
-    for node in graph.nodes:
-        if not has_kernel(node.type) and not has_matrix(node.type):
-            continue
-        index = MACS_RULES[node.type].weights
-        if index >= len(node.inputs):
-            continue
-        if node.inputs[0] in graph.tensors:  # the first operand is the weights
-            continue
-        value = node.inputs[index]
-        if value in ranks and (has_kernel(node.type) or ranks[value] == 2):
-            weights.add(value)
-    if ranks and weights.issuperset(ranks):
-        first_input = next(iter(ranks))
-        weights.remove(first_input)
-    return weights
+class UnknownShape(ValueError):
+    """A shape that is needed is not known; the message says what the user can do."""
 
 
 class OnnxNet(Net):
     """A Net of an ONNX model.
 
-    graph: its Graph.
+    graph: its Graph, with nodes in the order in which they run.
     wire: the Wire that numbers of tensors are read from.
     path: the path of the file, for messages.
-    frame_shape: (C, H, W) of the first input, whatever the file says, or None.
+    given: the Given of the command line.
+    inliner: the Inliner that gives the nodes inside branches.
+    depth: how many branches the node is inside of that is being added.
+    has_sizes: whether the command line gives sizes.
+    are_resized: whether it gives a size where the file has another number.
 
     feature_inputs: names of the graph's inputs that are not weights.
     first_input: the first of these, or None.
     shapes: {value: shape or None}; the sizes in a shape may be Symbols.
     symbols: {name: size}, for names of sizes in the file, such as the batch's, if they are known.
+    resized: the set of values that have other sizes here than the file says, for a good reason.
     made: the set of all values so far, with '', which stands for an input that is left out.
+    makers: {value: OnnxNode}, the node that makes each value.
     features: the set of values so far that depend on the network's input.
     weights: the set of values so far that do not: weights and other constants.
     origins: {value: name of the weights that it was made from, or None}, for values in `weights`.
     constants: {value: numbers}, for small constants that nodes make of shapes and other constants.
     """
 
-    def __init__(self, graph, wire, path, frame_shape, same_shape_types=()):
-        super().__init__(wire.where, same_shape_types)
+    def __init__(self, graph, wire, path, given):
+        super().__init__(wire.where, given.same_shape_types)
         self.graph = graph
         self.wire = wire
         self.path = path
+        self.given = given
+        self.inliner = Inliner(wire, graph.functions)
+        self.depth = 0
+        self.has_sizes = bool(given.frame or given.inputs or given.symbols)
         self.constants = {}
+        self.makers = {}
+        self.resized = set()
         self.results = set(graph.outputs)
-        self.weights = {*graph.tensors, *find_stripped_weights(graph)}
+        given_values = (*graph.inputs, *graph.tensors)
+        nodes = sort_nodes(wire, self.inliner.expand(graph.nodes), given_values)
+        self.graph = graph._replace(nodes=nodes)
+        self.weights = {*graph.tensors, *find_stripped_weights(self.graph)}
         self.feature_inputs = [name for name in graph.inputs if name not in self.weights]
         self.first_input = self.feature_inputs[0] if self.feature_inputs else None
         self.features = set(self.feature_inputs)
         self.made = {'', *self.features, *self.weights}
         self.origins = {value: value for value in self.weights}
-        self.symbols = {}
-        self.read_shapes(frame_shape)
+        self.read_shapes()
 
-    def read_shapes(self, frame_shape):
-        """Find the batch, and the shapes of all values that the file has shapes for.
+    def read_shapes(self):
+        """Find the batch, and the shapes of all values that the file has shapes for."""
+        inputs = read_inputs(self.graph, self.wire, self.feature_inputs, self.given)
+        self.symbols = inputs.symbols
+        self.are_resized = inputs.are_resized
+        self.batch = inputs.batch.size
+        self.batch_name = inputs.batch.name
+        if inputs.batch.note:
+            self.assumptions.append(inputs.batch.note)
+        for value, dims in self.graph.shapes.items():
+            if value in inputs.dims:
+                dims = inputs.dims[value]
+            elif inputs.are_resized and value not in self.weights:
+                dims = None  # it was inferred from other sizes of the inputs
+            self.shapes[value] = self.shape_of(dims, value in self.graph.tensors)
 
-        frame_shape: (C, H, W) of the first input, whatever the file says, or None.
+    def shape_of(self, dims, is_tensor=False):
+        """Return the shape for dims in the file, or None.
+
+        is_tensor: whether they are of a tensor, which may have no numbers, and so sizes of 0.
         """
-        dims_of = dict(self.graph.shapes)
-        first = dims_of.get(self.first_input)
-        if frame_shape:
-            batch, *image = first or [1]
-            self.symbols.update(zip(image, frame_shape))  # other inputs may have the same names
-            first = (batch, *frame_shape)
-            dims_of[self.first_input] = first
-        if first:
-            self.batch = first[0]
-            self.batch_name = str(first[0] or '?')
-            if not isinstance(self.batch, int) or self.batch < 1:  # not a number of frames
-                self.symbols[self.batch] = BATCH
-                self.batch = BATCH
-        for value, dims in dims_of.items():
-            self.shapes[value] = None
-            if dims is not None:
-                self.shapes[value] = tuple(self.size_of(dim) for dim in dims)
-        if first and first[0] is None:  # the batch has no name, by which size_of could find it
-            self.shapes[self.first_input] = (BATCH, *self.shapes[self.first_input][1:])
-
-    def size_of(self, dim):
-        """Return the size of a dim in the file: an integer if it is known, or else a Symbol.
-
-        With a batch called N, '64*N' is 64 * BATCH.
-        """
-        if isinstance(dim, int):
-            return dim
-        if dim is None:
-            return Symbol('?')
-        product = PRODUCT.fullmatch(dim)
-        if product:
-            factor, name, other_factor = product.groups()
-            if name in self.symbols:
-                return int(factor or 1) * self.symbols[name] * int(other_factor or 1)
-        return Symbol(excerpt(dim))
+        if dims is None or is_tensor:
+            return dims
+        return tuple(size_of(dim, self.symbols) for dim in dims)
 
     # --- What is known of a value ---
 
@@ -157,7 +146,9 @@ class OnnxNet(Net):
         shape = self.shapes.get(value)
         if not self.has_known_shape(value):
             state = f'symbolic, {list(shape)}' if shape else 'not in the file'
-            raise ValueError(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
+            raise UnknownShape(
+                f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}'
+            )
         for size in shape:
             if size < 1:
                 raise ValueError(
@@ -181,14 +172,53 @@ class OnnxNet(Net):
             return self.wire.numbers(self.graph.tensors[value])
         return self.constants.get(value)
 
+    def explain(self, error):
+        """Return the message of a ValueError, with what helps if sizes of the user do not fit."""
+        message = str(error)
+        if not self.has_sizes or isinstance(error, UnknownShape):
+            return message
+        problem = message.rpartition('; ')[0] or message
+        return f'{problem}; expected other sizes: this file fixes its size, export it at that size'
+
+    def find_cause(self, value):
+        """Return the OnnxNode because of which the shape of a value is not known, or None.
+
+        All that this node reads has a known shape. It is None if that is an input's.
+        """
+        seen = set()
+        while True:
+            node = self.makers.get(value)
+            if node is None:
+                return None
+            seen.add(value)
+            unknown = [
+                name for name in node.inputs if name in self.features and name not in seen
+            ]
+            unknown = [name for name in unknown if not self.has_known_shape(name)]
+            if not unknown:
+                return node
+            value = unknown[0]
+
     def find_remedy(self, value):
         """Return what the user can do if the shape of a value is not known."""
+        for name in [value, *self.feature_inputs]:
+            if name in self.feature_inputs and not self.has_known_shape(name):
+                return self.size_remedy(name)
         if not self.feature_inputs:
             return 'export the model with inputs of fixed sizes'
-        if value == self.first_input or not self.has_known_shape(self.first_input):
-            return 'give the size of the first input with --input C,H,W'
-        if value in self.feature_inputs:
-            return 'export the model with inputs of fixed sizes'
+        cause = self.find_cause(value)
+        if cause is not None:
+            shown = f'{excerpt(cause.type)} {quote(cause.name)}'
+            if cause.type in DATA_DEPENDENT_TYPES:
+                return (
+                    f'expected sizes that do not depend on what is in the input, as that of '
+                    f'{shown} does'
+                )
+            if '.' in cause.type:
+                return (
+                    f'expected shapes in the file behind {shown}, which is not of ONNX, or an '
+                    'export without such operators'
+                )
         if self.graph.has_inner_shapes:
             return (
                 'export the model with inputs of fixed sizes, by torch.onnx.export(dynamo=True), '
@@ -199,15 +229,35 @@ class OnnxNet(Net):
         code = INFER_SHAPES.format(index=self.graph.inputs.index(self.first_input), dims=dims)
         return f'run: python3 -c {shlex.quote(code)} {shlex.quote(self.path)}'
 
+    def size_remedy(self, name):
+        """Return how the user can give the size of an input of the model."""
+        if name == self.first_input:
+            remedy = 'give the size of the first input with --input C,H,W'
+        else:
+            remedy = f'give the size of {quote(name)} with --input {shlex.quote(name)}=C,H,W'
+        for size in self.shapes[name] or ():
+            if isinstance(size, Symbol) and size.name in self.graph_symbols():
+                return f'{remedy}, or of a symbol with --dim {shlex.quote(size.name)}=SIZE'
+        return remedy
+
+    def graph_symbols(self):
+        """Return the set of the names that sizes of the inputs have."""
+        names = set()
+        for name in self.feature_inputs:
+            names.update(dim for dim in self.graph.shapes[name] or () if isinstance(dim, str))
+        return names
+
     # --- Adding nodes ---
 
     def add(self, node):
         """Add an OnnxNode; raise ValueError if it cannot be added."""
         self.check_values(node)
         op = Op(self, node)
+        if node.type == 'If' and self.add_branch(op):
+            return
         inputs = [value for value in node.inputs if value in self.features]
         entries, shapes = self.apply_rules(op, inputs)
-        self.declare_shapes(node.outputs, shapes)
+        self.declare_shapes(op, shapes)
         self.declare_values(node, inputs)
         if node.type == 'Identity' and not inputs:
             return  # a name for weights that layers share
@@ -227,8 +277,7 @@ class OnnxNet(Net):
         for value in node.inputs:
             if value not in self.made:
                 raise ValueError(
-                    f'reads {quote(value)}, which nothing before it makes; '
-                    'expected nodes in their order, without cycles'
+                    f'reads {quote(value)}, which nothing makes; expected a node or an input for it'
                 )
         for value in node.outputs:
             if value and value in self.made:
@@ -254,26 +303,148 @@ class OnnxNet(Net):
                 entries, shape = rule.function(op)
                 shapes = [shape]
             except Unfollowed:
-                self.left_out[type_] = None
+                self.leave_out(type_, count_left_out(op))
         else:
             numbers = follow_numbers(op)
             if numbers is not None:
                 self.constants[op.node.outputs[0]] = numbers
             shapes = follow_shapes(op)
             if not shapes and inputs and self.keeps_shape(type_):
-                shape = op.net.shapes.get(inputs[0])
+                shape = self.shapes.get(inputs[0])
                 shapes = [shape] if shape else []
-        is_foreign = '.' in type_ or type_ in self.graph.functions
-        if not entries and (is_foreign or type_ in UNMODELLED_TYPES):
-            self.left_out[type_] = None
+            if self.may_have_macs(op.node):
+                self.leave_out(type_, count_left_out(op))
         return entries, shapes
 
-    def declare_shapes(self, values, shapes):
-        """Note the shapes of values; sizes that are not known are taken from the file.
+    def may_have_macs(self, node):
+        """Return whether a node that no rule for MACs is applied to may have some."""
+        if node.type == 'If' and set(dict(node.bodies)) == set(BRANCHES):
+            return False  # add_branch has noted it, if it has
+        if node.bodies:
+            return any(has_macs_type(type_) for type_ in find_inner_types(self.wire, node))
+        if (node.type, node.overload) in self.graph.functions:
+            return True  # one without nodes inside; the others are not there any more
+        return node.type not in MACS_RULES and has_macs_type(node.type)
 
-        values: the outputs of a node; shapes: as its rule tells, or [].
-        Raises ValueError if the file has a different shape for a value.
+    # --- Branches ---
+
+    def add_branch(self, op):
+        """Add the nodes of one branch of an If, and return True; or return False.
+
+        op: the Op of the If.
+        A constant condition tells which branch runs. If it is not known, but both branches have the
+        same MACs and outputs of the same shapes, it does not matter. Otherwise no branch is added;
+        the larger number of MACs is noted as left out.
         """
+        bodies = dict(op.node.bodies)
+        if set(bodies) != set(BRANCHES) or not op.node.inputs:
+            return False
+        if self.depth > MAX_DEPTH:
+            raise ValueError(f'more than {MAX_DEPTH} branches inside one another; expected no more')
+        condition = self.numbers(op.node.inputs[0])
+        if condition is not None and len(condition) == 1:
+            name = 'then_branch' if condition[0] else 'else_branch'
+        else:
+            name = self.find_equal_branch(op, bodies)
+        if name is None:
+            return False
+        self.enter_branch(op.node, bodies[name], op.node.outputs)
+        if condition is None:  # the numbers of the other branch may be others
+            for value in op.node.outputs:
+                self.constants.pop(value, None)
+                self.weights.discard(value)
+                self.features.add(value)
+        return True
+
+    def find_equal_branch(self, op, bodies):
+        """Return the name of a branch that stands for both, or None.
+
+        op: the Op of the If; bodies: {name: Body}, of both branches.
+        """
+        macs, shapes = {}, {}
+        for name, body in bodies.items():
+            macs[name], shapes[name] = self.try_branch(op.node, body)
+        then_macs, else_macs = macs['then_branch'], macs['else_branch']
+        if then_macs is None or else_macs is None:
+            self.leave_out('If')
+            return None
+        if then_macs != else_macs:
+            self.leave_out('If', max(then_macs, else_macs))
+            return None
+        if shapes['then_branch'] == shapes['else_branch']:
+            return 'then_branch'
+        for name in BRANCHES:  # the file may say which one it is
+            if self.fit_the_file(op.node.outputs, shapes[name]):
+                return name
+        if then_macs:
+            self.leave_out('If', then_macs)
+        return None
+
+    def fit_the_file(self, values, shapes):
+        """Return whether shapes are those that the file has for values; it must have them."""
+        for value, shape in zip(values, shapes):
+            stated = self.shapes.get(value)
+            if stated is None or shape is None or contradicts(stated, shape):
+                return False
+        return True
+
+    def try_branch(self, node, body):
+        """Return (MACs, shapes of the outputs) of a branch of an If, of which nothing is kept.
+
+        The MACs are None if the branch cannot run, or if something in it is not modelled.
+        node: the OnnxNode of the If; body: the Body of the branch.
+        """
+        count = len(self.nodes)
+        left_out, depth = self.left_out, self.depth
+        self.left_out = {}
+        prefix = self.inliner.new_prefix(node)
+        outputs = [f'{prefix}/{index}' for index in range(len(node.outputs))]
+        macs = None
+        try:
+            self.enter_branch(node, body, outputs)
+            if not self.left_out:
+                macs = sum(added.members.get('macs', 0) for added in self.nodes[count:])
+        except ValueError:
+            pass
+        del self.nodes[count:]
+        self.left_out, self.depth = left_out, depth
+        return macs, [self.shapes.get(value) for value in outputs]
+
+    def enter_branch(self, node, body, outputs):
+        """Add the nodes of a branch of an If.
+
+        node: the OnnxNode of the If; body: the Body of the branch.
+        outputs: the values that the branch makes.
+        """
+        nodes, graph, names = self.inliner.enter_branch(node, body, outputs)
+        for value, dims in graph.shapes.items():
+            name = names.get(value, value)
+            tensor = graph.tensors.get(value)
+            if tensor:
+                self.graph.tensors[name] = tensor
+                self.weights.add(name)
+                self.made.add(name)
+                self.origins[name] = value
+            if self.shapes.get(name) is None and not self.are_resized:
+                self.shapes[name] = self.shape_of(dims, bool(tensor))
+        self.depth += 1
+        for inner in nodes:
+            self.add(inner)
+        self.depth -= 1
+
+    # --- What is noted of a node ---
+
+    def declare_shapes(self, op, shapes):
+        """Note the shapes of a node's outputs; sizes that are not known are taken from the file.
+
+        op: the Op of the node; shapes: as its rule tells, or [].
+        Raises ValueError if the file has a different shape for an output.
+        """
+        values = op.node.outputs
+        if not self.resized.isdisjoint(op.node.inputs):
+            for value in values:  # what the file says of it is inferred from other sizes
+                self.resized.add(value)
+                self.shapes[value] = None
         for value, shape in zip(values, shapes):
             check_shape(shape)
             stated = self.shapes.get(value)
@@ -281,9 +452,14 @@ class OnnxNet(Net):
                 self.shapes[value] = shape
                 continue
             if contradicts(stated, shape):
-                raise ValueError(
-                    f'the file says {list(stated)}, but it makes {list(shape)}; expected the same'
-                )
+                if not self.has_sizes and not is_rounded_differently(op):
+                    raise ValueError(
+                        f'the file says {list(stated)}, but it makes {list(shape)}; '
+                        'expected the same'
+                    )
+                self.resized.add(value)
+                self.shapes[value] = shape
+                continue
             sizes = []
             for stated_size, size in zip(stated, shape):
                 sizes.append(size if isinstance(size, int) else stated_size)
@@ -297,8 +473,10 @@ class OnnxNet(Net):
         """
         outputs = [value for value in node.outputs if value]
         self.made.update(outputs)
+        for value in outputs:
+            self.makers[value] = node
         has_numbers = any(value in self.constants for value in outputs)
-        if has_numbers or not (inputs or node.has_body):
+        if has_numbers or not (inputs or node.bodies):
             self.weights.update(outputs)
             if node.inputs:
                 origin = self.origins.get(node.inputs[0])
@@ -330,13 +508,19 @@ class OnnxNet(Net):
     def find_name(self, node, has_macs):
         """Return the name of a node in the net file.
 
-        A node with MACs gets the name of its weights if it has none, or one that an exporter has
-        made up, such as node_conv2d_1. If there is no such name either, it is that of its output.
+        A node with MACs that has no name, or one that an exporter has made up, such as
+        node_conv2d_1, gets the name of the PyTorch module or of the call that it is a part of, or
+        that of its weights. If there is no such name either, it is that of its output.
         """
-        if has_macs and (not node.name or node.name.startswith('node_')):
+        if has_macs and is_generated(node.name):
+            module = read_module(self.wire, node.metadata) or node.scope
             weights = [value for value in node.inputs if value in self.weights]
             origin = self.origins.get(weights[0]) if weights else None
-            if origin and not GENERATED.match(origin):
+            if origin and GENERATED.match(origin):
+                origin = None
+            if module and not (origin and origin.startswith(f'{module}.')):
+                return module
+            if origin:  # if there is a module, the weights are its own, and say more
                 return origin.removesuffix('.weight')
         if node.name:
             return node.name
@@ -344,6 +528,34 @@ class OnnxNet(Net):
             if value:
                 return value
         return f'{node.type} at byte {node.offset}'
+
+
+def has_macs_type(type_):
+    """Return whether nodes of a type have MACs, or may have some if they are not of ONNX.
+
+    Nodes with others inside have none by themselves.
+    """
+    if type_ in BODY_TYPES:
+        return False
+    if type_ in MACS_RULES or type_ in UNMODELLED_TYPES:
+        return True
+    return '.' in type_ and type_ not in SHAPE_RULES
+
+
+def is_rounded_differently(op):
+    """Return whether runtimes and ONNX's own inference differ on the sizes of a node's output.
+
+    With `ceil_mode`, a last window that would start in the padding is dropped, by PyTorch and
+    onnxruntime; versions of ONNX's inference keep it. For a ConvTranspose, "output_shape[i] =
+    input_shape[i] * strides[i]" with SAME padding; the inference adds `output_padding`.
+    """
+    attributes = op.node.attributes
+    if op.node.type in POOL_TYPES:
+        return attributes.get('ceil_mode') == [1]
+    if op.node.type == 'ConvTranspose':
+        is_same = str(attributes.get('auto_pad')).startswith('SAME')
+        return is_same and any(attributes.get('output_padding') or [])
+    return False
 
 
 def contradicts(stated, shape):
@@ -363,11 +575,10 @@ def contradicts(stated, shape):
 # === Reading ===
 
 
-def read_onnx(path, frame_shape, same_shape_types=()):
+def read_onnx(path, given):
     """Return the OnnxNet of a model.
 
-    frame_shape: (C, H, W) of the first input, whatever the file says, or None.
-    same_shape_types: types of operators whose outputs have the shape of their first input.
+    path: of the model; given: the Given of the command line.
     Raises InputError, with the byte's offset, for what is wrong in the file.
     """
     try:
@@ -380,12 +591,6 @@ def read_onnx(path, frame_shape, same_shape_types=()):
     with data:
         wire = Wire(data, os.path.basename(path))
         graph = read_graph(wire)
-        network = OnnxNet(graph, wire, path, frame_shape, same_shape_types)
-        network.add_all(locate(graph.nodes, wire.where))
+        network = OnnxNet(graph, wire, path, given)
+        network.add_all((place_of(wire, node), node) for node in network.graph.nodes)
     return network
-
-
-def locate(nodes, where):
-    """Yield (place in the file, OnnxNode) of each node; where: the name of the file."""
-    for node in nodes:
-        yield f'{where}, byte {node.offset} ({excerpt(node.type)} {quote(node.name)})', node

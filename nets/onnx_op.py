@@ -219,5 +219,5 @@ def example(*inputs, outputs=1, **attributes):
     lists = {}
     for name, value in attributes.items():
         lists[name] = value if isinstance(value, list) else [value]
-    node = OnnxNode('', '', names, ['output'] * outputs, lists, has_body=False, offset=0)
+    node = OnnxNode('', '', names, ['output'] * outputs, lists, offset=0)
     return Op(net, node)

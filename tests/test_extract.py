@@ -19,6 +19,7 @@ from onnx_encoder import field, fields, model, node, tensor, value, varint
 from support import call, extract, extractor, fodlam, path
 
 from fodlam.nets.layers import BATCH
+from fodlam.nets.network import Given
 from fodlam.nets.onnx_file import Wire, read_graph
 from fodlam.nets.onnx_net import OnnxNet
 
@@ -46,8 +47,8 @@ def follow(nodes, dims, weights=()):
     """Return the shapes of all values of a model whose input "x" has these dims."""
     wire = Wire(model(nodes, [value('x', dims)], list(weights)), 'm.onnx')
     graph = read_graph(wire)
-    net = OnnxNet(graph, wire, 'm.onnx', None)
-    for step in graph.nodes:
+    net = OnnxNet(graph, wire, 'm.onnx', Given())
+    for step in net.graph.nodes:
         net.add(step)
     return net.shapes
 
@@ -198,9 +199,10 @@ class Rules(unittest.TestCase):
         for first, rows in (('64*batch', 64), ('batch*64', 64), ('batch', 1), (1, 1)):
             inputs = [value('x', ['batch', 3]), value('y', [first, 5])]
             self.assertEqual(net(gemm, inputs, weights)[0]['ifmap'], [5, rows, 1])
+        nodes = [node('Odd', 'x', 'y'), *gemm]
         for first in ('unk__6', '64*other', 64, None):
-            inputs = [value('x', ['batch', 3]), value('y', [first, 5])]
-            error = net(gemm, inputs, weights, status=1)
+            values = [value('y', [first, 5])]
+            error = net(nodes, [value('x', ['batch', 3])], weights, values, status=1)
             self.assertIn('where the batch of the first input is batch; fix the', error)
 
     def test_input_gives_sizes_to_symbols(self):
@@ -643,9 +645,10 @@ class Exporters(unittest.TestCase):
         self.assertEqual(net(nodes, [], (KERNEL,), values)[0]['ofmap'], [8, 7, 7])
 
     def test_an_input_without_a_batch(self):
-        nodes = [node('Unsqueeze', 'x', 'y', axes=[0]), node('Conv', 'y w', 'z')]
-        error = net(nodes, [value('x', [3, 32, 24])], status=1)
-        self.assertIn('the first input is [3, 32, 24], without a batch; export the model', error)
+        nodes = [node('Reshape', 'x dims', 'y'), node('Conv', 'y w', 'z')]
+        weights = [KERNEL, numbers('dims', 1, 3, 32, 24)]
+        error = net(nodes, [value('x', [3, 32, 24])], weights, status=1)
+        self.assertIn('the first input is [3, 32, 24], without a batch; give --batch 1', error)
         self.assertIn('[1, 3, 32, 24]', error)
 
     def test_no_macs(self):
@@ -706,9 +709,11 @@ class Script(unittest.TestCase):
         text = f'input: "x" input_shape {{ dim: [1, 3, 9, 9] }} {text}'.encode()
         onnx = model([node('Conv', 'x w', 'y', 'c')], [IMAGE], [KERNEL])
         shared = {'layers', 'network', 'fusing'}
+        onnx_rooms = {'onnx_file', 'onnx_functions', 'onnx_inputs', 'onnx_macs', 'onnx_net'}
+        onnx_rooms |= {'onnx_op', 'onnx_rules', 'onnx_unmodelled'}
         for name, content, rooms in (
             ('m.prototxt', text, {'caffe', 'prototxt'}),
-            ('m.onnx', onnx, {'onnx_file', 'onnx_macs', 'onnx_net', 'onnx_op', 'onnx_rules'}),
+            ('m.onnx', onnx, onnx_rooms),
         ):
             with tempfile.TemporaryDirectory() as folder:
                 with open(path(folder, name), 'wb') as file:

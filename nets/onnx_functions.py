@@ -1,0 +1,263 @@
+"""ONNX: the nodes inside functions and branches, and the order in which nodes run.
+
+A file may define operators itself, as functions. `Inliner` replaces each call of a function by the
+nodes inside it, and gives the nodes of a branch of an If; the values in there get names of their
+own. `sort_nodes` puts nodes behind those that they read from, where a file does not have them so.
+
+Source: IR.md, github.com/onnx/onnx
+"""
+
+from fodlam import InputError, quote
+from fodlam.nets.onnx_file import MAX_NODES, OnnxNode, Reference, place_of, read_inner_graph
+from fodlam.nets.onnx_macs import MACS_RULES
+
+MAX_DEPTH = 20  # of calls inside functions, and of branches inside branches
+
+
+def is_generated(name):
+    """Return whether a node's name is empty, or one that an exporter has made up."""
+    return not name or name.startswith('node_')
+
+
+class Inliner:
+    """Gives the nodes that are inside functions and branches, under names of their own.
+
+    wire: the Wire of the file.
+    functions: {(type, overload): Function}, as in Graph.
+    nodes_left: how many nodes may still be given before they are too many: a few functions that
+    call one another can make any number of nodes.
+    prefixes: {prefix: how often it has been asked for}, for names of values.
+    """
+
+    def __init__(self, wire, functions):
+        self.wire = wire
+        self.functions = functions
+        self.nodes_left = MAX_NODES
+        self.prefixes = {}
+
+    def expand(self, nodes):
+        """Return a list of nodes in which the nodes inside a function stand for each call of it.
+
+        nodes: [OnnxNode].
+        Raises InputError if a function calls itself, or if there are too many nodes.
+        """
+        expanded = []
+        waiting = [(None, iter(nodes))]  # the calls around a node, and the nodes that are left
+        while waiting:
+            node = next(waiting[-1][1], None)
+            if node is None:
+                waiting.pop()
+                continue
+            self.nodes_left -= 1
+            if self.nodes_left < 0:
+                raise InputError(
+                    f'{place_of(self.wire, node)}: more than {MAX_NODES} nodes, with those inside '
+                    'functions and branches; expected no more'
+                )
+            key = node.type, node.overload
+            function = self.functions.get(key)
+            if function is None or not function.nodes or node.type in MACS_RULES:
+                expanded.append(node)
+                continue
+            if any(key == outer for outer, _ in waiting):
+                raise InputError(
+                    f'{place_of(self.wire, node)}: a function that calls itself; '
+                    'expected functions without recursion'
+                )
+            if len(waiting) > MAX_DEPTH:
+                raise InputError(
+                    f'{place_of(self.wire, node)}: more than {MAX_DEPTH} functions inside one '
+                    'another; expected no more'
+                )
+            waiting.append((key, iter(self.enter_call(node, function))))
+        return expanded
+
+    def enter_call(self, call, function):
+        """Return the nodes of a Function, with the values and attributes of a call.
+
+        call: the OnnxNode that calls it.
+        """
+        scope = '' if is_generated(call.name) else call.name
+        prefix = self.new_prefix(call)
+        names = {}
+        for node in function.nodes:
+            for value in (*node.inputs, *node.outputs):
+                names[value] = f'{prefix}/{value}'
+        for index, value in enumerate(function.inputs):
+            names[value] = call.inputs[index] if index < len(call.inputs) else ''
+        names[''] = ''
+        pairs = list(zip(function.outputs, call.outputs))
+        copies = name_outputs(names, function.nodes, pairs, call)
+        attributes = {**function.defaults, **call.attributes}
+        nodes = []
+        for node in function.nodes:
+            name = '' if is_generated(node.name) else node.name
+            if name and scope:
+                name = f'{scope}/{name}'
+            nodes.append(renamed(node, names, attributes)._replace(name=name, scope=scope))
+        return nodes + copies
+
+    def enter_branch(self, node, body, outputs):
+        """Return (nodes, Graph, names) of a branch of an If.
+
+        node: the OnnxNode of the If.
+        body: the Body of the branch.
+        outputs: the values that the branch makes, in its order.
+        The nodes are those of the Graph, in the order in which they run, with the names of values
+        that `names` has for those in the Graph.
+        """
+        scope = node.scope if is_generated(node.name) else node.name
+        graph = read_inner_graph(self.wire, body.start, body.end)
+        prefix = self.new_prefix(node)
+        names = dict(body.names)
+        for value in graph.tensors:
+            names[value] = f'{prefix}/{value}'
+        for inner in graph.nodes:
+            for value in inner.outputs:
+                names[value] = f'{prefix}/{value}'
+        names[''] = ''
+        copies = name_outputs(names, graph.nodes, list(zip(graph.outputs, outputs)), node)
+        nodes = [renamed(inner, names, {})._replace(scope=scope) for inner in graph.nodes]
+        return sort_nodes(self.wire, self.expand(nodes + copies)), graph, names
+
+    def new_prefix(self, node):
+        """Return what the names of the values inside a node start with; no other node has it."""
+        prefix = node.name or next(filter(None, node.outputs), node.type)
+        count = self.prefixes.get(prefix, 0) + 1
+        self.prefixes[prefix] = count
+        return prefix if count == 1 else f'{prefix}#{count}'
+
+
+def name_outputs(names, nodes, pairs, outer):
+    """Put the names around a graph for the values that it puts out into `names`.
+
+    names: {name inside: value}.
+    nodes: [OnnxNode] inside, with the names inside.
+    pairs: [(name inside, value around it)].
+    outer: the OnnxNode that the graph is inside of.
+    Returns OnnxNodes to run after the others: copies of values that no node inside makes.
+    """
+    made = set()
+    for node in nodes:
+        made.update(node.outputs)
+    copies = []
+    for name, value in pairs:
+        if not value:
+            continue
+        if name in made:
+            made.remove(name)  # a second output of this name is a copy
+            names[name] = value
+        else:
+            source = names.get(name, name)
+            copies.append(OnnxNode('', 'Identity', [source], [value], {}, outer.offset))
+    return copies
+
+
+def renamed(node, names, attributes):
+    """Return an OnnxNode with other names of values, and with attributes in place of References.
+
+    names: {name: value}; a name that is not there stays.
+    attributes: {name: attribute}, of the call around the node.
+    """
+    own = {}
+    for name, attribute in node.attributes.items():
+        if isinstance(attribute, Reference):
+            if attribute.name in attributes:
+                own[name] = attributes[attribute.name]
+        else:
+            own[name] = attribute
+    bodies = []
+    for name, body in node.bodies:
+        bodies.append((name, body._replace(names=names)))
+    return node._replace(
+        inputs=[names.get(value, value) for value in node.inputs],
+        outputs=[names.get(value, value) for value in node.outputs],
+        attributes=own,
+        bodies=tuple(bodies),
+    )
+
+
+# === Bodies ===
+
+
+def read_bodies(wire, node):
+    """Yield (Body, Graph) of all graphs inside a node, with those inside of them."""
+    waiting = [body for _, body in node.bodies]
+    while waiting:
+        body = waiting.pop()
+        graph = read_inner_graph(wire, body.start, body.end)
+        yield body, graph
+        for inner in graph.nodes:
+            for _, inner_body in inner.bodies:
+                waiting.append(inner_body._replace(names=body.names))
+
+
+def find_inner_types(wire, node):
+    """Return the set of the types of all nodes inside a node."""
+    types = set()
+    for _, graph in read_bodies(wire, node):
+        types.update(inner.type for inner in graph.nodes)
+    return types
+
+
+def find_reads(wire, node):
+    """Return the names of the values that a node reads, also in the graphs inside it.
+
+    Names of values that are inside these graphs may be among them: no other value has such a name.
+    """
+    reads = list(node.inputs)
+    for body, graph in read_bodies(wire, node):
+        for inner in graph.nodes:
+            reads.extend(body.names.get(value, value) for value in inner.inputs)
+        reads.extend(body.names.get(value, value) for value in graph.outputs)
+    return reads
+
+
+# === Order ===
+
+
+def sort_nodes(wire, nodes, given=()):
+    """Return a list of nodes in which each is behind those that make what it reads.
+
+    wire: the Wire of the file; nodes: [OnnxNode], in any order.
+    given: values that no node needs to make, such as the inputs of the graph.
+    Nodes that are in such an order already keep it.
+    Raises InputError if nodes read one another's outputs in a cycle.
+    """
+    makers = {}
+    for index, node in enumerate(nodes):
+        for value in node.outputs:
+            makers.setdefault(value, index)
+    for value in ('', *given):
+        makers.pop(value, None)
+    done = [False] * len(nodes)
+    ordered = []
+    for start in range(len(nodes)):
+        if done[start]:
+            continue
+        path = [start]  # each is read by the one before it
+        on_path = {start}
+        reads_left = [iter(find_reads(wire, nodes[start]))]
+        while path:
+            maker = None
+            for value in reads_left[-1]:
+                maker = makers.get(value)
+                if maker is not None and not done[maker]:
+                    break
+                maker = None
+            if maker is None:  # all that it reads has been made
+                index = path.pop()
+                on_path.remove(index)
+                reads_left.pop()
+                done[index] = True
+                ordered.append(nodes[index])
+            elif maker in on_path:
+                raise InputError(
+                    f'{place_of(wire, nodes[path[-1]])}: reads {quote(value)}, which is made of '
+                    'what it makes itself; expected nodes without cycles'
+                )
+            else:
+                path.append(maker)
+                on_path.add(maker)
+                reads_left.append(iter(find_reads(wire, nodes[maker])))
+    return ordered
