@@ -121,7 +121,7 @@ class OnnxNode(namedtuple('OnnxNode', NODE_FIELDS, defaults=('', (), (), ''))):
     overload: which of several functions of one name it calls, or ''.
     bodies: ((attribute, Body), ...), of the graphs inside it; these may read any value.
     metadata: spans of the file, each with a key and a text.
-    scope: the name of the call or the If that it is inside, or ''.
+    scope: the name of the function's call that it is inside of, or ''.
     """
 
     __slots__ = ()

@@ -106,7 +106,6 @@ class Inliner:
         The nodes are those of the Graph, in the order in which they run, with the names of values
         that `names` has for those in the Graph.
         """
-        scope = node.scope if is_generated(node.name) else node.name
         graph = read_inner_graph(self.wire, body.start, body.end)
         prefix = self.new_prefix(node)
         names = dict(body.names)
@@ -117,7 +116,7 @@ class Inliner:
                 names[value] = f'{prefix}/{value}'
         names[''] = ''
         copies = name_outputs(names, graph.nodes, list(zip(graph.outputs, outputs)), node)
-        nodes = [renamed(inner, names, {})._replace(scope=scope) for inner in graph.nodes]
+        nodes = [renamed(inner, names, {})._replace(scope=node.scope) for inner in graph.nodes]
         return sort_nodes(self.wire, self.expand(nodes + copies)), graph, names
 
     def new_prefix(self, node):

@@ -1,8 +1,8 @@
 """ONNX: networks from models (.onnx), walked node by node.
 
-`read_onnx` reads a model's graph (onnx_file.py), looks into its functions (onnx_functions.py), finds
-the sizes of its inputs and the batch (onnx_inputs.py), and adds the nodes to an OnnxNet, one by one.
-What each operator takes and makes is in onnx_macs.py and onnx_rules.py.
+`read_onnx` reads a model's graph (onnx_file.py), looks into its functions (onnx_functions.py),
+finds the sizes of its inputs and the batch (onnx_inputs.py), and adds the nodes to an OnnxNet, one
+by one. What each operator takes and makes is in onnx_macs.py and onnx_rules.py.
 """
 
 import mmap
@@ -146,9 +146,7 @@ class OnnxNet(Net):
         shape = self.shapes.get(value)
         if not self.has_known_shape(value):
             state = f'symbolic, {list(shape)}' if shape else 'not in the file'
-            raise UnknownShape(
-                f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}'
-            )
+            raise UnknownShape(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
         for size in shape:
             if size < 1:
                 raise ValueError(
@@ -191,9 +189,7 @@ class OnnxNet(Net):
             if node is None:
                 return None
             seen.add(value)
-            unknown = [
-                name for name in node.inputs if name in self.features and name not in seen
-            ]
+            unknown = [name for name in node.inputs if name in self.features and name not in seen]
             unknown = [name for name in unknown if not self.has_known_shape(name)]
             if not unknown:
                 return node
@@ -224,8 +220,7 @@ class OnnxNet(Net):
                 'export the model with inputs of fixed sizes, by torch.onnx.export(dynamo=True), '
                 'or simplify it with onnxsim'
             )
-        batch, *image = self.shapes[self.first_input] or (1,)
-        dims = [1 if batch == BATCH else batch, *image]
+        dims = [1 if size == BATCH else size for size in self.shapes[self.first_input] or ()]
         code = INFER_SHAPES.format(index=self.graph.inputs.index(self.first_input), dims=dims)
         return f'run: python3 -c {shlex.quote(code)} {shlex.quote(self.path)}'
 
@@ -509,19 +504,17 @@ class OnnxNet(Net):
         """Return the name of a node in the net file.
 
         A node with MACs that has no name, or one that an exporter has made up, such as
-        node_conv2d_1, gets the name of the PyTorch module or of the call that it is a part of, or
-        that of its weights. If there is no such name either, it is that of its output.
+        node_conv2d_1, gets that of the function's call that it is inside of, or of its weights, or
+        of its module in PyTorch. If there is no such name either, it is that of its output.
         """
         if has_macs and is_generated(node.name):
-            module = read_module(self.wire, node.metadata) or node.scope
             weights = [value for value in node.inputs if value in self.weights]
             origin = self.origins.get(weights[0]) if weights else None
-            if origin and GENERATED.match(origin):
-                origin = None
-            if module and not (origin and origin.startswith(f'{module}.')):
-                return module
-            if origin:  # if there is a module, the weights are its own, and say more
+            if origin and not node.scope and not GENERATED.match(origin):
                 return origin.removesuffix('.weight')
+            module = node.scope or read_module(self.wire, node.metadata)
+            if module:
+                return module
         if node.name:
             return node.name
         for value in node.outputs:

@@ -10,6 +10,7 @@ import math
 
 from fodlam.nets.layers import count_per_frame
 
+
 def deform_conv(op):
     """DeformConv: a convolution whose kernel's positions are a feature map, the third input.
 
