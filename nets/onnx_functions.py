@@ -57,7 +57,7 @@ class Inliner:
             key = node.type, node.overload
             function = self.functions.get(key)
             if function is None or not function.nodes or node.type in MACS_RULES:
-                expanded.append(node)
+                expanded.append(node._replace(attributes=resolved(node.attributes, {})))
                 continue
             if any(key == outer for outer, _ in waiting):
                 raise InputError(
@@ -158,22 +158,30 @@ def renamed(node, names, attributes):
     names: {name: value}; a name that is not there stays.
     attributes: {name: attribute}, of the call around the node.
     """
-    own = {}
-    for name, attribute in node.attributes.items():
-        if isinstance(attribute, Reference):
-            if attribute.name in attributes:
-                own[name] = attributes[attribute.name]
-        else:
-            own[name] = attribute
     bodies = []
     for name, body in node.bodies:
         bodies.append((name, body._replace(names=names)))
     return node._replace(
         inputs=[names.get(value, value) for value in node.inputs],
         outputs=[names.get(value, value) for value in node.outputs],
-        attributes=own,
+        attributes=resolved(node.attributes, attributes),
         bodies=tuple(bodies),
     )
+
+
+def resolved(attributes, outer):
+    """Return a node's attributes with those of the call around it in place of References.
+
+    attributes: {name: attribute}; outer: {name: attribute}, of the call. A Reference to an
+    attribute that the call does not have is left out.
+    """
+    result = {}
+    for name, attribute in attributes.items():
+        if not isinstance(attribute, Reference):
+            result[name] = attribute
+        elif attribute.name in outer:
+            result[name] = outer[attribute.name]
+    return result
 
 
 # === Bodies ===
@@ -202,13 +210,17 @@ def find_inner_types(wire, node):
 def find_reads(wire, node):
     """Return the names of the values that a node reads, also in the graphs inside it.
 
-    Names of values that are inside these graphs may be among them: no other value has such a name.
+    Names of values that are two graphs further inside may be among them: no other value has them.
     """
     reads = list(node.inputs)
     for body, graph in read_bodies(wire, node):
+        inside = {*graph.tensors, *graph.inputs}
         for inner in graph.nodes:
-            reads.extend(body.names.get(value, value) for value in inner.inputs)
-        reads.extend(body.names.get(value, value) for value in graph.outputs)
+            inside.update(inner.outputs)
+        names = [value for inner in graph.nodes for value in inner.inputs]
+        for name in (*names, *graph.outputs):
+            if name not in inside:
+                reads.append(body.names.get(name, name))
     return reads
 
 

@@ -42,7 +42,7 @@ NO_BATCH = -1
 ORDER_TYPES = {*PASS_TYPES, *SAME_TYPES, 'Pad', 'Resize', 'Slice', 'Upsample'}
 RECURRENT_TYPES = ('GRU', 'LSTM', 'RNN')
 
-MAX_FOLLOWED = 200  # values that are looked at to find the batch of one input
+MAX_FOLLOWED = 100_000  # nodes that are looked at to find the batch of all inputs
 
 
 class Batch(namedtuple('Batch', 'size name note')):
@@ -78,7 +78,7 @@ def find_stripped_weights(graph):
     cases: if it is where a node has its kernel, or its matrix of two dimensions, or if it is a
     vector and another input has more dimensions. At least one input is not weights.
     """
-    if graph.tensors:
+    if graph.tensors or has_constant_weights(graph):
         return set()
     ranks = {name: len(graph.shapes[name] or ()) for name in graph.inputs}
     weights = set()
@@ -99,6 +99,15 @@ def find_stripped_weights(graph):
         first_input = next(iter(ranks))
         weights.remove(first_input)
     return weights
+
+
+def has_constant_weights(graph):
+    """Return whether nodes of a Graph are weights: Constants of two dimensions or more."""
+    for node in graph.nodes:
+        tensor = node.attributes.get('value')
+        if node.type == 'Constant' and isinstance(tensor, Tensor) and len(tensor.dims) > 1:
+            return True
+    return False
 
 
 # === Sizes ===
@@ -281,10 +290,12 @@ class Follower:
     kernels: the set of values that nodes move over images; they have no batch.
     readers: {value: [OnnxNode]}, the nodes that read each value.
     tensors: {value: Tensor}, of constants.
+    followed: how many nodes have been looked at.
     """
 
     def __init__(self, graph, wire):
         self.wire = wire
+        self.followed = 0
         self.kernels = set()
         self.readers = {}
         self.tensors = dict(graph.tensors)
@@ -310,11 +321,12 @@ class Follower:
         """
         waiting = deque([(name, list(range(rank)))])
         seen = {name}
-        for _ in range(MAX_FOLLOWED):
-            if not waiting:
-                return None
+        while waiting:
             value, axes = waiting.popleft()
             for node in self.readers.get(value, ()):
+                self.followed += 1
+                if self.followed > MAX_FOLLOWED:
+                    return None
                 place = batch_place(node, value, len(axes))
                 if place is not None:
                     return axes[place]
@@ -332,8 +344,9 @@ class Follower:
         value: the one that the node reads; axes: the list for this value.
         """
         type_ = node.type
-        if type_ in BROADCAST_TYPES:
-            return axes
+        if type_ in BROADCAST_TYPES or type_ == 'Concat':
+            ranks = [len(self.tensors[name].dims) for name in node.inputs if name in self.tensors]
+            return axes if len(axes) >= max(ranks, default=0) else None
         if type_ == 'Gather' and value in node.inputs[1:]:  # an embedding of each index
             return [*axes, NO_BATCH]
         if node.inputs[0] != value:
@@ -342,7 +355,7 @@ class Follower:
             return axes
         if type_ == 'Transpose':
             order = node.attributes.get('perm') or list(range(len(axes) - 1, -1, -1))
-            if sorted(order) != list(range(len(axes))):
+            if set(order) != set(range(len(axes))):
                 return None
             return [axes[index] for index in order]
         if type_ == 'Unsqueeze':

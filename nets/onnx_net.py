@@ -36,6 +36,9 @@ from fodlam.nets.onnx_unmodelled import count_left_out
 # Names of weights that an exporter has made up, and that say nothing.
 GENERATED = re.compile('onnx::|val_[0-9]|[0-9]+$')
 
+# How messages start that say that sizes do not fit one another.
+MISMATCHES = ('cannot broadcast', 'cannot multiply', 'cannot reshape', 'inputs differ')
+
 # Operators with nodes inside, and the names of the two branches of an If.
 BODY_TYPES = ('If', 'Loop', 'Scan', 'SequenceMap')
 BRANCHES = ('then_branch', 'else_branch')
@@ -55,10 +58,6 @@ INFER_SHAPES = (
 
 
 # === The network ===
-
-
-class UnknownShape(ValueError):
-    """A shape that is needed is not known; the message says what the user can do."""
 
 
 class OnnxNet(Net):
@@ -146,7 +145,7 @@ class OnnxNet(Net):
         shape = self.shapes.get(value)
         if not self.has_known_shape(value):
             state = f'symbolic, {list(shape)}' if shape else 'not in the file'
-            raise UnknownShape(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
+            raise ValueError(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
         for size in shape:
             if size < 1:
                 raise ValueError(
@@ -173,10 +172,10 @@ class OnnxNet(Net):
     def explain(self, error):
         """Return the message of a ValueError, with what helps if sizes of the user do not fit."""
         message = str(error)
-        if not self.has_sizes or isinstance(error, UnknownShape):
+        if not self.has_sizes or not message.startswith(MISMATCHES):
             return message
-        problem = message.rpartition('; ')[0] or message
-        return f'{problem}; expected other sizes: this file fixes its size, export it at that size'
+        problem = message.rpartition('; ')[0]
+        return f'{problem}; this file fixes its size: export it at that size'
 
     def find_cause(self, value):
         """Return the OnnxNode because of which the shape of a value is not known, or None.
@@ -226,11 +225,13 @@ class OnnxNet(Net):
 
     def size_remedy(self, name):
         """Return how the user can give the size of an input of the model."""
+        shape = self.shapes[name] or ()
+        sizes = {2: 'C', 3: 'C,L'}.get(len(shape), 'C,H,W')
         if name == self.first_input:
-            remedy = 'give the size of the first input with --input C,H,W'
+            remedy = f'give the size of the first input with --input {sizes}'
         else:
-            remedy = f'give the size of {quote(name)} with --input {shlex.quote(name)}=C,H,W'
-        for size in self.shapes[name] or ():
+            remedy = f'give the size of {quote(name)} with --input {shlex.quote(name)}={sizes}'
+        for size in shape:
             if isinstance(size, Symbol) and size.name in self.graph_symbols():
                 return f'{remedy}, or of a symbol with --dim {shlex.quote(size.name)}=SIZE'
         return remedy

@@ -9,7 +9,9 @@ from support import fodlam
 CONFIGS = ({}, {'accelerator': 'nvdla-2048'}, {'scaling': 'shape'})
 
 # Every message says what is wrong, and then what would be right.
-REMEDY = re.compile(r'; (expected|choose from|give|fix|run:|export|left out|save) |; see ')
+REMEDY = re.compile(
+    r'; (expected|choose from|give|fix|run:|export|left out|save|this file fixes its size:) |; see '
+)
 
 
 def refusals(text):

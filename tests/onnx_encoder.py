@@ -1,6 +1,16 @@
 """A small encoder of ONNX models, for tests: protobuf's wire format, field numbers of onnx.proto."""
 
-FLOAT = 1  # TensorProto.DataType
+import struct
+
+FLOAT, INT64 = 1, 7  # TensorProto.DataType
+
+
+class Reference(str):
+    """The name of a call's attribute, in place of an attribute of a node inside a function."""
+
+
+class Graph(bytes):
+    """A GraphProto."""
 
 
 def varint(number):
@@ -33,6 +43,15 @@ def tensor(name, dims, raw=b'', packed=False, external=False):
     return content + field(9, raw)
 
 
+def numbers(name, *content, scalar=False):
+    """Return a TensorProto of 64-bit integers, or of floats."""
+    is_float = any(isinstance(number, float) for number in content)
+    format_, kind = ('f', FLOAT) if is_float else ('q', INT64)
+    raw = struct.pack(f'<{len(content)}{format_}', *content)
+    dims = [] if scalar else [len(content)]
+    return fields(1, dims) + field(2, kind) + field(8, name) + field(9, raw)
+
+
 def value(name, dims=None):
     """Return a ValueInfoProto; a string among the dims is a symbolic one, None one without a name.
 
@@ -51,7 +70,12 @@ def value(name, dims=None):
 
 
 def attribute(name, content):
-    """Return an AttributeProto: an integer, a string, a list of integers, or a tensor in bytes."""
+    """Return an AttributeProto: an integer, a string, a list of integers, a tensor in bytes, a
+    Graph or a Reference."""
+    if isinstance(content, Reference):
+        return field(1, name) + field(20, 0) + field(21, content)
+    if isinstance(content, Graph):
+        return field(1, name) + field(6, content) + field(20, 5)
     if isinstance(content, int):
         return field(1, name) + field(3, content) + field(20, 2)
     if isinstance(content, str):
@@ -72,9 +96,29 @@ def node(type_, inputs, outputs, name='', **attributes):
     )
 
 
-def model(nodes, inputs, initializers=(), values=(), outputs=(), functions=(), sparse=()):
-    """Return a ModelProto of such messages; inputs, values and outputs are ValueInfoProtos."""
-    graph = (
+def modules(*path):
+    """Return the metadata of a node, the modules around it in PyTorch, as a field of a NodeProto."""
+    return field(9, field(1, 'namespace') + field(2, 'x' * 9)) + field(
+        9, field(1, 'pkg.torch.onnx.name_scopes') + field(2, str(list(path)))
+    )
+
+
+def function(name, inputs='', outputs='', nodes=(), domain='', overload='', **defaults):
+    """Return a FunctionProto; inputs and outputs are names with blanks between them."""
+    return (
+        field(1, name)
+        + fields(4, inputs.split())
+        + fields(5, outputs.split())
+        + fields(7, nodes)
+        + field(10, domain)
+        + fields(11, [attribute(key, content) for key, content in defaults.items()])
+        + (field(13, overload) if overload else b'')
+    )
+
+
+def graph(nodes, inputs=(), initializers=(), values=(), outputs=(), sparse=()):
+    """Return a Graph of such messages; inputs, values and outputs are ValueInfoProtos."""
+    return Graph(
         fields(1, nodes)
         + field(2, 'graph')
         + fields(5, initializers)
@@ -83,10 +127,14 @@ def model(nodes, inputs, initializers=(), values=(), outputs=(), functions=(), s
         + fields(13, values)
         + fields(15, sparse)
     )
+
+
+def model(nodes, inputs, initializers=(), values=(), outputs=(), functions=(), sparse=()):
+    """Return a ModelProto of such messages; functions are FunctionProtos."""
     return (
         field(1, 8)
         + field(2, 'tests')
-        + field(7, graph)
+        + field(7, graph(nodes, inputs, initializers, values, outputs, sparse))
         + field(8, field(1, '') + field(2, 17))
-        + fields(25, [field(1, name) for name in functions])
+        + fields(25, functions)
     )

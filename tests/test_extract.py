@@ -15,7 +15,7 @@ from unittest import mock
 
 from definitions import convolution, layer
 from extracted import REMEDY, is_refused, refusals
-from onnx_encoder import field, fields, model, node, tensor, value, varint
+from onnx_encoder import field, fields, model, node, numbers, tensor, value, varint
 from support import call, extract, extractor, fodlam, path
 
 from fodlam.nets.layers import BATCH
@@ -25,14 +25,6 @@ from fodlam.nets.onnx_net import OnnxNet
 
 IMAGE = value('x', [1, 3, 32, 24])
 KERNEL = tensor('w', [8, 3, 3, 3])
-
-
-def numbers(name, *content, scalar=False):
-    """Return a TensorProto of 64-bit integers, or of floats."""
-    is_float = any(isinstance(number, float) for number in content)
-    raw = struct.pack(f'<{len(content)}{"f" if is_float else "q"}', *content)
-    dims = b'' if scalar else field(1, len(content))
-    return dims + field(2, 1 if is_float else 7) + field(8, name) + field(9, raw)
 
 
 def net(nodes, inputs=(IMAGE,), weights=(KERNEL,), *arguments, status=0, **keywords):

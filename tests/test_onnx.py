@@ -8,7 +8,7 @@ import unittest
 from unittest import mock
 
 from extracted import is_refused
-from onnx_encoder import field, fields, model, node, tensor, value, varint
+from onnx_encoder import field, fields, function, model, node, tensor, value, varint
 from support import extract
 
 IMAGE = value('x', ['N', 3, 32, 24])
@@ -237,7 +237,7 @@ class Matrix(unittest.TestCase):
             'frame)\nextract.py: m.onnx: left out, as FODLAM does not model it: whatever is in LSTM, '
             'Mine\nextract.py: m.onnx: the batch is taken to be 2, dimension 0 of '
         )
-        net = entries(nodes, shapes, functions=['Mine'], note=note)
+        net = entries(nodes, shapes, functions=[function('Mine')], note=note)
         common = {'type': 'MatMul', 'kernel': [1, 1], 'stride': [1, 1], 'groups': 12}
         k, v = [12 * 64, 197, 1], [12 * 197, 197, 1]
         macs = 12 * 197 * 197 * 64
