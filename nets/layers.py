@@ -102,7 +102,12 @@ def is_known(shape):
     """
     if not shape or isinstance(shape, Unknown):
         return False
-    return all(isinstance(size, int) and 1 <= size <= MAX_SIZE for size in shape[1:])
+    for size in shape[1:]:
+        if not isinstance(size, int) or size < 1:
+            return False
+        if size > MAX_SIZE and size % BATCH != 0:  # the batch may be in another place
+            return False
+    return True
 
 
 def check_shape(shape):

@@ -160,7 +160,8 @@ class OnnxNet(Net):
         shape = self.shapes.get(value)
         if shape is None:
             return False
-        sizes = shape if value in self.weights else shape[1:]
+        is_batch_first = not any(size % BATCH == 0 for size in shape[1:])
+        sizes = shape[1:] if value not in self.weights and is_batch_first else shape
         return all(isinstance(size, int) for size in sizes)
 
     def numbers(self, value):

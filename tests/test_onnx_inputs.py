@@ -114,6 +114,19 @@ class Batch(Case):
                 self.assertEqual(found, rows)
                 self.assertEqual('the batch is taken to be' in said, is_said, said)
 
+    def test_a_sequence_of_unknown_length(self):
+        for dims in (['seq', 'batch', 16], ['batch', 'seq', 16]):
+            said = 'with --input C,L, or of a symbol with --dim seq=SIZE'
+            self.refused(self.FC, [value('x', dims)], self.WEIGHTS, 'is symbolic', said)
+
+    def test_a_sum_is_done_on_the_way_wherever_the_batch_is(self):
+        """As in a residual connection of a transformer."""
+        nodes = [node('MatMul', 'x v', 'y', 'fc'), node('Add', 'x y', 'z')]
+        for dims in (['batch', 9, 16], [9, 'batch', 16], [9, 1, 16]):
+            result = extract('m.onnx', model(nodes, [value('x', dims)], [tensor('v', [16, 16])]))
+            (entry,) = [entry for entry in json.loads(result.out) if 'macs' in entry]
+            self.assertEqual((entry['macs'], entry.get('addend')), (9 * 256, True))
+
     def test_recurrent_operators_tell(self):
         """They have the sequence first, unless their layout is 1."""
         weights = [tensor('wl', [1, 128, 16]), tensor('rl', [1, 128, 32]), numbers('zero', 0)]
