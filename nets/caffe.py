@@ -1011,7 +1011,7 @@ class CaffeNet(Net):
                 if field in layer.message.fields:
                     has_macs = True
             if has_macs:
-                self.left_out[layer.type] = None
+                self.leave_out(layer.type)
         if layer.type == 'ROIPooling':
             self.assumptions.append(
                 f'behind {quote(layer.name)} (ROIPooling), '

@@ -92,10 +92,10 @@ def cross_correlation():
 
 
 DISAGREE = "inputs disagree on the batch: 'd' is [10, 16], with a batch of 10, and 'a' is [1, 16]"
-DETECTOR = [image_is_second(), ['--input', 'image=3,64,64'], 8 * 64 * 64 * 27, '']
+SECOND = ['--input', 'image=3,64,64']
 
 INPUTS = [
-    Case('56-image-is-second-input.onnx', *DETECTOR),
+    Case('56-image-is-second-input.onnx', image_is_second(), SECOND, 8 * 64 * 64 * 27, ''),
     Case('64-batch-0.onnx', conv_of([0, 3, 8, 8]), [], 3888, ''),
     Case('64-batch-0.onnx', conv_of([0, 3, 8, 8]), ['--input', '3,8,8'], 3888, ''),
     Case('64-dims-m1_3_8_8.onnx', conv_of([-1, 3, 8, 8]), [], 3888, ''),
