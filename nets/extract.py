@@ -18,9 +18,11 @@ done in the other files of this folder, here in the order in which a model goes 
 
   caffe.py, prototxt.py         Caffe: its layers; its text format
   onnx_net.py, onnx_file.py     ONNX: its nodes; its binary format
-  onnx_inputs.py, onnx_functions.py     ONNX: its inputs and the batch; nodes inside others
+  onnx_inputs.py                ONNX: sizes of its inputs, and which dimension is the batch
+  onnx_functions.py             ONNX: nodes inside functions and branches, and the order of nodes
   onnx_op.py, onnx_macs.py, onnx_rules.py     ONNX: what operators make of shapes and numbers
-  onnx_unmodelled.py            ONNX: how much is left out
+  onnx_unmodelled.py            ONNX: how many MACs operators have that are left out
+  onnx_remedies.py              ONNX: what helps if a shape is not known
   layers.py                     what layers of any format make of shapes, and their MACs
   network.py                    the network that every format builds, and its net file
   fusing.py                     what accelerators do to an ofmap before they store it

@@ -8,11 +8,10 @@ by one. What each operator takes and makes is in onnx_macs.py and onnx_rules.py.
 import mmap
 import os
 import re
-import shlex
 
 from fodlam import InputError, quote
-from fodlam.nets.layers import BATCH, Symbol, check_shape, sizes_differ
-from fodlam.nets.network import MACS, POOL, Net, Node, excerpt
+from fodlam.nets.layers import BATCH, check_shape, sizes_differ
+from fodlam.nets.network import MACS, POOL, Net, Node
 from fodlam.nets.onnx_file import Wire, place_of, read_graph, read_module
 from fodlam.nets.onnx_functions import (
     MAX_DEPTH,
@@ -24,6 +23,7 @@ from fodlam.nets.onnx_functions import (
 from fodlam.nets.onnx_inputs import find_stripped_weights, read_inputs, size_of
 from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES
 from fodlam.nets.onnx_op import Op, Unfollowed
+from fodlam.nets.onnx_remedies import explain, find_remedy
 from fodlam.nets.onnx_rules import (
     POOL_TYPES,
     SHAPE_RULES,
@@ -36,25 +36,9 @@ from fodlam.nets.onnx_unmodelled import count_left_out
 # Names of weights that an exporter has made up, and that say nothing.
 GENERATED = re.compile('onnx::|val_[0-9]|[0-9]+$')
 
-# How messages start that say that sizes do not fit one another.
-MISMATCHES = ('cannot broadcast', 'cannot multiply', 'cannot reshape', 'inputs differ')
-
 # Operators with nodes inside, and the names of the two branches of an If.
 BODY_TYPES = ('If', 'Loop', 'Scan', 'SequenceMap')
 BRANCHES = ('then_branch', 'else_branch')
-
-# Operators whose outputs have sizes that depend on the numbers of a feature map.
-DATA_DEPENDENT_TYPES = ('Compress', 'NonMaxSuppression', 'NonZero', 'StringSplit', 'Unique')
-
-# Gives an input of a model its size, and infers all other shapes: code for `python3 -c`, which
-# writes another file beside the model, and leaves weights that are in files of their own there.
-INFER_SHAPES = (
-    'import onnx, sys; f = sys.argv[1]; m = onnx.load(f, load_external_data=False); '
-    'm.graph.input[{index}].type.CopyFrom(onnx.helper.make_tensor_type_proto('
-    'm.graph.input[{index}].type.tensor_type.elem_type, {dims})); '
-    '[v.type.tensor_type.ClearField("shape") for v in m.graph.output]; '
-    'onnx.save(onnx.shape_inference.infer_shapes(m, data_prop=True), f[:-5] + ".shapes.onnx")'
-)
 
 
 # === The network ===
@@ -145,7 +129,7 @@ class OnnxNet(Net):
         shape = self.shapes.get(value)
         if not self.has_known_shape(value):
             state = f'symbolic, {list(shape)}' if shape else 'not in the file'
-            raise ValueError(f'the shape of {quote(value)} is {state}; {self.find_remedy(value)}')
+            raise ValueError(f'the shape of {quote(value)} is {state}; {find_remedy(self, value)}')
         for size in shape:
             if size < 1:
                 raise ValueError(
@@ -171,78 +155,8 @@ class OnnxNet(Net):
         return self.constants.get(value)
 
     def explain(self, error):
-        """Return the message of a ValueError, with what helps if sizes of the user do not fit."""
-        message = str(error)
-        if not self.has_sizes or not message.startswith(MISMATCHES):
-            return message
-        problem = message.rpartition('; ')[0]
-        return f'{problem}; this file fixes its size: export it at that size'
-
-    def find_cause(self, value):
-        """Return the OnnxNode because of which the shape of a value is not known, or None.
-
-        All that this node reads has a known shape. It is None if that is an input's.
-        """
-        seen = set()
-        while True:
-            node = self.makers.get(value)
-            if node is None:
-                return None
-            seen.add(value)
-            unknown = [name for name in node.inputs if name in self.features and name not in seen]
-            unknown = [name for name in unknown if not self.has_known_shape(name)]
-            if not unknown:
-                return node
-            value = unknown[0]
-
-    def find_remedy(self, value):
-        """Return what the user can do if the shape of a value is not known."""
-        for name in [value, *self.feature_inputs]:
-            if name in self.feature_inputs and not self.has_known_shape(name):
-                return self.size_remedy(name)
-        if not self.feature_inputs:
-            return 'export the model with inputs of fixed sizes'
-        cause = self.find_cause(value)
-        if cause is not None:
-            shown = f'{excerpt(cause.type)} {quote(cause.name)}'
-            if cause.type in DATA_DEPENDENT_TYPES:
-                return (
-                    f'expected sizes that do not depend on what is in the input, as that of '
-                    f'{shown} does'
-                )
-            if '.' in cause.type:
-                return (
-                    f'expected shapes in the file behind {shown}, which is not of ONNX, or an '
-                    'export without such operators'
-                )
-        if self.graph.has_inner_shapes:
-            return (
-                'export the model with inputs of fixed sizes, by torch.onnx.export(dynamo=True), '
-                'or simplify it with onnxsim'
-            )
-        dims = [1 if size == BATCH else size for size in self.shapes[self.first_input] or ()]
-        code = INFER_SHAPES.format(index=self.graph.inputs.index(self.first_input), dims=dims)
-        return f'run: python3 -c {shlex.quote(code)} {shlex.quote(self.path)}'
-
-    def size_remedy(self, name):
-        """Return how the user can give the size of an input of the model."""
-        shape = self.shapes[name] or ()
-        sizes = {2: 'C', 3: 'C,L'}.get(len(shape), 'C,H,W')
-        if name == self.first_input:
-            remedy = f'give the size of the first input with --input {sizes}'
-        else:
-            remedy = f'give the size of {quote(name)} with --input {shlex.quote(name)}={sizes}'
-        for size in shape:
-            if isinstance(size, Symbol) and size.name in self.graph_symbols():
-                return f'{remedy}, or of a symbol with --dim {shlex.quote(size.name)}=SIZE'
-        return remedy
-
-    def graph_symbols(self):
-        """Return the set of the names that sizes of the inputs have."""
-        names = set()
-        for name in self.feature_inputs:
-            names.update(dim for dim in self.graph.shapes[name] or () if isinstance(dim, str))
-        return names
+        """Return the message of a ValueError, with what helps if the user's sizes do not fit."""
+        return explain(str(error), self.given)
 
     # --- Adding nodes ---
 

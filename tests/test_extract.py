@@ -702,7 +702,7 @@ class Script(unittest.TestCase):
         onnx = model([node('Conv', 'x w', 'y', 'c')], [IMAGE], [KERNEL])
         shared = {'layers', 'network', 'fusing'}
         onnx_rooms = {'onnx_file', 'onnx_functions', 'onnx_inputs', 'onnx_macs', 'onnx_net'}
-        onnx_rooms |= {'onnx_op', 'onnx_rules', 'onnx_unmodelled'}
+        onnx_rooms |= {'onnx_op', 'onnx_remedies', 'onnx_rules', 'onnx_unmodelled'}
         for name, content, rooms in (
             ('m.prototxt', text, {'caffe', 'prototxt'}),
             ('m.onnx', onnx, onnx_rooms),

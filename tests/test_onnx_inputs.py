@@ -345,10 +345,10 @@ class Sizes(Case):
         odd = node('Odd', 'x', 'y', 'o') + field(7, 'mine')
         conv = node('Conv', 'y w', 'z')
         for nodes, part in (
-            ([odd, conv], "expected shapes in the file behind mine.Odd 'o'"),
+            ([odd, conv], "give --same-shape mine.Odd if mine.Odd 'o', which is not of ONNX, has"),
             (
                 [node('NonZero', 'x', 'q', 'nz'), node('Odd', 'q', 'y'), conv],
-                "expected sizes that do not depend on what is in the input, as that of NonZero 'nz'",
+                "expected sizes that do not depend on numbers in the input, as of NonZero 'nz'",
             ),
         ):
             self.refused(nodes, [IMAGE], [KERNEL], part)
