@@ -151,7 +151,8 @@ class Batch(Case):
 
     def test_states_of_recurrent_operators(self):
         """[directions, batch, features]: they agree with an input of a batch of 4."""
-        nodes = [node('LSTM', 'x wl rl   h', 'r', hidden_size=32), *self.FC]
+        lstm = node('LSTM', 'x wl rl   h', 'r', hidden_size=32, direction='bidirectional')
+        nodes = [lstm, *self.FC]
         weights = [tensor('wl', [2, 128, 16]), tensor('rl', [2, 128, 32]), *self.WEIGHTS]
         macs, said = run(nodes, [value('h', [2, 4, 32]), value('x', [8, 4, 16])], weights)
         self.assertEqual(macs['fc'], 8 * 64)
