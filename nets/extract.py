@@ -23,10 +23,10 @@ done in the other files of this folder, here in the order in which a model goes 
   onnx_op.py, onnx_follow.py    ONNX: a node as rules see it, and what the rules tell of it
   onnx_macs.py                  ONNX: operators with MACs, convolutions among them
   onnx_products.py, onnx_attention.py, onnx_recurrent.py     ONNX: others with MACs
+  onnx_unmodelled.py            ONNX: how many MACs operators have that are left out
   onnx_rules.py, onnx_images.py, onnx_contrib.py     ONNX: the shapes that all others make
   onnx_numbers.py               ONNX: the numbers that they make, as shapes depend on numbers
   onnx_repeats.py               ONNX: copies of feature maps, which products share
-  onnx_unmodelled.py            ONNX: how many MACs operators have that are left out
   onnx_remedies.py              ONNX: what helps if a shape is not known
   layers.py                     what layers of any format make of shapes, and their MACs
   network.py                    the network that every format builds, and its net file

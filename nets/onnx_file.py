@@ -62,7 +62,7 @@ MODULES_KEY = 'pkg.torch.onnx.name_scopes'
 QUOTED = re.compile("'([^']*)'")
 
 # The attributes that are read as strings.
-TEXT_ATTRIBUTES = ('auto_pad direction equation keep_aspect_ratio_policy mode update_rule').split()
+TEXT_ATTRIBUTES = 'auto_pad direction equation keep_aspect_ratio_policy mode update_rule'.split()
 
 # AttributeProto.AttributeType: float, int, floats and ints; 0 if the file does not say.
 NUMERIC_ATTRIBUTES = (0, 1, 2, 6, 7)

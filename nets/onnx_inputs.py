@@ -442,6 +442,8 @@ def find_batch(dims, axes, follower, given, where):
     for name in frames:
         if strength(frames[name]) > strength(frames[first]):
             first = name
+        if frames[name] == frames[first] == 1 and name in untold and axes[name] > 0:
+            first = name  # it is the one to be named, as its batch is a guess
     check_agreement(dims, frames, first, where)
     frame_count = frames[first]
     if is_number(frame_count):

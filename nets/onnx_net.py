@@ -78,10 +78,10 @@ class OnnxNet(Net):
         self.depth = 0
         self.has_sizes = bool(given.frame or given.inputs or given.symbols)
         self.constants = {}
-        self.sequences = {}
-        self.repeats = {}
         self.makers = {}
         self.resized = set()
+        self.sequences = {}
+        self.repeats = {}
         self.results = set(graph.outputs)
         given_values = (*graph.inputs, *graph.tensors)
         nodes = sort_nodes(wire, self.inliner.expand(graph.nodes), given_values)

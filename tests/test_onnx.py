@@ -234,8 +234,8 @@ class Matrix(unittest.TestCase):
         ]
         note = (
             f'extract.py: m.onnx: 2 MatMul of two feature maps ({2 * 12 * 197 * 197 * 64:,} MACs a '
-            'frame)\nextract.py: m.onnx: left out, as FODLAM does not model it: whatever is in DeformConv, '
-            'Mine\nextract.py: m.onnx: the batch is taken to be 2, dimension 0 of '
+            'frame)\nextract.py: m.onnx: left out, as FODLAM does not model it: whatever is in '
+            'DeformConv, Mine\nextract.py: m.onnx: the batch is taken to be 2, dimension 0 of '
         )
         net = entries(nodes, shapes, functions=[function('Mine')], note=note)
         common = {'type': 'MatMul', 'kernel': [1, 1], 'stride': [1, 1], 'groups': 12}

@@ -182,6 +182,14 @@ class Batch(Case):
             macs, said = run(nodes, inputs, self.WEIGHTS)
             self.assertEqual((macs, said), ({'q': 64, 'docs': 64}, ''))
 
+    def test_a_guess_is_said_whichever_input_it_is_of(self):
+        nodes = [*self.FC, node('MatMul', 'z v', 'u', 'other')]
+        sequence, plain = value('x', [9, 1, 16]), value('z', [1, 16])
+        for inputs in ([sequence, plain], [plain, sequence]):
+            macs, said = run(nodes, inputs, self.WEIGHTS)
+            self.assertEqual(macs, {'fc': 9 * 64, 'other': 64})
+            self.assertIn("1, dimension 1 of 'x', which is [9, 1, 16]", said)
+
     def test_vectors_beside_other_inputs_have_no_say(self):
         nodes = [*self.FC, node('Unsqueeze', 't one', 'u'), node('MatMul', 'u e', 'z', 'time')]
         weights = [*self.WEIGHTS, tensor('e', [1, 64]), numbers('one', 1)]
