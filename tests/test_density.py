@@ -30,7 +30,7 @@ def fc(**densities):
 def one(entry, **config):
     """Return what a report says of a net of one layer, by shape and with ranges."""
     config = {'netfile': [entry], 'scaling': 'shape', **config}
-    return fodlam.estimate(config, per_layer=True, ranges=True)['layers'][0]
+    return fodlam.estimate(config, per_layer=True, range=True)['layers'][0]
 
 
 class Density(unittest.TestCase):
@@ -300,7 +300,7 @@ class Processes(unittest.TestCase):
     def test_by_shape_and_ranges(self):
         config = {'netfile': 'lenet.json', 'scaling': 'shape', 'process_nm': 16}
         base = fodlam.estimate({**config, 'process_nm': 65, 'process_scaling': 'stillmaker'})
-        scaled = fodlam.estimate({**config, 'process_scaling': 'stillmaker'}, ranges=True)
+        scaled = fodlam.estimate({**config, 'process_scaling': 'stillmaker'}, range=True)
         ratio = scaled['total']['latency'] / base['total']['latency']
         self.assertAlmostEqual(ratio, fodlam.node_scale(65, 16, 'stillmaker')[1])
 
