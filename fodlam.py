@@ -57,6 +57,7 @@ Keys of an accelerator; those without a default must be there:
 Terms:
   MAC      multiply-accumulate: VGG-16's CONV1-1 takes 86,704,128 a frame
   frame    one image; Eyeriss's costs are for batches of 4 (AlexNet), 3 (VGG-16)
+  frames   in a report: how many the costs of each kind of layer are for
   bound    what a layer waits for: compute, memory, or Eyeriss's buffer or link
 
 How far it is off: python3 data/validate.py, and README.md, "Accuracy".
