@@ -107,7 +107,7 @@ class Density(unittest.TestCase):
     def test_without_densities_a_range_reaches_to_the_dense_layer(self):
         dense = one(fc(weight_density=1, activation_density=1))
         unknown = one(fc())
-        by_macs = fodlam.estimate({'netfile': [fc()]}, per_layer=True, ranges=True)['layers'][0]
+        by_macs = fodlam.estimate({'netfile': [fc()]}, per_layer=True, range=True)['layers'][0]
         self.assertEqual(unknown['latency'], by_macs['latency'])
         for quantity in ('energy', 'latency'):
             least, most = unknown[f'{quantity}_range']
@@ -115,7 +115,7 @@ class Density(unittest.TestCase):
             self.assertEqual(most, dense[f'{quantity}_range'][1])
             self.assertGreater(most, dense[quantity])
         report = fodlam.estimate(
-            {'netfile': [fc()], 'scaling': 'shape', 'process_nm': 130}, ranges=True
+            {'netfile': [fc()], 'scaling': 'shape', 'process_nm': 130}, range=True
         )
         self.assertAlmostEqual(report['total']['latency_range'][1] / most, 2)
 
@@ -123,8 +123,8 @@ class Density(unittest.TestCase):
         matmul = {**fc(), 'name': 'qk', 'type': 'MatMul'}
         for keys in ({}, {'density': {'weights': 1, 'activations': 1}}):
             config = {'netfile': [fc(), matmul], 'scaling': 'shape', **keys}
-            alone = fodlam.estimate({**config, 'netfile': [fc()]}, ranges=True)
-            both = fodlam.estimate(config, ranges=True)
+            alone = fodlam.estimate({**config, 'netfile': [fc()]}, range=True)
+            both = fodlam.estimate(config, range=True)
             self.assertEqual(both.pop('left_out'), {'layers': 1, 'macs': matmul['macs']})
             self.assertEqual(both, alone)
 
