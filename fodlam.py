@@ -13,7 +13,9 @@ Usage: a config in JSON goes in, a report in JSON comes out.
   echo '{"net": "VGG16", "layers": ["CONV1-1", "FC8"]}' | fodlam
   echo '{"netfile": "VGG_CNN_M_deploy.json"}' | fodlam --range --format table
   fodlam --diagnose
-From Python: fodlam.estimate(config), fodlam.sweep(configs), fodlam.diagnose().
+From Python: fodlam.estimate(config), fodlam.sweep(configs), fodlam.diagnose();
+fodlam.table, csv and svg of a report or config return what --format prints;
+fodlam.HOME is the folder with data/, nets/ and config/.
 
 Options:
   --per-frame    conv layers for one frame, not for the batch Eyeriss measured
@@ -55,6 +57,7 @@ Keys of an accelerator; those without a default must be there:
 Terms:
   MAC      multiply-accumulate: VGG-16's CONV1-1 takes 86,704,128 a frame
   frame    one image; Eyeriss's costs are for batches of 4 (AlexNet), 3 (VGG-16)
+  frames   in a report: how many the costs of each kind of layer are for
   bound    what a layer waits for: compute, memory, or Eyeriss's buffer or link
 
 How far it is off: python3 data/validate.py, and README.md, "Accuracy".
@@ -94,15 +97,17 @@ if __name__ == '__main__':
         sys.path.remove(HOME)
 
 import codecs
-import csv
 import functools
 import json
 import math
 import reprlib
+from csv import Error as CsvError
+from csv import reader as csv_reader
 
 __version__ = '2.0.0'
 
-__all__ = ['InputError', 'diagnose', 'estimate', 'sweep']
+# What is for users. Most of it is in data/api.py; see `__getattr__`.
+__all__ = ['HOME', 'InputError', 'csv', 'diagnose', 'estimate', 'main', 'svg', 'sweep', 'table']
 
 # === Constants ===
 
@@ -198,7 +203,7 @@ quote = _QUOTER.repr  # quote(value) is its repr, cut to fit into a message
 
 # What the user can do something about. A ValueError that is raised in this project has a message
 # that is complete; data/mistakes.py has the words for all others.
-MISTAKES = (ValueError, csv.Error, RecursionError, ImportError, OSError)
+MISTAKES = (ValueError, CsvError, RecursionError, ImportError, OSError)
 
 
 class place:  # in lower case, as it reads like a statement: with place('config'):
@@ -290,6 +295,7 @@ class Estimate:
     """The result for a config, from which reports, tables and pictures are made.
 
     config: the dict of its keys, checked. sums: {kind or 'total': Cost}.
+    frames: {kind: the number of frames that the costs of its layers are for}, of the whole network.
     make_layers: a function without arguments that returns the list of Layers; some outputs do
     without.
     left_out: the list of the entries of layers that have MACs, but no known cost.
@@ -303,9 +309,10 @@ class Estimate:
     ranges = bounds = energy_by = accelerator = None
     doubts = ()
 
-    def __init__(self, config, sums, make_layers, left_out):
+    def __init__(self, config, sums, frames, make_layers, left_out):
         self.config = config
         self.sums = sums
+        self.frames = frames
         self.make_layers = make_layers
         self.left_out = left_out
 
@@ -374,7 +381,7 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
     Raises InputError, which says the row and the column, if the file is damaged.
     """
     with place(f'data/{filename}'):
-        reader = csv.reader(read_text(join(DATA_DIR, filename)).splitlines())
+        reader = csv_reader(read_text(join(DATA_DIR, filename)).splitlines())
         rows = filter(None, reader)  # without blank lines
         headings = next(rows, [])
         table, names = {}, set()
@@ -628,7 +635,8 @@ def cost_per_mac(layers):
         macs = sum(layer.macs for layer in of_kind)
         average = sum_costs([layer.cost for layer in of_kind]) / macs
         frame_s = math.fsum(layer.cost.latency_s / layer.frames for layer in of_kind)
-        per_mac[kind] = average, average.latency_s / (frame_s / macs)
+        frames = average.latency_s / (frame_s / macs)
+        per_mac[kind] = average, int(frames) if frames == 1 else frames
     return per_mac
 
 
@@ -637,7 +645,7 @@ class Catalog:
 
     netfile: see `read_net`. model: the model's class. arguments: of its constructor.
     layers: {canonical name: Layer}, the layers with a cost. entries: {canonical name: entry}, all
-    layers. left_out: see `Estimate`.
+    layers. frames, left_out: see `Estimate`.
     whole: the sum over all layers with a cost, which the first estimate that needs it stores here.
     Raises InputError if the net file is wrong, or if no layer has a known cost.
     """
@@ -646,6 +654,7 @@ class Catalog:
         costing = model(*arguments)
         self.entries = read_net(netfile)
         self.layers, self.left_out = {}, []
+        self.frames = dict.fromkeys(KINDS, 1)
         self.whole = None
         where = net_place(netfile)
         for name, entry in self.entries.items():
@@ -658,6 +667,7 @@ class Catalog:
                 self.left_out.append(entry)
             else:
                 self.layers[name] = layer
+                self.frames[kind] = layer.frames
         if not self.layers:
             problem = f'no cost is known of any of {quote(list(self.entries))}'
             raise InputError(f'{where}: {problem}; expected conv or fc layers')
@@ -751,46 +761,41 @@ def estimate_by_catalog(config, catalog):
         if catalog.whole is None:
             catalog.whole = add_up(layers)
         sums = catalog.whole
-    return Estimate(config, sums, lambda: list(layers), catalog.left_out)
+    return Estimate(config, sums, catalog.frames, lambda: list(layers), catalog.left_out)
 
 
 def to_report(estimate, per_layer):
     """Return the report on an Estimate as a dict; per_layer: whether to add "layers"."""
     report = {group: quantities(cost) for group, cost in estimate.sums.items()}
-    report |= report_extras(estimate)
+    report['frames'] = frames_of(estimate)
+    layers = estimate.make_layers() if per_layer else []
     if per_layer:
-        report['layers'] = [layer_report(layer) for layer in estimate.make_layers()]
-    if estimate.ranges:
-        from fodlam.data.ranges import add_ranges
+        report['layers'] = [layer_report(layer) for layer in layers]
+    if estimate.ranges or estimate.left_out or not PLAIN_KEYS.issuperset(estimate.config):
+        from fodlam.data.reports import add_extras
 
-        add_ranges(report, estimate)
+        add_extras(report, estimate, layers)
     return report
 
 
-def report_extras(estimate):
-    """Return what a report has beside sums and layers, as a dict; for most CNNs, it is empty."""
-    extras = {}
-    if estimate.bounds:
-        extras['bounds'] = {bound: quantities(cost) for bound, cost in estimate.bounds.items()}
-    if estimate.energy_by:
-        extras['energy_by'] = estimate.energy_by
-    if estimate.left_out:
-        macs = sum(entry['macs'] for entry in estimate.left_out)
-        extras['left_out'] = {'layers': len(estimate.left_out), 'macs': macs}
-    return extras
+def frames_of(estimate):
+    """Return {kind: the number of frames that the costs of an Estimate are for}.
+
+    It is 1 for a kind that costs nothing, as a rule because the config has no layer of it.
+    """
+    frames = {}
+    for kind, cost in estimate.sums.items():
+        if kind != 'total':
+            frames[kind] = estimate.frames[kind] if cost.latency_s else 1
+    return frames
 
 
 def layer_report(layer):
-    """Return the report on a Layer as a dict, without its range."""
+    """Return the report on a Layer as a dict, as far as every Layer has it."""
     report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
     report |= quantities(layer.cost)
     report['source'] = layer.source
     report['frames'] = layer.frames
-    if layer.bound:
-        report['bound'] = layer.bound
-    report |= layer.details or {}
-    if layer.energy_by:
-        report['energy_by'] = layer.energy_by
     return report
 
 
@@ -799,44 +804,10 @@ def quantities(cost):
     return {'energy': cost.energy_j, 'latency': cost.latency_s}
 
 
-def estimate(config, per_frame=False, per_layer=False, ranges=False):
-    """Return the report on a configuration: energy (J) and latency (s) of conv, fc and total.
-
-    config: a dict with the keys of a JSON config, such as {'net': 'VGG16', 'layers': ['FC8']}.
-    per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
-    per_layer: add 'layers', a list of dicts in the config's order.
-    ranges: add 'energy_range' and 'latency_range', [low, high], to layers and groups.
-    Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}}; some networks
-    and accelerators add 'bounds', 'energy_by' or 'left_out' (README, "Output").
-    Raises InputError if anything in the config, or in a file that it names, is wrong. Warns of
-    numbers that look like a mistake of units, such as a clock in Hz.
-
-    >>> estimate({'net': 'VGG16', 'layers': ['CONV1-1']}, per_frame=True)['total']
-    {'energy': 0.0062738, 'latency': 0.025400000000000002}
-    """
-    made = make_estimate(config, per_frame, ranges)
-    for doubt in made.doubts:
-        import warnings
-
-        warnings.warn(doubt, stacklevel=2)
-    return to_report(made, per_layer)
-
-
-def sweep(configs, per_frame=False, per_layer=False, ranges=False):
-    """Return a generator of the report on each config, or {'error': message} if one is wrong.
-
-    configs: an iterable of dicts, or of JSON as bytes. Files that several need are read once.
-    per_frame, per_layer, ranges: see `estimate`.
-    """
-    from fodlam.data.sweeps import sweep_reports
-
-    return sweep_reports(configs, per_frame, per_layer, ranges)
-
-
-def diagnose(per_frame=False):
+def diagnose(per_frame: bool = False) -> dict:
     """Return the report on costs per MAC: the averages, and each layer that they are taken over.
 
-    per_frame: see `estimate`.
+    per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
     number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
     """
@@ -858,7 +829,7 @@ DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one f
 
 def frames_note(estimate):
     """Return a note for people: how many frames the costs of an Estimate are for."""
-    frames = max((layer.frames for layer in estimate.make_layers()), default=1)
+    frames = max(frames_of(estimate).values())
     if frames <= 1:
         return ONE_FRAME_NOTE
     return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
@@ -867,6 +838,31 @@ def frames_note(estimate):
 def to_json(report):
     """Return a report as JSON text, in the format of the original FODLAM."""
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
+
+
+# === From Python ===
+
+TYPE_CHECKING = False  # programs that check types take it for true
+if TYPE_CHECKING:
+    from fodlam.data.api import csv, estimate, main, svg, sweep, table
+else:
+
+    def __getattr__(name):
+        """Return one of the public names that are in data/api.py.
+
+        Python calls this for a name that it does not find in this file. So the API is loaded when
+        it is used, and the command line does without.
+        """
+        if name not in __all__:
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        from fodlam.data import api
+
+        return getattr(api, name)
+
+
+def __dir__():
+    """Return the names that dir() and the completion of names show."""
+    return __all__
 
 
 # === Command line ===
@@ -897,36 +893,49 @@ def run(argv, stdin, stdout, stderr):
         return
     per_frame = '--per-frame' in argv
     if '--diagnose' in argv:
-        yield from show_diagnosis(per_frame, stdout, stderr)
+        yield to_json(diagnose(per_frame))
+        if not per_frame:
+            complain_on_terminal(DIAGNOSE_NOTE, stdout, stderr)
     else:
-        stream = open_stdin(stdin, stderr)
         with place('config'):
-            config = read_json(stream)
+            config = read_json(open_stdin(stdin, stderr))
         estimate = make_estimate(config, per_frame, ranges=False)
         tell_doubts(estimate, stderr)
-        yield from show_estimate(estimate, '--per-layer' in argv, stdout, stderr)
+        yield from show_estimate(estimate, '--per-layer' in argv, bool(argv), stdout, stderr)
 
 
-def show_diagnosis(per_frame, stdout, stderr):
-    """Yield the JSON of `diagnose`; on a terminal, say on stderr how many frames it is for."""
-    text = to_json(diagnose(per_frame))
+def show_estimate(estimate, per_layer, has_flags, stdout, stderr):
+    """Yield the JSON of an Estimate; say on stderr what to know of it.
+
+    per_layer: whether it has layers. has_flags: whether any flag was given. If none was, and the
+    config has only keys of the original, the report is the original's, which does not say frames.
+    """
+    report = to_report(estimate, per_layer)
+    if not has_flags and PLAIN_KEYS.issuperset(estimate.config):
+        del report['frames']
+    yield to_json(report)
+    if has_unchosen_frames(estimate):
+        complain_on_terminal(frames_note(estimate), stdout, stderr)
     if stdout and stdout.isatty():
-        complain(ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE, stderr)
-    yield text
-
-
-def show_estimate(estimate, per_layer, stdout, stderr):
-    """Yield the JSON of an Estimate; on a terminal, say on stderr what to know of it."""
-    text = to_json(to_report(estimate, per_layer))
-    if stdout and stdout.isatty():
-        complain(frames_note(estimate), stderr)
         try:
             from fodlam.data.notes import tell_notes
 
             tell_notes(estimate, stderr)
         except ImportError:
             pass  # as this file does its job without all others
-    yield text
+
+
+def has_unchosen_frames(estimate):
+    """Return whether costs of an Estimate are for more frames than one, though nobody said so."""
+    return 'per_frame' not in estimate.config and max(frames_of(estimate).values()) > 1
+
+
+def complain_on_terminal(message, stdout, stderr):
+    """Print a message on stderr if that or stdout is a terminal, where people read."""
+    for stream in (stdout, stderr):
+        if stream and stream.isatty():
+            complain(message, stderr)
+            return
 
 
 def tell_doubts(estimate, stderr):
@@ -954,10 +963,12 @@ def write_all(stream, content):
         content = content[raw.write(content) :]
 
 
-def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
+def run_program(argv, stdin, stdout, stderr, run=run, program='fodlam'):
     """Run a program and return its exit status.
 
-    argv: the list of arguments. stdin, stdout, stderr: text streams, or None if closed.
+    argv: the list of arguments.
+    stdin, stdout, stderr: text streams with binary streams below, or None if closed; `main` in
+    data/api.py is for streams of any kind.
     run: a generator function of these four. Each text that it yields is printed at once; an
     InputError ends the program with one line on stderr. program: the name in that line.
     """
@@ -973,15 +984,23 @@ def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
     return 0
 
 
-def command(main=main):
-    """Run a program's `main` on the arguments and streams of this process, and end the process."""
+def command(run=run, program='fodlam'):
+    """Run a program on the arguments and streams of this process, and end the process.
+
+    run, program: see `run_program`.
+    """
+    streams = sys.stdin, sys.stdout, sys.stderr
+    if streams != (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        from fodlam.data.api import main
+
+        sys.exit(main(sys.argv[1:], *streams, run, program))  # a notebook or a test, which goes on
     sys.excepthook = excepthook
-    for stream in (sys.stdin, sys.stdout):
+    for stream in streams[:2]:
         if stream and os.name == 'posix':
             # On a stream that does not block, Python takes "nothing yet" for the end of the input,
             # and loses output that cannot be written yet.
             os.set_blocking(stream.fileno(), True)
-    status = main(sys.argv[1:], sys.stdin, sys.stdout, sys.stderr)
+    status = run_program(sys.argv[1:], *streams, run, program)
     # All output is flushed. Python's usual exit would clean up every module, which takes a tenth of
     # a run, and would flush a closed stdout again and complain again.
     os._exit(status)

@@ -77,7 +77,7 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     def make_layers():
         return [price_layer(layer, accelerator, limits) for layer in layers]
 
-    estimate = Estimate(config, costs.sums, make_layers, catalog.left_out)
+    estimate = Estimate(config, costs.sums, catalog.frames, make_layers, catalog.left_out)
     estimate.ranges = costs.ranges
     estimate.bounds = costs.bounds
     estimate.energy_by = costs.energy_by

@@ -15,6 +15,7 @@ from fodlam import (
     find_net,
     quote,
 )
+from fodlam.data.values import json_default
 
 CONFIG_KEYS = (
     'net netfile layers per_frame process_nm process_scaling scaling density accelerator title'
@@ -107,7 +108,7 @@ def find_any_net(config):
     """
     netfile = config.get('netfile')
     if isinstance(netfile, list):
-        return None, json.dumps(netfile, default=repr).encode()
+        return None, json.dumps(netfile, default=json_default).encode()
     if isinstance(netfile, os.PathLike):
         return None, os.fsdecode(netfile)
     return find_net(config)

@@ -12,17 +12,18 @@ from fodlam import (
     MODEL_ENDINGS,
     NO_HELP,
     ONE_FRAME_NOTE,
-    complain,
+    complain_on_terminal,
     diagnose,
     frames_note,
+    has_unchosen_frames,
     make_estimate,
     open_stdin,
     place,
     quote,
     read_json,
-    show_diagnosis,
     show_estimate,
     tell_doubts,
+    to_json,
 )
 from fodlam.data.arguments import new_parser
 from fodlam.data.formats import DIAGNOSE_FORMATS, FORMATS, THEMES, render_diagnosis, render_estimate
@@ -70,7 +71,8 @@ def parse_options(argv):
 def open_config(path, stdin, stderr):
     """Return (binary stream, its name in error messages); path: of a config, "-" for stdin."""
     if path == '-':
-        return open_stdin(stdin, stderr), 'config'
+        with place('config'):
+            return open_stdin(stdin, stderr), 'config'
     where = f'config {quote(path)}'
     with place(where):
         if not os.path.exists(path) or path.lower().endswith(MODEL_ENDINGS):
@@ -94,19 +96,17 @@ def run_with_options(argv, stdin, stdout, stderr):
     per_frame, per_layer, ranges = 'per_frame' in asked, 'per_layer' in asked, 'range' in asked
     format_ = asked.get('format', 'json')
     if 'diagnose' in asked:
-        if format_ == 'json':
-            yield from show_diagnosis(per_frame, stdout, stderr)
-        else:
-            note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
-            yield render_diagnosis(diagnose(per_frame), note, format_)
+        report = diagnose(per_frame)
+        note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
+        yield to_json(report) if format_ == 'json' else render_diagnosis(report, note, format_)
+        if not per_frame:
+            tell(note, format_, stdout, stderr)
         return
     stream, where = open_config(asked.get('config', '-'), stdin, stderr)
     if 'lines' in asked:
         from fodlam.data.sweeps import estimate_lines
 
-        is_terminal = stdout is not None and stdout.isatty()
-        progress = None if is_terminal else stderr
-        yield from estimate_lines(stream, where, progress, stderr, per_frame, per_layer, ranges)
+        yield from estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges)
         return
     with place(where):
         config = read_json(stream)
@@ -117,12 +117,25 @@ def run_with_options(argv, stdin, stdout, stderr):
     estimate = make_estimate(config, per_frame, ranges)
     tell_doubts(estimate, stderr)
     if format_ == 'json':
-        yield from show_estimate(estimate, per_layer, stdout, stderr)
+        has_flags = bool(asked.keys() - {'config'})
+        yield from show_estimate(estimate, per_layer, has_flags, stdout, stderr)
         return
-    if format_ == 'csv' and stdout and stdout.isatty():  # tables and pictures have notes themselves
-        complain(frames_note(estimate), stderr)
-        tell_notes(estimate, stderr)
     theme = asked.get('theme', 'auto')
     encoding = getattr(stdout, 'encoding', None)
+    note = frames_note(estimate)
     with place('config'):
-        yield render_estimate(estimate, frames_note(estimate), format_, encoding, theme)
+        yield render_estimate(estimate, note, format_, encoding, theme)
+    if has_unchosen_frames(estimate):
+        tell(note, format_, stdout, stderr)
+    if format_ == 'csv' and stdout and stdout.isatty():  # tables and pictures have notes themselves
+        tell_notes(estimate, stderr)
+
+
+def tell(note, format_, stdout, stderr):
+    """Print a note on frames on stderr, if people read there, and do not have it in a table.
+
+    format_: of what was printed on stdout. stdout, stderr: text streams, or None if closed.
+    """
+    is_on_screen = format_ == 'table' and stdout and stdout.isatty()
+    if not is_on_screen:
+        complain_on_terminal(note, stdout, stderr)

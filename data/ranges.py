@@ -62,13 +62,15 @@ def add_up_ranges(layers):
     return {group: (low_sums[group], high_sums[group]) for group in low_sums}
 
 
-def add_ranges(report, estimate):
-    """Add the ranges of an Estimate to its report: to the sums, and to its layers if it has any."""
+def add_ranges(report, estimate, layers):
+    """Add the ranges of an Estimate to its report: to the sums, and to its layers if it has any.
+
+    layers: the Layers that the report has under "layers".
+    """
     for group, (low, high) in estimate.ranges.items():
         report[group] |= range_quantities(low, high)
-    if 'layers' in report:
-        for layer_report, layer in zip(report['layers'], estimate.make_layers()):
-            layer_report |= range_quantities(*range_of(layer))
+    for layer_report, layer in zip(report.get('layers', []), layers):
+        layer_report |= range_quantities(*range_of(layer))
 
 
 def range_quantities(low, high):

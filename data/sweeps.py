@@ -1,7 +1,7 @@
 """Sweeps: many configs in one run, in which each net file is read and costed once.
 
-fodlam.sweep calls `sweep_reports`. The option --lines calls `estimate_lines`, which reads a config
-from each line of a stream, and yields a result on a line for each.
+fodlam.sweep keeps Catalogs, as KeptCatalogs. So does the option --lines, for which `estimate_lines`
+reads a config from each line of a stream, and yields a result on a line for each.
 """
 
 import json
@@ -12,11 +12,14 @@ from fodlam import (
     Catalog,
     InputError,
     complain,
+    frames_note,
+    frames_of,
+    has_unchosen_frames,
     make_estimate,
     place,
-    report_extras,
     to_report,
 )
+from fodlam.data.reports import report_extras
 
 READ_BYTES = 2**16  # how much of a stream is read at a time
 
@@ -56,41 +59,18 @@ class KeptCatalogs:
         return catalog
 
 
-def sweep_reports(configs, per_frame, per_layer, ranges):
-    """Yield the report on each config, or {'error': message} if one is wrong.
-
-    configs: an iterable of dicts, or of JSON as bytes. per_frame: whether costs are for one frame,
-    unless a config says it. per_layer, ranges: whether reports have layers, and ranges.
-    """
-    kept = KeptCatalogs()
-    warned = False
-    for config in configs:
-        try:
-            estimate = make_estimate(config, per_frame, ranges, kept.find)
-        except InputError as error:
-            report = {'error': str(error)}
-        else:
-            report = to_report(estimate, per_layer)
-            if estimate.doubts and not warned:
-                import warnings
-
-                warned = True
-                doubt = f'{estimate.doubts[0]}; of later configs, nothing is said'
-                warnings.warn(doubt, stacklevel=2)
-        yield report
-
-
 # === --lines ===
 
 
-def estimate_lines(stream, where, progress, stderr, per_frame, per_layer, ranges):
+def estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges):
     """Yield the results on the configs in a stream, as texts of one or more lines.
 
     stream: a binary stream, with a config on each line. where: what error messages call the stream.
-    progress: a text stream, on which it says every second how many lines are done if that is a
-    terminal; or None. stderr: a text stream, on which it prints the first doubt about units; or
-    None. per_frame: whether costs are for one frame, unless a config says it.
-    per_layer, ranges: whether results have layers, and ranges.
+    stdout, stderr: text streams, or None if closed. On stderr it says every second how many lines
+    are done, if only that is a terminal; if any of the two is, it says once that costs are for
+    several frames; and it prints the first doubt about units.
+    per_frame: whether costs are for one frame, unless a config says it. per_layer, ranges: whether
+    results have layers, and ranges.
     Each line is the result on one config, in their order, as compact JSON; for a wrong config, it
     is {"error": "line 3: ..."}. A blank line has no result.
     Raises InputError after the last line if any config was wrong.
@@ -102,11 +82,15 @@ def estimate_lines(stream, where, progress, stderr, per_frame, per_layer, ranges
     {"conv":{"energy":0.0,"latency":0.0},"fc":{"energy ...
     """
     kept = KeptCatalogs()
+    writer = ReportWriter()
     number = 0  # of the line
     wrong = 0  # how many lines so far are
     first_wrong = b''
     doubted = False  # whether a doubt has been told
     told = time.monotonic()  # when progress was told last
+    people_read_results = is_terminal(stdout)
+    people_read_notes = is_terminal(stderr)
+    watches_frames = people_read_results or people_read_notes
     for lines in read_lines(stream, where):
         results = []
         for line in lines:
@@ -121,19 +105,29 @@ def estimate_lines(stream, where, progress, stderr, per_frame, per_layer, ranges
                 first_wrong = first_wrong or line
                 results.append(to_compact_json({'error': f'line {number}: {error}'}))
             else:
-                results.append(report_line(estimate, per_layer))
+                results.append(writer.write(estimate, per_layer))
+                if watches_frames and has_unchosen_frames(estimate):
+                    watches_frames = False
+                    complain(f'line {number}: {frames_note(estimate)}', stderr)
                 if estimate.doubts and not doubted:
                     doubted = True
                     doubt = f'{estimate.doubts[0]}; of later lines, nothing is said'
                     complain(f'line {number}: {doubt}', stderr)
-        yield ''.join(f'{result}\n' for result in results)
-        if progress and progress.isatty() and time.monotonic() - told >= 1:
+        results.append('')  # so that the last line ends, too
+        yield '\n'.join(results)
+        tells_progress = people_read_notes and not people_read_results
+        if tells_progress and time.monotonic() - told >= 1:
             told = time.monotonic()
-            complain(f'{number:,} lines done', progress)
+            complain(f'{number:,} lines done', stderr)
     if wrong:
         from fodlam.data.mistakes import wrong_lines
 
         raise InputError(f'{where}: {wrong_lines(wrong, first_wrong)}')
+
+
+def is_terminal(stream):
+    """Return whether a text stream is a terminal; None, for a closed one, is not."""
+    return stream is not None and stream.isatty()
 
 
 def read_lines(stream, where):
@@ -164,27 +158,56 @@ def read_lines(stream, where):
 
 
 to_compact_json = json.JSONEncoder(separators=(',', ':'), check_circular=False).encode
-SUMS_TEMPLATES = {}  # {groups: the result of `sums_template` for them}, which fills up in a sweep
 
 
-def report_line(estimate, per_layer):
-    """Return the report on an Estimate as compact JSON; per_layer: whether it has layers.
+class ReportWriter:
+    """What makes reports into compact JSON.
 
-    Most reports have little more than sums. For these, a template takes half as long as json.
+    It keeps what many reports of a sweep have in common:
+    sums_templates: {groups: the result of `sums_template` for them};
+    frames, frames_text: {kind: frames} of the last network, and their JSON without braces.
     """
-    if per_layer or estimate.ranges:
-        return to_compact_json(to_report(estimate, per_layer))
-    numbers = []
-    for cost in estimate.sums.values():
-        numbers += (cost.energy_j, cost.latency_s)
-    groups = tuple(estimate.sums)
-    if groups not in SUMS_TEMPLATES:
-        SUMS_TEMPLATES[groups] = sums_template(groups)
-    sums = (SUMS_TEMPLATES[groups] % tuple(numbers)).replace('None', 'null')
-    if not (estimate.bounds or estimate.energy_by or estimate.left_out):  # as in most reports
-        return sums + '}'
-    # One object of two: the sums, which lack their brace, and the extras without theirs.
-    return f'{sums},{to_compact_json(report_extras(estimate))[1:]}'
+
+    def __init__(self):
+        self.sums_templates = {}
+        self.frames = None
+        self.frames_text = None
+
+    def write(self, estimate, per_layer):
+        """Return the report on an Estimate as compact JSON; per_layer: whether it has layers.
+
+        Most reports have little more than sums. For these, a template takes half as long as json.
+        """
+        if per_layer or estimate.ranges:
+            return to_compact_json(to_report(estimate, per_layer))
+        numbers = []
+        for cost in estimate.sums.values():
+            numbers += (cost.energy_j, cost.latency_s)
+        groups = tuple(estimate.sums)
+        template = self.sums_templates.get(groups)
+        if template is None:
+            template = self.sums_templates[groups] = sums_template(groups)
+        sums = (template % tuple(numbers)).replace('None', 'null')
+        if 0.0 in numbers:  # a kind that costs nothing, of which frames do not count
+            frames_text = members_text({'frames': frames_of(estimate)})
+        else:
+            if estimate.frames is not self.frames:
+                self.frames = estimate.frames
+                self.frames_text = members_text({'frames': estimate.frames})
+            frames_text = self.frames_text
+        has_parts = estimate.bounds or estimate.energy_by
+        if not (has_parts or estimate.left_out or 'title' in estimate.config):  # as in most reports
+            return f'{sums},{frames_text}}}'
+        return f'{sums},{frames_text},{members_text(report_extras(estimate))}}}'
+
+
+def members_text(members):
+    """Return a dict as compact JSON without its braces.
+
+    >>> members_text({'frames': {'conv': 3, 'fc': 1}})
+    '"frames":{"conv":3,"fc":1}'
+    """
+    return to_compact_json(members)[1:-1]
 
 
 def sums_template(groups):

@@ -6,13 +6,12 @@ import math
 import textwrap
 from collections import namedtuple
 
-from fodlam import QUANTITY_UNITS, quantities
+from fodlam import QUANTITY_UNITS, frames_of, quantities
 from fodlam.data.ranges import range_of
 from fodlam.data.words import (
     cost_text,
     engineering,
     has_energy_parts,
-    most_frames,
     percent,
     printable,
     remarks_on,
@@ -299,22 +298,22 @@ def estimate_table(estimate, notes, encoding):
     columns = [add_bars(column, bar_width, has_blocks(encoding)) for column in columns]
     table = to_table([Column('layer', names), *columns], count_sums(estimate))
     headings = {column.heading for column in columns}
-    remarks = remarks_on(estimate, layers) + column_remarks(headings, layers)
+    remarks = remarks_on(estimate, layers) + column_remarks(headings, estimate)
     heading = ''
     for line in [title_of(estimate, layers), *subtitles_of(estimate, layers)]:
         heading += textwrap.fill(line, SCREEN_WIDTH) + '\n'
     return f'{heading}\n{table}{paragraphs(remarks + notes)}'
 
 
-def column_remarks(headings, layers):
+def column_remarks(headings, estimate):
     """Return the sentences that say what columns of a table are.
 
-    headings: the set of the headings of its columns. layers: the Layers in its rows.
+    headings: the set of the headings of its columns. estimate: the Estimate that it shows.
     """
     remarks = []
     if LARGEST_PART_HEADING in headings:
         remarks.append(f'{LARGEST_PART_HEADING}: the largest part of the energy')
-    if 'MACs' in headings and most_frames(layers) > 1:
+    if 'MACs' in headings and max(frames_of(estimate).values()) > 1:
         remarks.append('MACs: 1 frame')
     return remarks
 

@@ -30,7 +30,6 @@ Names of quantities say what the model went by:
   devices, typically      the geometric mean of these errors, either way
 """
 
-import functools
 import os
 import sys
 
@@ -38,8 +37,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from fodlam import NO_HELP, command, place, to_json
-from fodlam import main as fodlam_main
 
+PROGRAM = 'validate.py'
 FORMATS = ('table', 'csv', 'json')
 
 # What the table calls sources whose names are too long for it.
@@ -107,10 +106,10 @@ def run(argv, stdin, stdout, stderr):
     if argv in (['-h'], ['--help']):  # which works without any room
         yield __doc__ or NO_HELP
         return
-    with place('validate.py'):
+    with place(PROGRAM):
         from fodlam.data.arguments import new_parser
 
-    parser = new_parser(prog='validate.py')
+    parser = new_parser(prog=PROGRAM)
     parser.add_argument('--format', choices=FORMATS)
     parser.add_argument('--per-layer', action='store_true')
     parser.add_argument('-h', '--help', action='store_true')
@@ -130,7 +129,12 @@ def run(argv, stdin, stdout, stderr):
         yield rows_table(rows)
 
 
-main = functools.partial(fodlam_main, run=run, program='validate.py')
+def main(argv, stdin, stdout, stderr):
+    """Run this program on the arguments `argv` and three text streams; return the exit status."""
+    from fodlam import main as fodlam_main
+
+    return fodlam_main(argv, stdin, stdout, stderr, run, PROGRAM)
+
 
 if __name__ == '__main__':
-    command(main)
+    command(run, PROGRAM)

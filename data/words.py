@@ -6,7 +6,7 @@ Terms: a share is a part of a total, as a number from 0 to 1.
 import math
 import os
 
-from fodlam import EYERISS_PROCESS_NM, QUANTITY_UNITS, quantities
+from fodlam import EYERISS_PROCESS_NM, QUANTITY_UNITS, frames_of, quantities
 
 # The order in which legends have the bounds of layers.
 BOUNDS = ('compute', 'memory', 'buffer', 'link')
@@ -212,8 +212,8 @@ def description_of(estimate, layers):
         words.append(method)
     words.append(f'on {hardware_name(estimate)}')
     description = ' '.join(words)
-    frames = most_frames(layers)
-    return f'{description}, {frames_in_words(frames)}' if frames else description
+    frames = max(frames_of(estimate).values())
+    return f'{description}, {frames_in_words(frames)}'
 
 
 def network_name(config):
@@ -298,11 +298,6 @@ def plain(number):
     if number % 1 == 0 and number < MAX_PLAIN_NUMBER:
         return f'{number:.0f}'
     return f'{number:.6g}'
-
-
-def most_frames(layers):
-    """Return the most frames that the cost of a Layer is for; 0 if there are no Layers."""
-    return max((layer.frames for layer in layers), default=0)
 
 
 def frames_in_words(frames):

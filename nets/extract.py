@@ -55,7 +55,7 @@ if not __package__:
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from fodlam import InputError, __version__, command, complain, quote, to_json
-from fodlam import main as run_program
+from fodlam import main as fodlam_main
 from fodlam.data.arguments import new_parser
 from fodlam.data.mistakes import choices
 from fodlam.nets.fusing import fuse
@@ -328,13 +328,13 @@ def main(argv, stdin, stdout, stderr, program=SCRIPT):
     program: what the extractor is called.
     """
     run_as = functools.partial(run, program=program)
-    return run_program(argv, stdin, stdout, stderr, run=run_as, program=program)
+    return fodlam_main(argv, stdin, stdout, stderr, run=run_as, program=program)
 
 
-def extract_command():
-    """Run the extractor on the process's own arguments, once installed as fodlam-extract."""
-    command(functools.partial(main, program=COMMAND))
+def extract_command(program=COMMAND):
+    """Run the extractor on the process's own arguments; program: what it is called."""
+    command(functools.partial(run, program=program), program)
 
 
 if __name__ == '__main__':
-    command(main)
+    extract_command(SCRIPT)

@@ -30,7 +30,7 @@ def fc(**densities):
 def one(entry, **config):
     """Return what a report says of a net of one layer, by shape and with ranges."""
     config = {'netfile': [entry], 'scaling': 'shape', **config}
-    return fodlam.estimate(config, per_layer=True, ranges=True)['layers'][0]
+    return fodlam.estimate(config, per_layer=True, range=True)['layers'][0]
 
 
 class Density(unittest.TestCase):
@@ -107,7 +107,7 @@ class Density(unittest.TestCase):
     def test_without_densities_a_range_reaches_to_the_dense_layer(self):
         dense = one(fc(weight_density=1, activation_density=1))
         unknown = one(fc())
-        by_macs = fodlam.estimate({'netfile': [fc()]}, per_layer=True, ranges=True)['layers'][0]
+        by_macs = fodlam.estimate({'netfile': [fc()]}, per_layer=True, range=True)['layers'][0]
         self.assertEqual(unknown['latency'], by_macs['latency'])
         for quantity in ('energy', 'latency'):
             least, most = unknown[f'{quantity}_range']
@@ -115,7 +115,7 @@ class Density(unittest.TestCase):
             self.assertEqual(most, dense[f'{quantity}_range'][1])
             self.assertGreater(most, dense[quantity])
         report = fodlam.estimate(
-            {'netfile': [fc()], 'scaling': 'shape', 'process_nm': 130}, ranges=True
+            {'netfile': [fc()], 'scaling': 'shape', 'process_nm': 130}, range=True
         )
         self.assertAlmostEqual(report['total']['latency_range'][1] / most, 2)
 
@@ -123,8 +123,8 @@ class Density(unittest.TestCase):
         matmul = {**fc(), 'name': 'qk', 'type': 'MatMul'}
         for keys in ({}, {'density': {'weights': 1, 'activations': 1}}):
             config = {'netfile': [fc(), matmul], 'scaling': 'shape', **keys}
-            alone = fodlam.estimate({**config, 'netfile': [fc()]}, ranges=True)
-            both = fodlam.estimate(config, ranges=True)
+            alone = fodlam.estimate({**config, 'netfile': [fc()]}, range=True)
+            both = fodlam.estimate(config, range=True)
             self.assertEqual(both.pop('left_out'), {'layers': 1, 'macs': matmul['macs']})
             self.assertEqual(both, alone)
 
@@ -300,7 +300,7 @@ class Processes(unittest.TestCase):
     def test_by_shape_and_ranges(self):
         config = {'netfile': 'lenet.json', 'scaling': 'shape', 'process_nm': 16}
         base = fodlam.estimate({**config, 'process_nm': 65, 'process_scaling': 'stillmaker'})
-        scaled = fodlam.estimate({**config, 'process_scaling': 'stillmaker'}, ranges=True)
+        scaled = fodlam.estimate({**config, 'process_scaling': 'stillmaker'}, range=True)
         ratio = scaled['total']['latency'] / base['total']['latency']
         self.assertAlmostEqual(ratio, fodlam.node_scale(65, 16, 'stillmaker')[1])
 

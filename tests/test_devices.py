@@ -129,7 +129,7 @@ class Efficiency(unittest.TestCase):
 
 class Ranges(unittest.TestCase):
     def factors(self, accelerator):
-        cost = total(accelerator, ranges=True)
+        cost = total(accelerator, range=True)
         return [limit / cost['latency'] for limit in cost['latency_range']]
 
     def test_a_device_goes_from_its_best_to_its_worst_network(self):
@@ -148,7 +148,7 @@ class Ranges(unittest.TestCase):
     def test_nothing_is_faster_than_its_roofline(self):
         bare = total(CHIP)['latency']
         for efficiency in (0.43, 0.5, 0.9, 1):
-            cost = total({**CHIP, 'efficiency': efficiency}, ranges=True)
+            cost = total({**CHIP, 'efficiency': efficiency}, range=True)
             self.assertAlmostEqual(cost['latency_range'][0] / bare, 1)
 
     def test_a_bare_roofline_is_a_bound(self):
@@ -158,7 +158,7 @@ class Ranges(unittest.TestCase):
 
     def test_of_the_energy_only_power_times_time_has_one(self):
         keys = {'mac_pj': 1, 'dram_pj_per_byte': 100, 'efficiency': 0.5}
-        report = estimate({**CHIP, **keys}, ranges=True, per_layer=True)
+        report = estimate({**CHIP, **keys}, range=True, per_layer=True)
         low, high = self.factors({**CHIP, **keys})
         for cost, by in (
             (report['total'], report['energy_by']),
@@ -169,12 +169,12 @@ class Ranges(unittest.TestCase):
                 self.assertAlmostEqual(limit / (fixed + by['power'] * factor), 1)
         del keys['efficiency']
         no_power = {key: value for key, value in {**CHIP, **keys}.items() if key != 'power_mw'}
-        cost = total(no_power, ranges=True)
+        cost = total(no_power, range=True)
         self.assertEqual(cost['energy_range'], [cost['energy']] * 2)
 
     def test_sums_add_up_and_null_stays_null(self):
         bare = {key: value for key, value in CHIP.items() if key != 'power_mw'}
-        report = estimate(bare, ranges=True, per_layer=True)
+        report = estimate(bare, range=True, per_layer=True)
         self.assertEqual(report['total']['energy_range'], [None, None])
         for end in (0, 1):
             each = math.fsum(layer['latency_range'][end] for layer in report['layers'])
@@ -185,7 +185,7 @@ class Ranges(unittest.TestCase):
             config = {'netfile': 'lenet.json', 'accelerator': accelerator}
             stdin = json.dumps(config).encode()
             line = json.loads(run('--lines', '--range', stdin=stdin).out)
-            self.assertEqual(line, fodlam.estimate(config, ranges=True))
+            self.assertEqual(line, fodlam.estimate(config, range=True))
             for form, flags in itertools.product(('csv', 'table', 'svg'), ([], ['--range'])):
                 result = run('--format', form, *flags, stdin=stdin)
                 self.assertEqual((result.status, result.err), (0, ''))

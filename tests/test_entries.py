@@ -60,8 +60,8 @@ class WorkedOutMacs(unittest.TestCase):
                 entry = {key: entry[key] for key in entry if key not in left_out}
             bare.append(entry)
         for options in ({}, {'scaling': 'shape'}, {'accelerator': 'nvdla-2048'}):
-            expected = fodlam.estimate({'netfile': whole, **options}, per_layer=True, ranges=True)
-            found = fodlam.estimate({'netfile': bare, **options}, per_layer=True, ranges=True)
+            expected = fodlam.estimate({'netfile': whole, **options}, per_layer=True, range=True)
+            found = fodlam.estimate({'netfile': bare, **options}, per_layer=True, range=True)
             self.assertEqual(found, expected, options)
 
     def test_strides_of_all_net_files(self):

@@ -1,5 +1,6 @@
 """nets/extract.py on what exporters write: shapes that follow, products, names and activations."""
 
+import functools
 import json
 import os
 import random
@@ -733,7 +734,8 @@ class Names(unittest.TestCase):
         """Return the Result of the command fodlam-extract with some arguments."""
         with mock.patch('fodlam.nets.extract.command') as command:
             extractor.extract_command()
-        (main,) = command.call_args.args
+        run_as, program = command.call_args.args
+        main = functools.partial(fodlam.main, run=run_as, program=program)
         return call(main, argv)
 
     def test_version(self):

@@ -85,6 +85,7 @@ def estimate_of(layers, left_out=()):
     estimate = Estimate(
         config=config,
         sums={group: total(of_group, 'cost') for group, of_group in groups.items()},
+        frames={**dict.fromkeys(fodlam.KINDS, 1), **{layer.kind: layer.frames for layer in layers}},
         make_layers=lambda: layers,
         left_out=list(left_out),
     )
@@ -347,7 +348,7 @@ class Table(unittest.TestCase):
             (4, 'a batch of 4 frames'),
         ):
             self.assertEqual(table(made(frames=frames))[0], f'X on Eyeriss and EIE, {expected}')
-        self.assertEqual(table(made(0))[0], 'X on Eyeriss and EIE')
+        self.assertEqual(table(made(0))[0], 'X on Eyeriss and EIE, one frame')
 
     def test_titles_say_how_layers_are_costed(self):
         fc8 = {'layers': ['fc8']}
@@ -668,7 +669,7 @@ class Rooms(unittest.TestCase):
     """What a format loads, and what it shows of kinds and parts that nobody knows yet."""
 
     def test_a_table_loads_no_picture(self):
-        script = 'import sys, fodlam; fodlam.main({}, sys.stdin, sys.stdout, sys.stderr)'
+        script = 'import sys, fodlam; fodlam.run_program({}, sys.stdin, sys.stdout, sys.stderr)'
         loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
         for format_, rooms in (
             ('csv', 'arguments formats notes options ranges tables words'),

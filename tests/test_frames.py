@@ -10,6 +10,7 @@ from unittest import mock
 from support import GROUPS, Terminal, fodlam, path, run
 
 from fodlam.data import eyeriss
+from fodlam.data.notes import PRUNING_NOTE
 
 # Averages by MACs of Tables V and VI together, batched over one frame.
 SCALED_FRAMES = 3.0197
@@ -58,23 +59,161 @@ class Frames(unittest.TestCase):
                 fodlam.estimate({**config, 'per_frame': value}, per_layer=True), expected
             )
 
-    def test_json_on_a_terminal_has_a_note_beside_it(self):
+
+class Notes(unittest.TestCase):
+    """The line on stderr where conv and fc costs are for different numbers of frames."""
+
+    VGG16 = b'{"net": "VGG16"}'
+    BATCH = "conv: Eyeriss's batch of 3 frames; fc: 1 frame; --per-frame for one"
+
+    def said(self, argv, stdin, out=False, err=False):
+        """Return what is said on stderr; out, err: whether stdout and stderr are terminals."""
+        streams = []
+        for is_terminal in (out, err):
+            stream = Terminal if is_terminal else io.TextIOWrapper
+            streams.append(stream(io.BytesIO(), encoding='utf-8'))
+        stdin_stream = io.TextIOWrapper(io.BytesIO(stdin))
+        self.assertEqual(fodlam.main(argv, stdin_stream, *streams), 0)
+        printed, said = (stream.buffer.getvalue().decode() for stream in streams)
+        self.assertEqual(printed, run(*argv, stdin=stdin).out)  # whoever reads it
+        return said.replace(f'fodlam: {PRUNING_NOTE}\n', '')  # which tests/test_formats.py holds
+
+    def test_of_json(self):
         for argv, stdin, said in (
-            ([], b'{"net": "VGG16"}', "conv: Eyeriss's batch of 3 frames; fc: 1 frame"),
-            (['--per-frame'], b'{"net": "VGG16"}', 'all costs: 1 frame'),
-            ([], b'{"netfile": "lenet.json"}', 'batch of 3.02 frames'),
-            ([], b'{"net": "VGG16", "layers": ["FC6"]}', 'all costs: 1 frame'),
-            (['--diagnose'], b'', '--per-frame for one'),
-            (['--diagnose', '--per-frame'], b'', 'all costs: 1 frame'),
+            ([], self.VGG16, self.BATCH),
+            (['--per-layer'], self.VGG16, self.BATCH),
+            (['--format', 'json', '--range'], self.VGG16, self.BATCH),
+            ([], b'{"net": "VGG16", "layers": ["CONV1-1"]}', self.BATCH),
+            ([], b'{"netfile": "lenet.json"}', self.BATCH.replace('3', '3.02')),
+            ([], b'{"netfile": "lenet.json", "process_nm": 28}', self.BATCH.replace('3', '3.02')),
+            (['--format', 'csv'], self.VGG16, self.BATCH),
+            (['--format', 'svg'], self.VGG16, self.BATCH),
+            (['--diagnose'], b'', fodlam.DIAGNOSE_NOTE),
+            (['--diagnose', '--format', 'csv'], b'', fodlam.DIAGNOSE_NOTE),
         ):
-            # The costs of fc layers by MACs have a note of their own.
-            count = 1 + (b'lenet' in stdin)
-            out, err = Terminal(io.BytesIO(), encoding='utf-8'), io.StringIO()
-            stdin_stream = io.TextIOWrapper(io.BytesIO(stdin))
-            self.assertEqual(fodlam.main(argv, stdin_stream, out, err), 0)
-            self.assertEqual(out.buffer.getvalue().decode(), run(*argv, stdin=stdin).out)
-            self.assertRegex(err.getvalue(), rf'\A(fodlam: [^\n]+\n){{{count}}}\Z')
-            self.assertIn(said, err.getvalue())
+            for out, err in ((True, False), (False, True), (True, True)):
+                self.assertEqual(self.said(argv, stdin, out, err), f'fodlam: {said}\n')
+            self.assertEqual(self.said(argv, stdin), '')
+
+    def test_names_the_flag(self):
+        self.assertIn('--per-frame', self.BATCH)
+        self.assertIn('--per-frame', fodlam.DIAGNOSE_NOTE)
+
+    def test_none_if_one_chose_or_all_is_for_one_frame(self):
+        for argv, stdin in (
+            (['--per-frame'], self.VGG16),
+            (['--per-frame'], b'{"netfile": "lenet.json"}'),
+            (['--per-frame'], b'{"net": "VGG16", "per_frame": false}'),
+            ([], b'{"net": "VGG16", "per_frame": false}'),
+            ([], b'{"net": "VGG16", "per_frame": true}'),
+            ([], b'{"net": "VGG16", "layers": ["FC6"]}'),
+            ([], b'{"netfile": "lenet.json", "scaling": "shape"}'),
+            ([], b'{"netfile": "lenet.json", "accelerator": "nvdla-32"}'),
+            (['--diagnose', '--per-frame'], b''),
+            (['--lines', '--per-frame'], self.VGG16),
+            (['--lines'], b'{"net": "VGG16", "per_frame": false}'),
+        ):
+            self.assertEqual(self.said(argv, stdin, True, True), '', (argv, stdin))
+
+    def test_not_twice_on_one_screen(self):
+        """A table has the note in itself; elsewhere, it may be cut, as by grep."""
+        for argv, stdin, note in (
+            (['--format', 'table'], self.VGG16, self.BATCH),
+            (['--diagnose', '--format', 'table'], b'', fodlam.DIAGNOSE_NOTE),
+        ):
+            self.assertIn(note, run(*argv, stdin=stdin).out)
+            self.assertEqual(self.said(argv, stdin, out=True), '')
+            self.assertEqual(self.said(argv, stdin, out=True, err=True), '')
+            self.assertEqual(self.said(argv, stdin, err=True), f'fodlam: {note}\n')
+
+    def test_once_in_a_sweep(self):
+        sweep = b'{"net": "VGG16", "per_frame": true}\n' + self.VGG16 + b'\n{"net": "AlexNet"}\n'
+        for out, err in ((True, False), (False, True), (True, True)):
+            said = self.said(['--lines'], sweep, out, err)
+            self.assertEqual(said, f'fodlam: line 2: {self.BATCH}\n')
+        self.assertEqual(self.said(['--lines'], sweep), '')
+
+    def test_after_the_report(self):
+        """So that it is not scrolled away."""
+        stream = Terminal(io.BytesIO(), encoding='utf-8', write_through=True)
+        fodlam.main([], io.TextIOWrapper(io.BytesIO(self.VGG16)), stream, stream)
+        self.assertRegex(
+            stream.buffer.getvalue().decode(), r'(?s)\A\{.*\}\nfodlam: conv: .*one\n\Z'
+        )
+
+
+class InReports(unittest.TestCase):
+    """What "frames" says."""
+
+    def test_of_each_group(self):
+        for config, conv in (
+            ({'net': 'AlexNet'}, 4),
+            ({'net': 'VGG16'}, 3),
+            ({'net': 'VGG16', 'process_nm': 28}, 3),
+            ({'net': 'VGG16', 'layers': ['FC6']}, 1),
+            ({'net': 'VGG16', 'layers': ['CONV1-1']}, 3),
+            ({'net': 'VGG16', 'per_frame': True}, 1),
+            ({'netfile': 'resnet50.json'}, SCALED_FRAMES),
+            ({'netfile': 'resnet50.json', 'per_frame': True}, 1),
+            ({'netfile': 'resnet50.json', 'scaling': 'shape'}, 1),
+            ({'netfile': 'resnet50.json', 'accelerator': 'nvdla-64'}, 1),
+            ({'netfile': 'resnet50.json', 'accelerator': 'edge-tpu'}, 1),
+            ({'netfile': [{'name': 'a', 'type': 'Convolution', 'macs': 9}]}, SCALED_FRAMES),
+            ({'netfile': [{'name': 'a', 'type': 'InnerProduct', 'macs': 9}]}, 1),
+        ):
+            for report in (fodlam.estimate(config), *fodlam.sweep([config])):
+                frames = report['frames']
+                self.assertEqual(list(frames), ['conv', 'fc'])
+                self.assertAlmostEqual(frames['conv'], conv, delta=0.00005)
+                self.assertEqual(repr(frames['fc']), '1')
+                if conv == 1:
+                    self.assertEqual(repr(frames['conv']), '1')  # and not 1.0
+            line = run('--lines', stdin=json.dumps(config).encode()).out
+            self.assertEqual(json.loads(line)['frames'], frames)
+
+    def test_are_those_of_its_layers(self):
+        for config in ({'net': 'AlexNet'}, {'netfile': 'resnet50.json'}):
+            report = fodlam.estimate(config, per_layer=True)
+            for layer in report['layers']:
+                self.assertEqual(report['frames'][layer['kind']], layer['frames'])
+
+    def test_a_frame_costs_the_sum_over_the_frames(self):
+        for net in ('AlexNet', 'VGG16'):
+            batched, framed = fodlam.estimate({'net': net}), fodlam.estimate({'net': net}, True)
+            for group, frames in batched['frames'].items():
+                self.assertAlmostEqual(
+                    batched[group]['latency'] / frames / framed[group]['latency'], 1
+                )
+
+    def test_not_in_the_default_report(self):
+        for config in (b'{"net": "VGG16"}', b'{"netfile": "lenet.json", "layers": ["conv1"]}'):
+            self.assertEqual(list(json.loads(run(stdin=config).out)), list(GROUPS))
+        self.assertEqual(list(json.loads(run(path('config', 'vgg16.json')).out)), list(GROUPS))
+
+    def test_with_any_flag_or_key(self):
+        plain = b'{"net": "VGG16"}'
+        for argv, stdin in (
+            (['--per-frame'], plain),
+            (['--per-layer'], plain),
+            (['--range'], plain),
+            (['--lines'], plain),
+            (['--format', 'json'], plain),
+            (['--per-frame', path('config', 'vgg16.json')], b''),
+            ([], b'{"net": "VGG16", "per_frame": true}'),
+            ([], b'{"net": "VGG16", "process_nm": 28}'),
+            ([], b'{"net": "VGG16", "title": "A title"}'),
+            ([], b'{"netfile": "lenet.json", "scaling": "mac"}'),
+            ([], b'{"netfile": "lenet.json", "accelerator": "nvdla-32"}'),
+        ):
+            self.assertIn('frames', json.loads(run(*argv, stdin=stdin).out), (argv, stdin))
+
+    def test_a_kind_that_costs_nothing(self):
+        """Between lines of a sweep that share a network, or its kinds."""
+        configs = [{'net': 'VGG16', 'layers': layers} for layers in (['FC6'], ['CONV1-1'], ['FC6'])]
+        configs.append({'net': 'AlexNet'})
+        stdin = '\n'.join(map(json.dumps, configs)).encode()
+        results = [json.loads(line) for line in run('--lines', stdin=stdin).out.splitlines()]
+        self.assertEqual([result['frames']['conv'] for result in results], [1, 3, 1, 4])
 
 
 class Bounds(unittest.TestCase):
@@ -103,7 +242,7 @@ class Bounds(unittest.TestCase):
 
     def test_only_where_layers_have_one(self):
         for config in ({'net': 'VGG16'}, {'netfile': 'lenet.json'}):
-            self.assertEqual(list(fodlam.estimate(config)), list(GROUPS))
+            self.assertEqual(list(fodlam.estimate(config)), [*GROUPS, 'frames'])
 
     def test_half_of_resnet50_is_bound_by_the_link(self):
         """../shared/facts/eyeriss-shape.md; 49% before rows that nothing touches stayed away."""
@@ -129,7 +268,7 @@ class Bounds(unittest.TestCase):
         shape = {'ifmap': [8, 8, 8], 'ofmap': [8, 6, 6], 'kernel': [3, 3]}
         entry = {'name': 'a', 'type': 'Convolution', 'macs': 8 * 36 * 9, 'groups': 8, **shape}
         dense = {**entry, 'name': 'b', 'groups': 1, 'macs': 8 * 8 * 36 * 9}
-        one, other = layers({'netfile': [entry, dense], 'scaling': 'shape'}, ranges=True)
+        one, other = layers({'netfile': [entry, dense], 'scaling': 'shape'}, range=True)
         for quantity in ('energy', 'latency'):
             ratios = [x[quantity] / x[f'{quantity}_range'][0] for x in (one, other)]
             self.assertAlmostEqual(ratios[0], 117 / 79)
@@ -139,9 +278,9 @@ class Bounds(unittest.TestCase):
 class FromPython(unittest.TestCase):
     def test_sweep(self):
         configs = [{'net': 'VGG16'}, {'net': 'VGG19'}, {'netfile': 'lenet.json'}, None]
-        first, wrong, third, none = fodlam.sweep(configs, per_frame=True, ranges=True)
-        self.assertEqual(first, fodlam.estimate(configs[0], per_frame=True, ranges=True))
-        self.assertEqual(third, fodlam.estimate(configs[2], per_frame=True, ranges=True))
+        first, wrong, third, none = fodlam.sweep(configs, per_frame=True, range=True)
+        self.assertEqual(first, fodlam.estimate(configs[0], per_frame=True, range=True))
+        self.assertEqual(third, fodlam.estimate(configs[2], per_frame=True, range=True))
         self.assertIn('VGG19', wrong['error'])
         self.assertIn('expected an object', none['error'])
 
@@ -185,9 +324,6 @@ class FromPython(unittest.TestCase):
         entries = []
         entries.append(entries)
         self.assertRaises(fodlam.InputError, fodlam.estimate, {'netfile': entries})
-
-    def test_help_shows_what_is_for_users(self):
-        self.assertEqual(sorted(fodlam.__all__), ['InputError', 'diagnose', 'estimate', 'sweep'])
 
 
 class LeftOut(unittest.TestCase):

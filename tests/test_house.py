@@ -189,12 +189,15 @@ print([name for name in sys.modules if name.endswith(('roofline', 'tables', 'fod
             self.assertEqual(result.stdout.splitlines()[-1], names)
 
     def test_loaded_when_asked_for(self):
-        script = 'import sys, fodlam; fodlam.estimate({"net": "VGG16"}); print(*sys.modules)'
-        loaded = python('-c', script).stdout.split()
-        self.assertIn('fodlam', loaded)
-        self.assertEqual([name for name in loaded if name.startswith('fodlam.')], [])
-        for name in ('argparse', 'glob'):
-            self.assertNotIn(name, loaded)
+        run = 'fodlam.run_program([], sys.stdin, sys.stderr, None)'
+        api = ['fodlam.data', 'fodlam.data.api', 'fodlam.data.streams', 'fodlam.data.values']
+        for use, rooms in ((run, []), ('fodlam.estimate({"net": "VGG16"})', api)):
+            script = f'import sys, fodlam; {use}; print(*sys.modules)'
+            loaded = python('-c', script, stdin='{"net": "VGG16"}').stdout.split()
+            self.assertIn('fodlam', loaded)
+            self.assertEqual(sorted(name for name in loaded if name.startswith('fodlam.')), rooms)
+            for name in ('argparse', 'glob'):
+                self.assertNotIn(name, loaded)
 
     def test_a_devices_table_works_out_shares_once(self):
         """It made 106,643 calls when it worked them out four times."""

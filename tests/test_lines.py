@@ -14,6 +14,7 @@ from support import GROUPS, Terminal, fodlam, path, read, run
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
+ALEXNET = {**json.loads(read('tests', 'golden', 'alexnet.json')), 'frames': {'conv': 4, 'fc': 1}}
 
 
 class Lines(unittest.TestCase):
@@ -25,7 +26,7 @@ class Lines(unittest.TestCase):
             result = run('--lines', *flags, stdin=stdin)
             self.assertEqual((result.status, result.err), (0, ''))
             for line, config in zip(result.out.splitlines(), configs, strict=True):
-                single = run(*flags, stdin=json.dumps(config).encode())
+                single = run('--format', 'json', *flags, stdin=json.dumps(config).encode())
                 self.assertEqual(json.loads(line), json.loads(single.out))
                 compact = json.dumps(json.loads(line), separators=(',', ':'))
                 self.assertEqual(line, compact)
@@ -34,9 +35,9 @@ class Lines(unittest.TestCase):
         stdin = b'{"net": "VGG16"}\n\n{"net": "VGG19"}\n \t\r\n[\n\xff\n{"net": "VGG16"}\r\n{"net": "AlexNet"}'
         result = run('--lines', stdin=stdin)
         results = list(map(json.loads, result.out.splitlines()))
-        good = json.loads(read('tests', 'golden', 'vgg16.json'))
+        good = {**json.loads(read('tests', 'golden', 'vgg16.json')), 'frames': {'conv': 3, 'fc': 1}}
         self.assertEqual([results[0], results[4]], [good, good])
-        self.assertEqual(results[5], json.loads(read('tests', 'golden', 'alexnet.json')))
+        self.assertEqual(results[5], ALEXNET)
         for index, start in (
             (1, 'line 3: config: "net" is \'VGG19\';'),
             (2, 'line 5: config: not JSON'),
@@ -89,7 +90,7 @@ class Lines(unittest.TestCase):
             results = list(map(json.loads, run('--lines', stdin=stdin).out.splitlines()))
         self.assertEqual(len(results), 4)
         self.assertTrue(results[1]['error'].startswith('line 2: config: too large'))
-        self.assertEqual(results[2], json.loads(read('tests', 'golden', 'alexnet.json')))
+        self.assertEqual(results[2], ALEXNET)
         self.assertTrue(results[3]['error'].startswith('line 5: config: too large'))
 
     def test_chunks_do_not_matter(self):
@@ -124,7 +125,7 @@ class Lines(unittest.TestCase):
             (io.TextIOWrapper(io.BytesIO()), r'(fodlam: [\d,]+ lines done\n)+'),
             (Terminal(io.BytesIO()), ''),
         ):
-            stdin = io.TextIOWrapper(io.BytesIO(b'{"net": "VGG16"}\n' * 5000))
+            stdin = io.TextIOWrapper(io.BytesIO(b'{"net": "VGG16", "per_frame": true}\n' * 5000))
             err = Terminal(io.BytesIO())
             with mock.patch('time.monotonic', lambda: next(clock)):
                 fodlam.main(['--lines'], stdin, stdout, err)
@@ -142,7 +143,7 @@ class Lines(unittest.TestCase):
         result = run('--lines', stdin=b'\n'.join(lines))
         results = list(map(json.loads, result.out.splitlines()))
         self.assertEqual(len(results), 1000)
-        self.assertTrue(all(set(r) == {'error'} or set(r) == set(GROUPS) for r in results))
+        self.assertTrue(all(set(r) == {'error'} or set(r) == {*GROUPS, 'frames'} for r in results))
 
 
 if __name__ == '__main__':

@@ -251,7 +251,7 @@ class Numbers(unittest.TestCase):
         said = []
         for netfile in ('googlenet', 'resnet50'):
             config = {'netfile': f'{netfile}.json', 'scaling': 'shape'}
-            costs = fodlam.estimate(config, ranges=True)['total']
+            costs = fodlam.estimate(config, range=True)['total']
             low, high = costs['latency_range']
             ends = f'({math.floor(low * 1e3)} to {math.ceil(high * 1e3)})'
             said += [f'{costs["latency"] * 1e3:.0f}', ends]

@@ -67,7 +67,7 @@ class PerFrame(unittest.TestCase):
 class Ranges(unittest.TestCase):
     def test_scaled(self):
         per_layer = fodlam.diagnose()['per_layer']
-        report = fodlam.estimate({'netfile': 'resnet50.json'}, per_layer=True, ranges=True)
+        report = fodlam.estimate({'netfile': 'resnet50.json'}, per_layer=True, range=True)
         for quantity in ('energy', 'latency'):
             published = {
                 'conv': [
@@ -85,14 +85,14 @@ class Ranges(unittest.TestCase):
                 self.assertTrue(low < layer[quantity] < high)
 
     def test_published(self):
-        report = fodlam.estimate({'net': 'VGG16'}, per_layer=True, ranges=True)
+        report = fodlam.estimate({'net': 'VGG16'}, per_layer=True, range=True)
         for cost in [*report['layers'], *(report[group] for group in GROUPS)]:
             for quantity in ('energy', 'latency'):
                 self.assertEqual(cost[f'{quantity}_range'], [cost[quantity]] * 2)
 
     def test_sums_add_lows_and_highs(self):
         for config in ({'netfile': 'googlenet.json'}, {'net': 'AlexNet', 'process_nm': 28}):
-            report = fodlam.estimate(config, per_layer=True, ranges=True)
+            report = fodlam.estimate(config, per_layer=True, range=True)
             for group in GROUPS:
                 layers = [x for x in report['layers'] if group in (x['kind'], 'total')]
                 for quantity in ('energy', 'latency'):
@@ -106,7 +106,7 @@ class Ranges(unittest.TestCase):
         for net in NETFILES:
             for published in fodlam.estimate({'net': net}, per_layer=True)['layers']:
                 config = {'netfile': NETFILES[net], 'layers': [published['name']]}
-                (layer,) = fodlam.estimate(config, per_layer=True, ranges=True)['layers']
+                (layer,) = fodlam.estimate(config, per_layer=True, range=True)['layers']
                 for quantity in ('energy', 'latency'):
                     low, high = layer[f'{quantity}_range']
                     self.assertTrue(low * 0.999999 <= published[quantity] <= high * 1.000001)
@@ -118,11 +118,9 @@ class Ranges(unittest.TestCase):
 class ProcessNode(unittest.TestCase):
     def test_65_is_the_default(self):
         for config in ({'net': 'VGG16'}, {'netfile': 'googlenet.json'}):
-            expected = fodlam.estimate(config, per_layer=True, ranges=True)
+            expected = fodlam.estimate(config, per_layer=True, range=True)
             for node in (65, 65.0):
-                report = fodlam.estimate(
-                    {**config, 'process_nm': node}, per_layer=True, ranges=True
-                )
+                report = fodlam.estimate({**config, 'process_nm': node}, per_layer=True, range=True)
                 self.assertEqual(report, expected)
 
     def test_each_chip_at_its_own_node(self):
@@ -220,7 +218,7 @@ class PerLayer(unittest.TestCase):
 
     def test_the_sums_are_the_same_with_and_without(self):
         for config in ({'net': 'VGG16', 'process_nm': 28}, {'netfile': 'lenet.json'}):
-            report = fodlam.estimate(config, per_layer=True, ranges=True, per_frame=True)
+            report = fodlam.estimate(config, per_layer=True, range=True, per_frame=True)
             for group, sums in fodlam.estimate(config, per_frame=True).items():
                 self.assertEqual({key: report[group][key] for key in sums}, sums)
 

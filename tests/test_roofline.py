@@ -65,7 +65,7 @@ class Units(unittest.TestCase):
         for flags in ([], ['--per-layer'], ['--format', 'csv'], ['--format', 'table'], ['--range']):
             result = run(*flags, stdin=stdin)
             self.assertEqual((result.status, result.err), (0, both), flags)
-        self.assertEqual(set(json.loads(run(stdin=stdin).out)), {*GROUPS, 'bounds'})
+        self.assertEqual(set(json.loads(run(stdin=stdin).out)), {*GROUPS, 'bounds', 'frames'})
         result = run('--lines', stdin=b'{"net": "VGG16"}\n' + (stdin + b'\n') * 3)
         self.assertEqual((result.status, len(result.out.splitlines())), (0, 4))
         self.assertEqual(

@@ -73,7 +73,7 @@ class Tables(unittest.TestCase):
         self.assertIn([7, 7], kernels.values())
         for quantity in ('energy', 'latency'):
             both = sum(self.ratios(quantity).values(), [])
-            for layer in shaped('googlenet.json', ranges=True)['layers']:
+            for layer in shaped('googlenet.json', range=True)['layers']:
                 if layer['kind'] == 'conv':
                     low, high = layer[f'{quantity}_range']
                     # 1 x 1 and 7 x 7 kernels no paper measured: MobileNet widens the low end.

@@ -1,0 +1,67 @@
+"""Values from Python that JSON does not have, such as NumPy's numbers and arrays.
+
+A config from Python may have them wherever one in JSON has a number, true, false or a list. NumPy
+is not imported: what a value can do tells what it is.
+"""
+
+import operator
+
+from fodlam import is_plain
+
+JSON_TYPES = {str, int, float, bool, type(None)}  # those that hold no other values
+
+
+def json_config(config):
+    """Return a copy of a config with values as JSON has them, whatever the config is.
+
+    Of a list of entries as "netfile", the entries stay as they are: `json_default` is for them.
+
+    >>> json_config({'net': 'VGG16', 'layers': ('FC6', 'FC8')})
+    {'net': 'VGG16', 'layers': ['FC6', 'FC8']}
+    """
+    if is_plain(config):
+        return dict(config)
+    if not isinstance(config, dict):
+        return config
+    copy = {}
+    for key, value in config.items():
+        has_entries = key == 'netfile' and isinstance(value, list)
+        copy[key] = value if has_entries else json_value(value)
+    return copy
+
+
+def json_value(value):
+    """Return a value as JSON has it; if it is nothing like that, return it as it is.
+
+    Arrays, and NumPy's numbers and booleans, have a method `tolist`; other whole numbers have
+    `__index__`, and other numbers `__float__`.
+
+    >>> import array, fractions
+    >>> json_value({'ifmap': array.array('i', [3, 224, 224]), 'mac_pj': fractions.Fraction(1, 4)})
+    {'ifmap': [3, 224, 224], 'mac_pj': 0.25}
+    """
+    type_ = type(value)
+    if type_ in JSON_TYPES:
+        return value
+    if isinstance(value, dict):
+        return {key: json_value(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_value(member) for member in value]
+    try:
+        if hasattr(type_, 'tolist'):
+            listed = value.tolist()
+            if type(listed) is not type_:  # as it is for NumPy's longdouble
+                return json_value(listed)
+        if hasattr(type_, '__index__'):
+            return operator.index(value)
+        if hasattr(type_, '__float__'):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass  # a number that has no value as an int or a float
+    return value
+
+
+def json_default(value):
+    """Return a value that json cannot write as one that it can: as JSON has it, or as its repr."""
+    converted = json_value(value)
+    return repr(value) if converted is value else converted
