@@ -130,7 +130,7 @@ def parse_accelerator(members):
         if key in numbers:
             others = [other for other in members if OTHER_NAMES.get(other) == key]
             raise ValueError(f'"{key}" and "{others[0]}" are two names of one key; give one')
-        least = 0 if key in ENERGY_DEFAULTS else MIN_NUMBER
+        least = 0 if key == 'layer_us' or key in ENERGY_DEFAULTS else MIN_NUMBER
         most = 1 if key == 'efficiency' else MAX_NUMBER
         if not is_number(number, least, most):
             expected = f'a number from {least:g} to {most:g}'

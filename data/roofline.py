@@ -49,7 +49,7 @@ DATAFLOW_DEFAULTS = {
 dataflow_fields = operator.attrgetter(*DATAFLOW_DEFAULTS)
 energy_fields = operator.attrgetter(*ENERGY_DEFAULTS)
 NO_ENERGY = tuple(ENERGY_DEFAULTS.values())
-DEFAULTS = {**ENERGY_DEFAULTS, 'efficiency': None, **DATAFLOW_DEFAULTS}
+DEFAULTS = {**ENERGY_DEFAULTS, 'efficiency': None, 'layer_us': 0, **DATAFLOW_DEFAULTS}
 ACCELERATOR_KEYS = (*REQUIRED_KEYS, *DEFAULTS)
 
 
@@ -59,7 +59,7 @@ class Accelerator(
     """An accelerator with a roofline.
 
     Its fields are its keys, as fodlam.py's docstring has them, and
-    device: its name in data/devices.csv; None if it is not from there.
+    device: its name in data/devices.py; None if it is not from there.
     """
 
     __slots__ = ()
@@ -73,6 +73,11 @@ class Accelerator(
     def bytes_per_s(self):
         """The bandwidth of DRAM, in bytes per second."""
         return self.dram_gb_per_s * 1e9
+
+    @property
+    def layer_s(self):
+        """The time in s that each layer takes beside its roofline, before the efficiency."""
+        return self.layer_us * 1e-6
 
     @property
     def dataflow(self):
@@ -283,7 +288,7 @@ def cost_workload(workload, accelerator, limits):
     """Return the WorkloadCosts of a Workload on an Accelerator.
 
     limits: (least, most), the factors from the modelled time of a layer to the least and the most
-    that it may be; or None for no ranges.
+    that it may be, unless its roofline takes longer than the least; or None for no ranges.
 
     >>> compute = Demand('conv', macs=6e9, mac_slots=8e9, gain=1, dram_bytes=1e6)
     >>> memory = Demand('fc', macs=1e6, mac_slots=1e6, gain=1, dram_bytes=2e9)
@@ -312,7 +317,8 @@ def cost_workload(workload, accelerator, limits):
     for group, latency_s in latencies_s.items():
         sums[group] = cost_of(energies.get(group), latency_s)
         if limits:
-            ranges[group] = range_within(energies.get(group), latency_s, limits)
+            group_limits = limits_within_roofline(times_s[group], accelerator, limits)
+            ranges[group] = range_within(energies.get(group), latency_s, group_limits)
     for bound, latency_s in bounds_s.items():
         bounds[bound] = cost_of(energies.get(bound), latency_s)
     return WorkloadCosts(sums, ranges or None, bounds, energies.get('total'))
@@ -339,6 +345,11 @@ def layer_times(workload, accelerator):
             compute_s[chosen.kind].append(chosen.mac_slots / macs_per_s)
         else:
             memory_s[chosen.kind].append(chosen.dram_bytes / bytes_per_s)
+    if accelerator.layer_us:
+        start_s = accelerator.layer_s / efficiency
+        for times_of_kinds in (compute_s, memory_s):
+            for kind, times in times_of_kinds.items():
+                times_of_kinds[kind] = [time_s + start_s for time_s in times]
     return compute_s, memory_s
 
 
@@ -411,6 +422,22 @@ def cost_of(parts, latency_s):
     return Cost(math.fsum(parts.values()) if parts else None, latency_s)
 
 
+def limits_within_roofline(times_s, accelerator, limits):
+    """Return the limits of the sum of some layers' times, of which none is below its roofline.
+
+    times_s: the modelled times, in s. limits: as for `cost_workload`.
+
+    >>> chip = Accelerator(1000, 1000, 10, efficiency=0.5, layer_us=1e6)  # 1 s
+    >>> limits_within_roofline([4, 14], chip, (0.4, 3))  # rooflines of 1 and 6 s: 1.6 and 6 s
+    (0.4222222222222222, 3)
+    """
+    least, most = limits
+    efficiency, layer_s = accelerator.efficiency or 1, accelerator.layer_s
+    least_s = [max(least * time_s, time_s * efficiency - layer_s) for time_s in times_s]
+    total_s = math.fsum(times_s)
+    return (math.fsum(least_s) / total_s if total_s else least), most
+
+
 def range_within(parts, latency_s, limits):
     """Return (low, high), the least and the most Cost of some layers.
 
@@ -439,9 +466,13 @@ def price_layer(layer, accelerator, limits):
     """
     peak, bandwidth = accelerator.peak_macs_per_s, accelerator.bytes_per_s
     demand = faster_way(layer.cost, peak, bandwidth)
-    latency_s = roof_time(demand, peak, bandwidth) / (accelerator.efficiency or 1)
+    roof_s = roof_time(demand, peak, bandwidth)
+    latency_s = (roof_s + accelerator.layer_s) / (accelerator.efficiency or 1)
     parts = energy_parts([demand], latency_s, accelerator)
-    low, high = range_within(parts, latency_s, limits) if limits else (None, None)
+    low = high = None
+    if limits:
+        limits = limits_within_roofline([latency_s], accelerator, limits)
+        low, high = range_within(parts, latency_s, limits)
     possible_macs_per_s = peak * demand.gain
     intensity = demand.macs / demand.dram_bytes
     return layer.replaced(
