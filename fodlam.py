@@ -15,6 +15,7 @@ Usage: a config in JSON goes in, a report in JSON comes out.
   fodlam --diagnose
 From Python: fodlam.estimate(config), fodlam.sweep(configs), fodlam.diagnose();
 fodlam.table, csv and svg of a report or config return what --format prints;
+fodlam.calibrate(accelerator, rates) returns what --calibrate prints;
 fodlam.HOME is the folder with data/, nets/ and config/.
 
 Options:
@@ -25,6 +26,8 @@ Options:
   --theme T      of a picture: auto (default, as programs prefer), light or dark
   --lines        one config a line in, one JSON result a line out
   --diagnose     no config; a batch's cost over a frame's MACs; or --per-frame
+  --calibrate F  print the config's accelerator with efficiency and layer_us, by
+                 a CSV file of netfile and frames_per_s, as measured on it
   --version, -h, --help
 
 Config keys:
@@ -48,6 +51,7 @@ Keys of an accelerator; those without a default must be there:
   mac_pj         energy of a MAC in pJ; default: 0
   dram_pj_per_byte  of a DRAM byte; default: 0; without all three, null
   efficiency     share of the roofline attained, up to 1; default: 1, as a bound
+  layer_us       time per layer beside its roofline, in us; default: 0
   buffer_kib     on-chip buffer; default: nothing is ever read twice
   feature_bytes, weight_bytes  bytes of a feature, of a weight; default: 1
   channel_atom, kernel_atom    channels, filters go in multiples; default: 1
@@ -107,7 +111,9 @@ from csv import reader as csv_reader
 __version__ = '2.0.0'
 
 # What is for users. Most of it is in data/api.py; see `__getattr__`.
-__all__ = ['HOME', 'InputError', 'csv', 'diagnose', 'estimate', 'main', 'svg', 'sweep', 'table']
+__all__ = (
+    'HOME InputError calibrate csv diagnose estimate main svg sweep table'
+).split()
 
 # === Constants ===
 
@@ -844,7 +850,7 @@ def to_json(report):
 
 TYPE_CHECKING = False  # programs that check types take it for true
 if TYPE_CHECKING:
-    from fodlam.data.api import csv, estimate, main, svg, sweep, table
+    from fodlam.data.api import calibrate, csv, estimate, main, svg, sweep, table
 else:
 
     def __getattr__(name):

@@ -20,7 +20,7 @@ from fodlam import (
     to_report,
 )
 from fodlam.data.streams import TextInput, TextOutput, adapted
-from fodlam.data.values import json_config
+from fodlam.data.values import json_config, json_value
 
 # === Reports ===
 
@@ -95,6 +95,23 @@ def sweep(
                 doubt = f'{report.estimate.doubts[0]}; of later configs, nothing is said'
                 warnings.warn(doubt, stacklevel=2)
         yield report
+
+
+def calibrate(accelerator: dict, rates: dict) -> dict:
+    """Return an accelerator's keys with its 'efficiency' and 'layer_us', as measured rates tell.
+
+    accelerator: a dict of its keys, as in a config. rates: {netfile: frames per second}, measured
+    on it. One network tells the efficiency alone, and two or more the time per layer as well
+    (nets/README.md, "Rooflines").
+    Raises InputError if a key, a net file or a rate is wrong, or above what the roofline allows.
+
+    >>> chip = {'macs': 1000, 'clock_mhz': 1000, 'dram_gb_per_s': 25}
+    >>> round(calibrate(chip, {'googlenet.json': 400})['efficiency'], 3)
+    0.661
+    """
+    from fodlam.data.calibration import calibrate
+
+    return calibrate(json_value(accelerator), json_value(rates))
 
 
 def make_report(config, per_frame, per_layer, ranges, find_catalog):

@@ -20,12 +20,20 @@ from fodlam import (
     published_layers,
     quantities,
     quote,
-    read_net,
     read_table,
     sum_costs,
 )
 from fodlam.data.accelerators import NVDLA_FILE, NVDLA_KEY
-from fodlam.data.devices import DEVICES_NETS, geometric_mean, read_devices, read_shares
+from fodlam.data.calibration import (
+    errors_of,
+    fit_share,
+    fit_share_and_layer,
+    from_one_to_another,
+    geometric_mean,
+    leave_one_out,
+    measured_runs,
+)
+from fodlam.data.devices import MANY_NETWORKS, SOURCES, read_source
 from fodlam.data.eyeriss import (
     EYERISS_CALIBRATION,
     EYERISS_CLOCK_HZ,
@@ -74,8 +82,7 @@ NVDLA_SOURCE = 'NVDLA primer'
 NVDLA_NETFILE = 'resnet50.json'
 NVDLA_RATE_COLUMNS = {'frames_per_s': ('ResNet-50 (frame/s)', 1)}
 
-# QuTiBench (data/README.md).
-DEVICES_SOURCE = 'QuTiBench'
+ALL_DEVICES = 'all devices'  # in the place of a device
 
 
 class Figure(namedtuple('Figure', 'quantity unit published modelled source')):
@@ -208,36 +215,103 @@ def compare_nvdla():
 
 
 def compare_devices():
-    """Return the Figures of devices: frames of networks per second.
+    """Return the Figures of devices that were measured (data/README.md).
 
-    Each network on a device is modelled by the roofline, and for each other network that the device
-    was measured with by the share that it attains, and by its MACs per second.
+    Those of single networks are only of devices with few.
     """
-    shares = read_shares()
-    macs = {}
-    for network, netfile in DEVICES_NETS.items():
-        macs[network] = sum(entry.get('macs', 0) for entry in read_net(netfile).values())
+    devices = measured_runs()
     figures = []
-    errors = {'share': [], 'MACs': []}  # factors by which rates are too high or too low, above 1
-    for device, rows in read_devices().items():
-        for network, row in rows.items():
-            rate = row['frames_per_s']
-            roof = rate / shares[device][network]
-            title = f'{network} on {device} by'
-            figures.append(Figure(f'{title} roof', 'frame/s', rate, roof, DEVICES_SOURCE))
-            for other in rows:
-                if other == network:
-                    continue
-                by_share = roof * shares[device][other]
-                by_macs = rows[other]['frames_per_s'] * macs[other] / macs[network]
-                for how, modelled in (('share', by_share), ('MACs', by_macs)):
-                    errors[how].append(max(modelled / rate, rate / modelled))
-                    name = f'{title} {how}'
-                    figures.append(Figure(name, 'frame/s', rate, modelled, DEVICES_SOURCE))
-    for how, factors in errors.items():
-        name = f'devices, typically, by {how}'
-        figures.append(Figure(name, '', None, geometric_mean(factors), DEVICES_SOURCE))
+    for source in SOURCES:
+        for device in read_source(source):
+            runs = devices[device]
+            if len(runs) < MANY_NETWORKS:
+                for network in runs:
+                    figures += compare_network_on_device(network, device, runs, source.name)
+    for row in device_errors():
+        title = f'{row.networks} networks on {row.device}'
+        for how, (typical, worst) in row.errors.items():
+            for name, error in (('typically', typical), ('at worst', worst)):
+                figures.append(Figure(f'{title}, {name} by {how}', '', None, error, row.source))
     return figures
+
+
+def compare_network_on_device(network, device, runs, source):
+    """Return the Figures of a network on a device: frames per second.
+
+    runs: {network: calibration.Run} of the device. source: of what was measured.
+    The network is modelled by the roofline, and for each other network that the device was measured
+    with by the share that it attains, and by its MACs per second.
+    """
+    run = runs[network]
+    rate = 1 / run.measured_s
+    title = f'{network} on {device} by'
+    figures = [Figure(f'{title} roof', 'frame/s', rate, 1 / run.roof_s, source)]
+    for other in runs:
+        if other == network:
+            continue
+        factor = fit_share([runs[other]]).factor(run)
+        figures.append(Figure(f'{title} share', 'frame/s', rate, rate * factor, source))
+        factor = fit_share([by_macs(runs[other])]).factor(by_macs(run))
+        figures.append(Figure(f'{title} MACs', 'frame/s', rate, rate * factor, source))
+    return figures
+
+
+class DeviceErrors(namedtuple('DeviceErrors', 'device networks errors source')):
+    """How far off the networks on a device are, each by all others that were measured on it.
+
+    device: its name, or ALL_DEVICES. networks: how many were measured on it.
+    errors: {what the model went by: (typical error, worst error)}, as factors above 1.
+    source: of what was measured.
+    """
+
+    __slots__ = ()
+
+
+def device_errors():
+    """Return the list of the DeviceErrors of devices with two networks or more, and of all.
+
+    Those of all devices are of each network by one other on its device.
+    """
+    devices = measured_runs()
+    rows, rooflines, macs_only = [], {}, {}
+    for source in SOURCES:
+        for device in read_source(source):
+            runs = list(devices[device].values())
+            runs_by_macs = [by_macs(run) for run in runs]
+            if len(runs) == 1:
+                continue
+            errors = {
+                'MACs': typical_and_worst(leave_one_out(runs_by_macs, fit_share)),
+                'share': typical_and_worst(leave_one_out(runs, fit_share)),
+            }
+            if len(runs) >= MANY_NETWORKS:
+                factors = leave_one_out(runs, fit_share_and_layer)
+                errors['layer_us'] = typical_and_worst(factors)
+            rows.append(DeviceErrors(device, len(runs), errors, source.name))
+            rooflines[device] = dict(enumerate(runs))
+            macs_only[device] = dict(enumerate(runs_by_macs))
+    errors = {
+        'MACs': typical_and_worst(from_one_to_another(macs_only)),
+        'share': typical_and_worst(from_one_to_another(rooflines)),
+    }
+    networks = sum(row.networks for row in rows)
+    rows.append(DeviceErrors(ALL_DEVICES, networks, errors, 'both'))
+    return rows
+
+
+def typical_and_worst(factors):
+    """Return (typical error, worst error) of some factors; data/calibration.py says what both are.
+
+    >>> typical_and_worst([0.5, 1, 4])
+    (2.0, 4)
+    """
+    errors = errors_of(factors)
+    return geometric_mean(errors), max(errors)
+
+
+def by_macs(run):
+    """Return a calibration.Run with MACs for a roofline, whose share is then a rate of MACs."""
+    return run._replace(roof_s=run.macs)
 
 
 # === Calibration ===

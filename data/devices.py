@@ -1,48 +1,105 @@
 """Devices that were measured, and how far off estimates on any accelerator are.
 
 A device attains a share of its roofline's rate, from 0 to 1. For other networks, the model assumes
-the same share. How wrong that is can be told by devices that were measured with two networks.
+the same share; and where many networks were measured, a time per layer beside it. Both are chosen,
+and how far off they are is told, by data/calibration.py, whose results are in CALIBRATED_FILE: to
+work them out takes longer than any estimate.
 
-Source: QuTiBench (data/README.md), Blott et al., IEEE Transactions on Computers, 2020.
+Sources: QuTiBench and Vitis AI (data/README.md).
 """
 
 import functools
 import math
+from collections import namedtuple
 
 import fodlam
-from fodlam import KIND_OF_TYPE, quote, read_net, read_table
-from fodlam.data.roofline import Accelerator, Workload, cost_workload, make_demand
-from fodlam.data.shape import parse_shape
+from fodlam import quote, read_table
+from fodlam.data.roofline import Accelerator
 
-DEVICES_FILE = 'devices.csv'
-DEVICES_KEY = 'Measurement'  # a device and a network, such as "edge-tpu GoogLeNet"
+
+class Source(namedtuple('Source', 'name filename columns')):
+    """A table of measurements, whose rows are a device and a network, as "edge-tpu GoogLeNet".
+
+    name: of who measured. filename: in data/. columns: see fodlam.read_table.
+    """
+
+    __slots__ = ()
+
+
+DEVICES_KEY = 'Measurement'
 DEVICES_COLUMNS = {
     'operations_per_s': ('Peak (TOP/s)', 1e12),
     'dram_gb_per_s': ('DRAM Bandwidth (GB/s)', 1),
     'bytes': ('Bytes a Number', 1),
-    'frames_per_s': ('Compute (frame/s)', 1),
-    'power_mw': ('Power (W)', 1e3),
 }
-DEVICES_NETS = {
+# QuTiBench's rate is without moving frames in and out of the host, and Vitis AI's with it. Vitis AI
+# has no power.
+SOURCES = (
+    Source(
+        'QuTiBench',
+        'devices.csv',
+        {
+            **DEVICES_COLUMNS,
+            'frames_per_s': ('Compute (frame/s)', 1),
+            'power_mw': ('Power (W)', 1e3),
+        },
+    ),
+    Source(
+        'Vitis AI',
+        'vitis.csv',
+        {**DEVICES_COLUMNS, 'frames_per_s': ('End-to-End (frame/s)', 1)},
+    ),
+)
+# {network in these tables: its file in nets/}
+NETFILES = {
+    'EfficientNet-B0': 'efficientnet_b0.json',
+    'EfficientNet-EdgeTPU-L': 'efficientnet_edgetpu_l.json',
+    'EfficientNet-EdgeTPU-M': 'efficientnet_edgetpu_m.json',
+    'EfficientNet-EdgeTPU-S': 'efficientnet_edgetpu_s.json',
     'GoogLeNet': 'googlenet.json',
+    'GoogLeNet-torchvision': 'googlenet_torchvision.json',
+    'Inception-ResNet-v2': 'inception_resnet_v2.json',
+    'Inception-v3': 'inception_v3.json',
+    'Inception-v4': 'inception_v4.json',
     'MobileNet': 'mobilenet.json',
+    'MobileNet-0.25-128': 'mobilenet_025_128.json',
+    'MobileNet-0.5-160': 'mobilenet_050_160.json',
+    'MobileNet-v2': 'mobilenet_v2.json',
+    'MobileNet-v2-1.4': 'mobilenet_v2_140.json',
+    'ResNet-18': 'resnet18.json',
     'ResNet-50': 'resnet50.json',
+    'ResNet-50-torchvision': 'resnet50_torchvision.json',
+    'SqueezeNet-1.1': 'squeezenet_1_1.json',
+    'VGG-16': 'VGG_ILSVRC_16_layers_deploy.json',
+    'VGG-19': 'vgg19.json',
 }
 DEVICES_CLOCK_MHZ = 1000  # any would do, as only MACs per cycle times the clock counts
 
+# A device that was measured with so many networks has a time per layer, and a range of its own.
+MANY_NETWORKS = 6
+
 
 def read_devices():
-    """Return {device: {network: {field of DEVICES_COLUMNS: number}}}, what was measured.
+    """Return {device: {network: {field: number}}}, what all SOURCES measured.
 
-    Raises InputError or ValueError if the table is damaged.
+    The fields are those of the columns of a Source. Raises InputError or ValueError if a table is
+    damaged.
     """
     devices = {}
-    for title, row in read_table(DEVICES_FILE, DEVICES_COLUMNS, DEVICES_KEY).items():
+    for source in SOURCES:
+        devices |= read_source(source)
+    return devices
+
+
+def read_source(source):
+    """Return {device: {network: {field: number}}}, what one Source measured; see `read_devices`."""
+    devices = {}
+    for title, row in read_table(source.filename, source.columns, DEVICES_KEY).items():
         device, _, network = title.partition(' ')
-        if network not in DEVICES_NETS:
-            known = ', '.join(DEVICES_NETS)
+        if network not in NETFILES:
+            known = ', '.join(NETFILES)
             raise ValueError(
-                f'data/{DEVICES_FILE}: unknown network {quote(network)}; expected {known}'
+                f'data/{source.filename}: unknown network {quote(network)}; expected {known}'
             )
         devices.setdefault(device, {})[network] = row
     return devices
@@ -51,7 +108,7 @@ def read_devices():
 def bare_device(row):
     """Return the roofline of a device without an efficiency or power, as an Accelerator.
 
-    row: {field of DEVICES_COLUMNS: number} of the device with any network.
+    row: {field: number} of the device with any network, as `read_devices` has it.
     """
     return Accelerator(
         # A MAC is two operations.
@@ -67,113 +124,121 @@ def find_device(name, devices):
     """Return a device as an Accelerator.
 
     name: of the device. devices: the result of `read_devices`, which must have the name.
-    The efficiency is the geometric mean of the device's shares over the networks that it was
-    measured with, and the power is the mean of its powers.
+    The efficiency and the time per layer are those of CALIBRATED_FILE, and the power is the mean of
+    the device's powers; None if they are not known.
     """
     rows = list(devices[name].values())
-    powers = [row['power_mw'] for row in rows]
+    calibrated = read_calibrated()[name]
+    power_mw = None
+    if 'power_mw' in rows[0]:
+        power_mw = math.fsum(row['power_mw'] for row in rows) / len(rows)
     return bare_device(rows[0])._replace(
         device=name,
-        efficiency=geometric_mean(read_shares()[name].values()),
-        power_mw=math.fsum(powers) / len(powers),
+        efficiency=calibrated.efficiency,
+        layer_us=calibrated.layer_us,
+        power_mw=power_mw,
     )
-
-
-def read_shares():
-    """Return {device: {network: share}}, the share of its roofline's rate that a device attains.
-
-    They are worked out once, which takes as long as estimates of 20 networks, and kept.
-    """
-    return shares_in(fodlam.DATA_DIR, fodlam.NETS_DIR)
-
-
-@functools.cache
-def shares_in(data_dir, nets_dir):
-    """Return {device: {network: share}}, as `read_shares` does.
-
-    data_dir, nets_dir: fodlam.DATA_DIR and fodlam.NETS_DIR, where everything is read from. They are
-    arguments only so that the cache keeps the shares of each pair of folders apart.
-    """
-    networks = {}  # {network: [(entry, Shape, kind)]}
-    workloads = {}  # {(network, Dataflow): Workload}, as several devices have one Dataflow
-    shares = {}
-    for device, rows in read_devices().items():
-        shares[device] = {}
-        for network, row in rows.items():
-            if network not in networks:
-                networks[network] = read_shapes(DEVICES_NETS[network])
-            accelerator = bare_device(row)
-            flow = accelerator.dataflow
-            if (network, flow) not in workloads:
-                demands = []
-                for entry, shape, kind in networks[network]:
-                    demands.append(make_demand(entry, shape, kind, flow))
-                workloads[network, flow] = Workload(demands)
-            costs = cost_workload(workloads[network, flow], accelerator, limits=None)
-            shares[device][network] = row['frames_per_s'] * costs.sums['total'].latency_s
-    return shares
-
-
-def read_shapes(netfile):
-    """Return [(entry, Shape, kind)] of the layers with MACs of a net file."""
-    layers = []
-    for entry in read_net(netfile).values():
-        kind = KIND_OF_TYPE.get(entry['type'])
-        if kind is not None:
-            layers.append((entry, parse_shape(entry), kind))
-    return layers
-
-
-def geometric_mean(numbers):
-    """Return the geometric mean of some numbers above 0.
-
-    >>> geometric_mean([1, 4])
-    2.0
-    """
-    return math.prod(numbers) ** (1 / len(numbers))
 
 
 # === How far off estimates are ===
 
 
+class Errors(namedtuple('Errors', 'least most typical worst')):
+    """How far measured times are from modelled ones, over networks that the model did not know.
+
+    least, most: the factors from a modelled time to the 5th and to the 95th percentile of those
+    measured. typical, worst: the geometric mean and the largest of the factors between the two,
+    either way.
+    """
+
+    __slots__ = ()
+
+
+class Calibrated(
+    namedtuple(
+        'Calibrated',
+        ('networks', 'efficiency', 'layer_us', 'least_share', 'most_share', *Errors._fields),
+    )
+):
+    """What is known of a device.
+
+    networks: how many were measured on it. efficiency, layer_us: as chosen on all of them.
+    least_share, most_share: of its roofline, that it attains with any of them.
+    The other fields are those of Errors, for networks that were not measured on it.
+    """
+
+    __slots__ = ()
+
+
+# By `python3 data/validate.py --calibrated`; a test holds it against data/calibration.py.
+CALIBRATED_FILE = 'calibrated.csv'
+CALIBRATED_KEY = 'Device'
+CALIBRATED_COLUMNS = {
+    'networks': ('Networks', 1),
+    'efficiency': ('Efficiency', 1),
+    'layer_us': ('Time per Layer (us)', 1),
+    'least_share': ('Least Share', 1),
+    'most_share': ('Most Share', 1),
+    'least': ('Least Time', 1),
+    'most': ('Most Time', 1),
+    'typical': ('Typical Error', 1),
+    'worst': ('Worst Error', 1),
+}
+# For other accelerators, by data/calibration.py over all devices, as a test says: each network by
+# the share that its device attains with one other; and by the share and the time per layer that two
+# others give.
+ONE_NETWORK = Errors(least=0.287, most=3.49, typical=1.448, worst=7.35)
+TWO_NETWORKS = Errors(least=0.434, most=2.38, typical=1.332, worst=8.77)
+
+
+# Of devices whose power is known for a few networks only. QuTiBench has 0.53 W for these two on an
+# Edge TPU, and 2.0 to 2.9 W for EfficientNets, with an idle power of 0.81 W instead of 0.25 W:
+# evidently another set-up. Elsewhere, power is within 1 to 21% over networks.
+POWER_NOTES = {
+    'edge-tpu': (
+        'the power of edge-tpu is that of GoogLeNet and MobileNet: the energy of others may be off '
+        'by a factor of 5'
+    ),
+}
+
+
+def read_calibrated():
+    """Return {device: Calibrated}; raise InputError if their table is damaged."""
+    return calibrated_in(fodlam.DATA_DIR)
+
+
+@functools.cache  # for the lines of a sweep
+def calibrated_in(data_dir):
+    """Return {device: Calibrated}; data_dir: fodlam.DATA_DIR, where their table is read from."""
+    rows = read_table(CALIBRATED_FILE, CALIBRATED_COLUMNS, CALIBRATED_KEY, least=0)
+    return {device: Calibrated(**row) for device, row in rows.items()}
+
+
+def errors_on(accelerator):
+    """Return the Errors on an Accelerator that has an efficiency."""
+    if accelerator.device is not None:
+        return Errors(*read_calibrated()[accelerator.device][-4:])
+    # A time per layer is not known by one network alone.
+    return TWO_NETWORKS if accelerator.layer_us else ONE_NETWORK
+
+
 def time_limits(accelerator):
     """Return (least, most), the factors from a layer's modelled time to what it may be.
 
-    accelerator: the Accelerator that the layer runs on.
+    accelerator: the Accelerator that the layer runs on. Nothing is faster than its roofline, which
+    data/roofline.py sees to.
     """
-    shares = read_shares()
-    own_shares = shares.get(accelerator.device, {}).values()
-    if len(own_shares) > 1:
-        # From the highest to the lowest share that the device was measured to attain.
-        efficiency = accelerator.efficiency
-        return efficiency / max(own_shares), efficiency / min(own_shares)
     if accelerator.efficiency is None:
         # The time is a bound. At worst, as low a share is attained as by any device.
-        return 1, 1 / min(all_shares(shares))
-    # The efficiency may be as far off as from one network to another on the same device; but
-    # nothing is faster than its roofline.
-    factor = max(factors_apart(shares))
-    return max(1 / factor, accelerator.efficiency), factor
+        least_share, _ = shares_attained()
+        return 1, 1 / least_share
+    return errors_on(accelerator)[:2]
 
 
-def all_shares(shares):
-    """Return the list of all shares of all devices; shares: {device: {network: share}}."""
-    return [share for by_network in shares.values() for share in by_network.values()]
-
-
-def factors_apart(shares):
-    """Return the list of the factors between the highest and the lowest share of each device.
-
-    shares: {device: {network: share}}. Devices that have only one share are left out.
-
-    >>> factors_apart({'a': {'x': 0.25, 'y': 0.5}, 'b': {'x': 0.3}})
-    [2.0]
-    """
-    factors = []
-    for by_network in shares.values():
-        if len(by_network) > 1:
-            factors.append(max(by_network.values()) / min(by_network.values()))
-    return factors
+def shares_attained():
+    """Return (least, most), the shares of their rooflines that devices attain with any network."""
+    calibrated = read_calibrated().values()
+    return min(row.least_share for row in calibrated), max(row.most_share for row in calibrated)
 
 
 def accuracy_notes(estimate):
@@ -183,24 +248,28 @@ def accuracy_notes(estimate):
     # was measured with, and not by all devices.
     if estimate.ranges and accelerator.device is None:
         return []
-    shares = read_shares()
     if accelerator.efficiency is None:
-        return [bound_note(shares)]
-    return [share_note(shares)]
+        return [bound_note()]
+    notes = [share_note(accelerator)]
+    if accelerator.device in POWER_NOTES:
+        notes.append(POWER_NOTES[accelerator.device])
+    return notes
 
 
-def bound_note(shares):
-    """Return a sentence on the shares that devices attain; shares: {device: {network: share}}."""
-    attained = all_shares(shares)
-    low, high = min(attained), max(attained)
-    return f'a roofline is a bound: real devices attain {low:.0%} to {high:.0%} of it'
+def bound_note():
+    """Return a sentence on the shares of their rooflines that devices attain."""
+    least, most = shares_attained()
+    return f'a roofline is a bound: real devices attain {least:.0%} to {most:.0%} of it'
 
 
-def share_note(shares):
-    """Return a sentence on how shares differ by network; shares: {device: {network: share}}."""
-    factors = factors_apart(shares)
-    typical = geometric_mean(factors)
-    return (
-        'from one network to another, the share of its roofline that a device attains '
-        f'typically differs by a factor of {typical:.2f}, at worst {max(factors):.2f}'
-    )
+def share_note(accelerator):
+    """Return a sentence on how far off times on an Accelerator that has an efficiency are."""
+    errors = errors_on(accelerator)
+    how_far = f'typically off by a factor of {errors.typical:.2f}, at worst {errors.worst:.2f}'
+    networks = 2 if accelerator.layer_us else 1
+    if accelerator.device is not None:
+        networks = int(read_calibrated()[accelerator.device].networks)
+    if networks >= MANY_NETWORKS:
+        return f'{networks} networks on {accelerator.device}, each by all others, are {how_far}'
+    known = 'one other' if networks == 1 else 'two others'
+    return f'networks on one device, each by {known}, are {how_far}'

@@ -46,6 +46,7 @@ def parse_options(argv):
     parser.add_argument('config', nargs='?')
     parser.add_argument('--format', choices=FORMATS)
     parser.add_argument('--theme', choices=THEMES)
+    parser.add_argument('--calibrate', metavar='measured.csv')
     for names in FLAGS:
         parser.add_argument(*names.split(','), action='store_true')
     asked = vars(parser.parse_args(argv))
@@ -59,6 +60,8 @@ def parse_options(argv):
     others = asked.keys() - {'diagnose', 'per_frame', 'format'}
     if 'diagnose' in asked and (format_ not in DIAGNOSE_FORMATS or others):
         parser.error('--diagnose takes no config; only --per-frame, --format json, csv or table')
+    if 'calibrate' in asked and not {'calibrate', 'config'}.issuperset(asked):
+        parser.error('--calibrate prints an accelerator, and takes no other option')
     if 'lines' in asked and format_ != 'json':
         parser.error(f'--lines prints JSON, but got --format {format_}')
     if asked.get('config', '').lstrip().startswith('{'):
@@ -103,6 +106,13 @@ def run_with_options(argv, stdin, stdout, stderr):
             tell(note, format_, stdout, stderr)
         return
     stream, where = open_config(asked.get('config', '-'), stdin, stderr)
+    if 'calibrate' in asked:
+        from fodlam.data.calibration import calibrate_config
+
+        with place(where):
+            config = read_json(stream)
+            yield to_json(calibrate_config(config, asked['calibrate']))
+        return
     if 'lines' in asked:
         from fodlam.data.sweeps import estimate_lines
 

@@ -6,6 +6,7 @@ Usage:
 
 Options:
   --per-layer    single layers as well
+  --calibrated   only data/calibrated.csv, by what was measured on devices
   --format F     table (default), csv, json
   -h, --help
 
@@ -27,7 +28,10 @@ Names of quantities say what the model went by:
   on a device, by roof    its roofline by itself, against the rate measured
   on a device, by share   the share of it that the other network attains
   on a device, by MACs    the MACs per second of the other network on it
-  devices, typically      the geometric mean of these errors, either way
+  networks on a device, typically, at worst    how far off each is by all others
+                     on it: geometric mean and most, either way; on all devices,
+                     by one other
+    by layer_us      by their share of the roofline and a time per layer
 """
 
 import os
@@ -40,6 +44,9 @@ from fodlam import NO_HELP, command, place, to_json
 
 PROGRAM = 'validate.py'
 FORMATS = ('table', 'csv', 'json')
+DEVICES_NOTE = """\
+Networks on devices: typical error (worst) of each by all others on the device;
+of all devices, of each by one other."""
 
 # What the table calls sources whose names are too long for it.
 SHORT_SOURCES = {
@@ -98,6 +105,29 @@ def rows_table(rows):
     return table + paragraphs([TABLE_NOTE])
 
 
+def devices_table():
+    """Return how far off the networks on each device are, as a table for people."""
+    from fodlam.data.comparisons import device_errors
+    from fodlam.data.tables import Column, to_table
+
+    rows = device_errors()
+    columns = [
+        Column('device', [row.device for row in rows]),
+        Column('networks', [str(row.networks) for row in rows], on_right=True),
+    ]
+    for how in ('MACs', 'share', 'layer_us'):
+        cells = []
+        for row in rows:
+            if how in row.errors:
+                typical, worst = row.errors[how]
+                cells.append(f'{typical - 1:.0%} ({worst - 1:.0%})')
+            else:
+                cells.append('-')
+        columns.append(Column(f'by {how}', cells, on_right=True))
+    columns.append(Column('source', [row.source for row in rows]))
+    return to_table(columns)
+
+
 def run(argv, stdin, stdout, stderr):
     """Yield the text that the command line asks for; raise InputError for what is wrong.
 
@@ -112,10 +142,18 @@ def run(argv, stdin, stdout, stderr):
     parser = new_parser(prog=PROGRAM)
     parser.add_argument('--format', choices=FORMATS)
     parser.add_argument('--per-layer', action='store_true')
+    parser.add_argument('--calibrated', action='store_true')
     parser.add_argument('-h', '--help', action='store_true')
     asked = vars(parser.parse_args(argv))
     if 'help' in asked:
         yield __doc__ or NO_HELP
+        return
+    if 'calibrated' in asked:
+        if len(asked) > 1:
+            parser.error('--calibrated prints CSV, and takes no other option')
+        from fodlam.data.calibration import calibrated_csv
+
+        yield calibrated_csv()
         return
     rows = validate('per_layer' in asked)
     format_ = asked.get('format', 'table')
@@ -126,7 +164,10 @@ def run(argv, stdin, stdout, stderr):
 
         yield to_csv(rows)
     else:
-        yield rows_table(rows)
+        # Typical errors, which have no published number, are in the second table.
+        yield rows_table([row for row in rows if row['published'] is not None])
+        yield f'\n{DEVICES_NOTE}\n\n'
+        yield devices_table()
 
 
 def main(argv, stdin, stdout, stderr):

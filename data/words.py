@@ -36,6 +36,7 @@ MAX_PLAIN_NUMBER = 10**12  # larger whole numbers are written as 1e+12
 # {key of an accelerator: the words for a number there}. Titles have the keys that must be there.
 ACCELERATOR_WORDS = {
     'efficiency': 'attains {} of its roofline',
+    'layer_us': '{} us a layer beside it',
     'power_mw': '{} mW',
     'mac_pj': '{} pJ a MAC',
     'dram_pj_per_byte': '{} pJ a byte of DRAM',
@@ -343,11 +344,14 @@ def published_remark(layers):
 def accelerator_remarks(estimate):
     """Return a list of at most one sentence on the keys of an accelerator that no title has.
 
-    estimate: an Estimate on an accelerator. Of a named one, only the efficiency is told.
+    estimate: an Estimate on an accelerator. Of a named one, only the efficiency and
+    the time per layer are told.
     """
     keys = estimate.config.get('accelerator')
     if not isinstance(keys, dict):
         keys = {'efficiency': estimate.accelerator.efficiency}
+        if estimate.accelerator.layer_us:
+            keys['layer_us'] = round(estimate.accelerator.layer_us, 1)
     parts = []
     for key, words in ACCELERATOR_WORDS.items():
         number = keys.get(key)

@@ -20,7 +20,7 @@ from support import ROOT, Terminal, extractor, fodlam, path, read, run, validato
 
 from fodlam.data import formats
 
-PUBLIC = ['HOME', 'InputError', 'csv', 'diagnose', 'estimate', 'main', 'svg', 'sweep', 'table']
+PUBLIC = 'HOME InputError calibrate csv diagnose estimate main svg sweep table'.split()
 CONFIGS = (
     {'net': 'VGG16'},
     {'net': 'VGG16', 'layers': ['FC8'], 'title': 'The last layer'},
@@ -80,7 +80,7 @@ class Names(unittest.TestCase):
 
 
 class Hints(unittest.TestCase):
-    FUNCTIONS = ('csv', 'diagnose', 'estimate', 'svg', 'sweep', 'table')
+    FUNCTIONS = ('calibrate', 'csv', 'diagnose', 'estimate', 'svg', 'sweep', 'table')
 
     def test_every_argument_and_result_has_one(self):
         for name in self.FUNCTIONS:

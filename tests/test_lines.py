@@ -32,14 +32,14 @@ class Lines(unittest.TestCase):
                 self.assertEqual(line, compact)
 
     def test_bad_lines_are_answered_in_their_place(self):
-        stdin = b'{"net": "VGG16"}\n\n{"net": "VGG19"}\n \t\r\n[\n\xff\n{"net": "VGG16"}\r\n{"net": "AlexNet"}'
+        stdin = b'{"net": "VGG16"}\n\n{"net": "VGG11"}\n \t\r\n[\n\xff\n{"net": "VGG16"}\r\n{"net": "AlexNet"}'
         result = run('--lines', stdin=stdin)
         results = list(map(json.loads, result.out.splitlines()))
         good = {**json.loads(read('tests', 'golden', 'vgg16.json')), 'frames': {'conv': 3, 'fc': 1}}
         self.assertEqual([results[0], results[4]], [good, good])
         self.assertEqual(results[5], ALEXNET)
         for index, start in (
-            (1, 'line 3: config: "net" is \'VGG19\';'),
+            (1, 'line 3: config: "net" is \'VGG11\';'),
             (2, 'line 5: config: not JSON'),
         ):
             self.assertEqual(list(results[index]), ['error'])

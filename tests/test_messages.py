@@ -28,10 +28,7 @@ def lists():
     """Return {placeholder: the list that it stands for in messages.txt}."""
     families = (
         (accelerators.NVDLA_FILE, accelerators.NVDLA_KEY),
-        (
-            devices.DEVICES_FILE,
-            devices.DEVICES_KEY,
-        ),
+        *((source.filename, devices.DEVICES_KEY) for source in devices.SOURCES),
     )
     names = [name for file, key in families for name in fodlam.read_table(file, {}, key)]
     found = {

@@ -16,7 +16,7 @@ import definitions
 import onnx_encoder
 from support import NETFILES, ROOT, extract, fodlam, path, read, run, validator
 
-from fodlam.data import accelerators, devices, eyeriss, notes
+from fodlam.data import accelerators, calibration, devices, eyeriss, notes
 
 DOCUMENTS = ('README.md', 'nets/README.md', 'data/README.md')
 NVDLA = 'nvdla-2048'
@@ -342,23 +342,49 @@ class Numbers(unittest.TestCase):
         )
 
     def test_devices(self):
-        rows = [row for row in validator.validate() if row['source'] == 'QuTiBench']
-        roofs = [row['error_percent'] for row in rows if row['quantity'].endswith(' by roof')]
-        self.says(f'are {min(roofs):.0f}% to {max(roofs):.0f}% too fast on them')
-        share, macs = (
-            (
-                next(r['error_percent'] for r in rows if r['quantity'].endswith(f'ly, by {how}')),
-                max(r['error_percent'] for r in rows if r['quantity'].endswith(f' by {how}')),
+        errors = {row['quantity']: row['error_percent'] for row in validator.validate()}
+        sentences = []
+        for how in ('share', 'MACs'):
+            title = '77 networks on all devices'
+            typical, worst = (
+                errors[f'{title}, {name} by {how}'] for name in ('typically', 'at worst')
             )
-            for how in ('share', 'MACs')
-        )
+            sentences.append((f'{typical:.0f}%', f'+{worst:.0f}%'))
+        share, macs = sentences
         self.says(
-            f'typical error of {share[0]:.0f}% (at worst +{share[1]:.0f}%), its MACs per second '
-            f'with {macs[0]:.0f}% (+{macs[1]:.0f}%)'
+            f'a typical error of {share[0]} (at worst {share[1]}), MACs per second with {macs[0]} '
+            f'({macs[1]})'
         )
-        note = devices.bound_note(devices.read_shares())
-        self.says(note.replace('real devices', 'devices').partition('a roofline is ')[2])
-        self.says(f'typically a factor of {1 + share[0] / 100:.2f}')
+        attained = devices.bound_note().partition('real devices ')[2]
+        self.says(f'they {attained.removesuffix("it")}them')
+
+    def test_typical_errors_on_devices(self):
+        one, two, many = set(), set(), []
+        for row in devices.read_calibrated().values():
+            if row.networks >= devices.MANY_NETWORKS:
+                many.append(row.typical)
+            else:
+                (one if row.networks == 1 else two).add(f'{row.typical:.2f}')
+        self.says(f'typically a factor of {two.pop()} to {one.pop()} |')
+        self.says(f'typically a factor of {min(many):.2f} to {max(many):.2f} |')
+        self.assertEqual((one, two), (set(), set()))
+        self.says(
+            devices.bound_note().partition('a roofline is ')[2].removeprefix('a bound: real ')
+        )
+
+    def test_what_is_not_modelled_on_devices(self):
+        odd, others = [], []
+        for runs in calibration.measured_runs().values():
+            if len(runs) < devices.MANY_NETWORKS:
+                continue
+            fit = calibration.fit_device(list(runs.values()))
+            for network, each in runs.items():
+                (odd if network == 'EfficientNet-B0' else others).append(fit.factor(each))
+        self.assertEqual(len(odd), 3)
+        self.says(
+            f'takes {min(odd):.1f} to {max(odd):.1f} times as long as modelled on the three boards',
+            f'within a factor of {max(calibration.errors_of(others)):.1f}',
+        )
 
     def test_densities(self):
         errors = [
@@ -369,16 +395,23 @@ class Numbers(unittest.TestCase):
         self.says(f'fc {", ".join(reversed(errors))}')
 
     def test_rooflines_of_devices(self):
-        bare, other = (
-            {'macs': 1, 'clock_mhz': 1, 'dram_gbps': 1, **x} for x in ({}, {'efficiency': 1})
-        )
-        (_, most), (_, factor) = (
-            devices.time_limits(accelerators.parse_accelerator(chip)) for chip in (bare, other)
-        )
+        chip = {'macs': 1, 'clock_mhz': 1, 'dram_gbps': 1}
+        limits = [
+            devices.time_limits(accelerators.find_accelerator(each))
+            for each in (
+                chip,
+                'edge-tpu',
+                {**chip, 'efficiency': 1, 'layer_us': 1},
+                {**chip, 'efficiency': 1},
+            )
+        ]
+        (_, most), two, with_time, one = limits
         config = {'netfile': 'mobilenet.json', 'accelerator': NVDLA}
         seconds = fodlam.estimate(config)['total']['latency']
         self.says(
-            f'a factor of {factor:.2f}, which',
+            f'if the device was measured with two, {two[0]:.2f} to {two[1]:.2f};',
+            f'if the accelerator has one, {with_time[0]:.3f} to {with_time[1]:.2f};',
+            f'else by one, {one[0]:.3f} to {one[1]:.2f}.',
             f'what {1 / most:.3f} makes of it',
             f'MobileNet takes {seconds * 1e3:.2f} ms on `{NVDLA}`',
             document='nets/README.md',

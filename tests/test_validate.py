@@ -24,6 +24,12 @@ KEYS = ['quantity', 'unit', 'published', 'modelled', 'error_percent', 'source']
 # Of a network that the papers measured, in order; X is the other one.
 CONV = ['MACs', 'shape', "X's MACs", "X's shape"]
 FC = ['MACs', "X's MACs", 'density']
+VITIS = {
+    'kv260-dpu': 19,
+    'ultra96-dpu-b1600': 8,
+    'zcu102-dpu-3xb4096': 19,
+    'zcu104-dpu-2xb4096': 19,
+}
 DEVICES = list(csv.DictReader(read('data', 'devices.csv').splitlines()))
 
 
@@ -43,7 +49,17 @@ def device_names():
         both = sum(name == device for name, _ in measured) == 2
         hows = ['roof', 'share', 'MACs'] if both else ['roof']
         rows += [f'{network} on {device} by {how}' for how in hows]
-    return [*rows, *(f'devices, typically, by {how}' for how in ('share', 'MACs'))]
+    for device in [*dict.fromkeys(name for name, _ in measured), *VITIS]:
+        count = VITIS.get(device) or sum(name == device for name, _ in measured)
+        hows = ['MACs', 'share', 'layer_us'] if device in VITIS else ['MACs', 'share']
+        if count > 1:
+            rows += summaries(f'{count} networks on {device}', hows)
+    return rows + summaries('77 networks on all devices', ['MACs', 'share'])
+
+
+def summaries(title, hows):
+    """Return the quantities that are said of how far off networks are."""
+    return [f'{title}, {error} by {how}' for how in hows for error in ('typically', 'at worst')]
 
 
 def errors(per_layer=False):
@@ -85,10 +101,11 @@ class Rows(unittest.TestCase):
         for row in rows:
             self.assertEqual(list(row), KEYS)
             sources = (
-                r'\A(Eyeriss Table VI?|EIE Table IV, scaled from 45 nm|NVDLA primer|QuTiBench)\Z'
+                r'\A(Eyeriss Table VI?|EIE Table IV, scaled from 45 nm|NVDLA primer|QuTiBench|'
+                r'Vitis AI|both)\Z'
             )
             self.assertRegex(row['source'], sources)
-            if 'typically' in row['quantity']:
+            if ' networks on ' in row['quantity']:
                 self.assertEqual((row['published'], row['modelled']), (None, None))
                 continue
             error = (row['modelled'] - row['published']) / row['published'] * 100
@@ -295,11 +312,18 @@ class CommandLine(unittest.TestCase):
             lines = result.out.splitlines()
             self.assertLessEqual(max(map(len, lines)), 80)
             self.assertNotIn('..', result.out)  # no name is cut
-            gaps = [i for i, c in enumerate(lines[1]) if c == ' ']
-            end = lines.index('')
-            for line in lines[:end]:
-                self.assertTrue(all(line[i : i + 1] in ('', ' ') for i in gaps), line)
-            self.assertEqual(end, 2 + len(validator.validate(per_layer=bool(flags))))
+            note = lines.index(
+                'Networks on devices: typical error (worst) of each by all others on the device;'
+            )
+            tables = lines[: lines.index('')], lines[note + 3 :]
+            for table in tables:
+                gaps = [i for i, c in enumerate(table[1]) if c == ' ']
+                for line in table:
+                    self.assertTrue(all(line[i : i + 1] in ('', ' ') for i in gaps), line)
+            rows = validator.validate(per_layer=bool(flags))
+            figures = [row for row in rows if row['published'] is not None]
+            self.assertEqual(len(tables[0]), 2 + len(figures))
+            self.assertEqual(len(tables[1]), 2 + 6 + 4 + 1)  # QuTiBench's, Vitis AI's and all
 
     def test_eie_is_scaled(self):
         """By (65/45)^3, or by the fit's 1 / 0.512; a paper's own number is 0.59 W x 8.0 us."""
@@ -322,7 +346,7 @@ class CommandLine(unittest.TestCase):
         for flag in ('-h', '--help'):
             self.assertEqual(validate(flag), (0, validator.__doc__, ''))
         self.assertLessEqual(max(map(len, validator.__doc__.splitlines())), 80)
-        for name in (*validator.FORMATS, '--per-layer', '--format', '--help'):
+        for name in (*validator.FORMATS, '--per-layer', '--calibrated', '--format', '--help'):
             self.assertIn(name, validator.__doc__)
 
     def test_wrong_arguments(self):
