@@ -90,7 +90,7 @@ def fit_share_and_layer(runs):
     (0.5, 0.1)
     """
 
-    # The share of a Run is by its roofline, and grows with the time per layer.
+    # The share that each Run attains is a line: its height without a time per layer, and its slope.
     lines = [(run.roof_s / run.measured_s, run.layers / run.measured_s) for run in runs]
 
     def spread(layer_s):

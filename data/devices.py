@@ -126,9 +126,13 @@ def find_device(name, devices):
     name: of the device. devices: the result of `read_devices`, which must have the name.
     The efficiency and the time per layer are those of CALIBRATED_FILE, and the power is the mean of
     the device's powers; None if they are not known.
+    Raises ValueError if that file does not have the device.
     """
     rows = list(devices[name].values())
-    calibrated = read_calibrated()[name]
+    calibrated = read_calibrated().get(name)
+    if calibrated is None:
+        made = 'a table made anew by python3 data/validate.py --calibrated'
+        raise ValueError(f'data/{CALIBRATED_FILE}: no device {quote(name)}; expected {made}')
     power_mw = None
     if 'power_mw' in rows[0]:
         power_mw = math.fsum(row['power_mw'] for row in rows) / len(rows)
@@ -176,7 +180,7 @@ CALIBRATED_KEY = 'Device'
 CALIBRATED_COLUMNS = {
     'networks': ('Networks', 1),
     'efficiency': ('Efficiency', 1),
-    'layer_us': ('Time per Layer (us)', 1),
+    'layer_us': ('Time per Layer (us)', 1),  # may be 0
     'least_share': ('Least Share', 1),
     'most_share': ('Most Share', 1),
     'least': ('Least Time', 1),
@@ -189,7 +193,6 @@ CALIBRATED_COLUMNS = {
 # others give.
 ONE_NETWORK = Errors(least=0.287, most=3.49, typical=1.448, worst=7.35)
 TWO_NETWORKS = Errors(least=0.434, most=2.38, typical=1.332, worst=8.77)
-
 
 # Of devices whose power is known for a few networks only. QuTiBench has 0.53 W for these two on an
 # Edge TPU, and 2.0 to 2.9 W for EfficientNets, with an idle power of 0.81 W instead of 0.25 W:
@@ -210,14 +213,19 @@ def read_calibrated():
 @functools.cache  # for the lines of a sweep
 def calibrated_in(data_dir):
     """Return {device: Calibrated}; data_dir: fodlam.DATA_DIR, where their table is read from."""
-    rows = read_table(CALIBRATED_FILE, CALIBRATED_COLUMNS, CALIBRATED_KEY, least=0)
+    above_0 = {field: CALIBRATED_COLUMNS[field] for field in Calibrated._fields}
+    from_0 = {'layer_us': above_0.pop('layer_us')}
+    rows = read_table(CALIBRATED_FILE, above_0, CALIBRATED_KEY)
+    for device, row in read_table(CALIBRATED_FILE, from_0, CALIBRATED_KEY, least=0).items():
+        rows[device] |= row
     return {device: Calibrated(**row) for device, row in rows.items()}
 
 
 def errors_on(accelerator):
     """Return the Errors on an Accelerator that has an efficiency."""
     if accelerator.device is not None:
-        return Errors(*read_calibrated()[accelerator.device][-4:])
+        row = read_calibrated()[accelerator.device]
+        return Errors(row.least, row.most, row.typical, row.worst)
     # A time per layer is not known by one network alone.
     return TWO_NETWORKS if accelerator.layer_us else ONE_NETWORK
 

@@ -151,7 +151,8 @@ def run(argv, stdin, stdout, stderr):
     if 'calibrated' in asked:
         if len(asked) > 1:
             parser.error('--calibrated prints CSV, and takes no other option')
-        from fodlam.data.calibration import calibrated_csv
+        with place('validate.py'):
+            from fodlam.data.calibration import calibrated_csv
 
         yield calibrated_csv()
         return

@@ -104,6 +104,8 @@ class Shares(unittest.TestCase):
             ('devices.csv', 'GoogLeNet', 'VGG', "unknown network 'VGG'"),
             ('vitis.csv', 'VGG-19', 'VGG', "unknown network 'VGG'"),
             ('calibrated.csv', '0.2488902797697745', 'x', "row 2, column .Efficiency.: 'x'"),
+            ('calibrated.csv', '0.2364350910045', '0', "row 2, column .Least Share.: '0'"),
+            ('calibrated.csv', 'edge-tpu', 'cloud-tpu', "no device 'edge-tpu'"),
         ):
             with tempfile.TemporaryDirectory() as folder:
                 shutil.copytree(path('data'), folder, dirs_exist_ok=True)
@@ -111,7 +113,7 @@ class Shares(unittest.TestCase):
                     table.write(read('data', file).replace(old, new))
                 with mock.patch('fodlam.DATA_DIR', folder):
                     cases = [('edge-tpu', 'json')]
-                    if file == 'calibrated.csv':
+                    if said.startswith('row'):
                         cases += [(chip, 'table'), (chip, 'svg')]
                     for value, form in cases:
                         config = json.dumps({'netfile': 'lenet.json', 'accelerator': value})
@@ -556,7 +558,7 @@ class Ranges(unittest.TestCase):
             self.assertAlmostEqual(each / report['total']['latency_range'][end], 1)
 
     def test_formats_and_lines(self):
-        for accelerator in ('edge-tpu', 'nvdla-64', CHIP):
+        for accelerator in ('edge-tpu', 'kv260-dpu', 'nvdla-64', CHIP):
             config = {'netfile': 'lenet.json', 'accelerator': accelerator}
             stdin = json.dumps(config).encode()
             line = json.loads(run('--lines', '--range', stdin=stdin).out)
