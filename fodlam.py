@@ -111,9 +111,10 @@ from csv import reader as csv_reader
 __version__ = '2.0.0'
 
 # What is for users. Most of it is in data/api.py; see `__getattr__`.
-__all__ = (
-    'HOME InputError calibrate csv diagnose estimate main svg sweep table'
-).split()
+__all__ = [
+    'HOME', 'InputError', 'calibrate', 'csv', 'diagnose', 'estimate', 'main', 'svg', 'sweep',
+    'table',
+]  # fmt: skip
 
 # === Constants ===
 

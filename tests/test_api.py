@@ -94,6 +94,7 @@ class Hints(unittest.TestCase):
             ('estimate', ['config', *flags]),
             ('sweep', ['configs', *flags]),
             ('diagnose', ['per_frame']),
+            ('calibrate', ['accelerator', 'rates']),
             ('table', ['report_or_config', 'per_frame', 'range']),
             ('csv', ['report_or_config', 'per_frame', 'range']),
             ('svg', ['report_or_config', 'per_frame', 'range', 'theme']),
@@ -185,6 +186,8 @@ class Values(unittest.TestCase):
         odd = {'macs': Index(64), 'clock_mhz': Number(100), 'dram_gbps': Odd(1.5), 'buffer_kib': 32}
         config = {'netfile': 'lenet.json'}
         self.same({**config, 'accelerator': odd}, {**config, 'accelerator': chip})
+        found = fodlam.calibrate(odd, {'lenet.json': Number(500)})
+        self.assertEqual(found, fodlam.calibrate(chip, {'lenet.json': 500}))
         by_shape = {**config, 'scaling': 'shape'}
         self.same(
             {**by_shape, 'density': {'weights': Odd(0.25), 'activations': Number(0.5)}},
@@ -382,7 +385,7 @@ class Streams(unittest.TestCase):
     def test_other_programs(self):
         out, err = io.StringIO(), Notebook()
         self.assertEqual(validator.main([], None, out, err), 0)
-        self.assertIn('typically', out.getvalue())
+        self.assertIn('all devices', out.getvalue())
         out = Notebook()
         self.assertEqual(extractor.main(['--help'], io.StringIO(), out, err), 0)
         self.assertIn('usage', out.text)

@@ -441,7 +441,7 @@ class LayerTime(unittest.TestCase):
             self.assertAlmostEqual((seconds[1] - seconds[0]) / 28, 7e-6)
 
     def test_0_is_the_default(self):
-        for options in ({'per_layer': True}, {'ranges': True}):
+        for options in ({'per_layer': True}, {'range': True}):
             for chip in (CHIP, {**CHIP, 'efficiency': 0.4}):
                 self.assertEqual(
                     estimate({**chip, 'layer_us': 0}, **options), estimate(chip, **options)
@@ -514,7 +514,7 @@ class Ranges(unittest.TestCase):
         """Each layer is at least its roofline, and at least 0.434 times what the model says."""
         bare = estimate(CHIP, per_layer=True)['layers']
         chip = {**CHIP, 'efficiency': 0.8, 'layer_us': 50}
-        report = estimate(chip, ranges=True, per_layer=True)
+        report = estimate(chip, range=True, per_layer=True)
         for roof, layer in zip(bare, report['layers']):
             expected = max(roof['latency'], 0.434 * layer['latency'])
             self.assertAlmostEqual(layer['latency_range'][0] / expected, 1)
