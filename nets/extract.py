@@ -312,8 +312,8 @@ def run(argv, stdin, stdout, stderr, program):
     network = read_network(options.model, parse_given(options, parser))
     if options.strict:
         network.check_nothing_left_out()
-    fuse(network.nodes, network.shapes, network.results)
-    text = to_json(net_file(network.nodes))
+    sums = fuse(network.nodes, network.shapes, network.results)
+    text = to_json(net_file(network.nodes, sums, network.results))
     if options.output is None:
         yield text
     else:

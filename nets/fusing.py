@@ -6,6 +6,8 @@ written. Then only their result is written, if no other layer reads the feature 
 
   stored   the shape that is written, if a pooling has made it smaller than the ofmap
   addend   true if another feature map is added on the way, which must then be read
+
+It returns which sums were fused, by which nets/network.py tells what a layer reads.
 """
 
 from fodlam.nets.layers import feature_map, is_known
@@ -20,20 +22,25 @@ def fuse(nodes, shapes, results):
     nodes: [Node], in the order in which they run.
     shapes: {value: shape}, as in Net.
     results: the values that the network puts out, which must all be written.
+    Returns {value: index}: what each fused sum makes, and the node with MACs that it is a part of.
 
     >>> from fodlam.nets.network import Node
     >>> conv = Node('conv', 'Convolution', MACS, ['image'], ['a'], {'ofmap': [64, 112, 112]})
     >>> relu = Node('relu', 'Relu', PASS, ['a'], ['b'], {})
     >>> pool = Node('pool', 'MaxPool', POOL, ['b'], ['c'], {})
     >>> fuse([conv, relu, pool], {'c': (1, 64, 56, 56)}, results={'c'})
+    {}
     >>> conv.members
     {'ofmap': [64, 112, 112], 'stored': [64, 56, 56]}
     """
     readers = find_readers(nodes)
     last_macs = find_last_macs(nodes)
+    sums = {}
     for index, node in enumerate(nodes):
         if node.role == MACS:
-            fuse_followers(index, node, readers, last_macs, shapes, results)
+            for value in fuse_followers(index, node, readers, last_macs, shapes, results):
+                sums[value] = index
+    return sums
 
 
 def find_readers(nodes):
@@ -72,30 +79,34 @@ def fuse_followers(index, node, readers, last_macs, shapes, results):
     last_macs: {value: index}, from find_last_macs.
     shapes: {value: shape}, as in Net.
     results: the values that the network puts out.
+    Returns the list of the values that fused sums make.
     """
+    sums = []
     value = node.outputs[0]
     while value in readers and value not in results:
         followers = list(readers[value].values())
         if len(followers) > 1:  # unless together they are an activation, the value is written
             value = find_activation(value, readers, results)
             if value is None:
-                return
+                return sums
             continue
         follower = followers[0]
         if not follower.outputs:  # such as Caffe's Silence
-            return
+            return sums
         if follower.inputs.count(value) > 1:  # such as x + x, which adds no other feature map
-            return
+            return sums
         value = follower.outputs[0]
         if follower.role == POOL:
             add_stored(node, shapes.get(value))
-            return
+            return sums
         if follower.role == SUM:
             if last_macs[value] != index:
-                return  # the layer that runs last adds; this one's ofmap waits for it in DRAM
+                return sums  # the layer that runs last adds; this one's ofmap waits for it in DRAM
             node.members['addend'] = True
+            sums.append(value)
         elif follower.role != PASS:
-            return
+            return sums
+    return sums
 
 
 def add_stored(node, pooled):

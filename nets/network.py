@@ -195,14 +195,17 @@ class Net:
         return [f'{self.where}: {note}' for note in notes]
 
 
-def net_file(nodes):
+def net_file(nodes, sums, results):
     """Return the net file of a network: a list of dicts, one for each Node, in their order.
 
+    nodes: [Node], in the order in which they run.
+    sums: {value: index}, the fused sums, from fusing.fuse.
+    results: the values that the network puts out.
     FODLAM tells layers apart by their canonical names, while definitions tell them apart by their
     exact names, or not at all. So layers after the first of a canonical name get a number:
 
     >>> nodes = [Node(name, 'ReLU', PASS, [], [], {}) for name in ('relu', 'ReLU', 'relu')]
-    >>> [entry['name'] for entry in net_file(nodes)]
+    >>> [entry['name'] for entry in net_file(nodes, sums={}, results=set())]
     ['relu', 'ReLU#2', 'relu#3']
     """
     entries = []
@@ -219,4 +222,112 @@ def net_file(nodes):
             # FODLAM expects MACs of these types, and a product of constants, for one, has none.
             type_ = f'{type_}, not counted'
         entries.append({'name': name, 'type': type_, **node.members})
+    add_sources(entries, nodes, sums, results)
     return entries
+
+
+# === What a layer reads ===
+
+# The sources of a feature map are the layers with MACs whose ofmaps it is made of: a tuple of their
+# indices in the list of Nodes, with None for what the network is given.
+GIVEN = (None,)
+
+
+def add_sources(entries, nodes, sums, results):
+    """Add `from` and `result` to the entries of layers with MACs, where they apply.
+
+    `from` names the layers whose ofmaps a layer reads, unless that is just the one before it.
+    `result` is true where others read an ofmap that the network puts out as well.
+    entries: of the net file, one for each of the nodes.
+    nodes, sums, results: as for `net_file`.
+    """
+    sources = find_sources(nodes, sums)
+    addends = find_addends(nodes, sums, sources)
+    before = GIVEN
+    part = 0  # of a definition's layer that became several nodes, such as attention
+    read = set()  # the indices of the nodes whose ofmaps others read
+    for index, node in enumerate(nodes):
+        if node.role != MACS:
+            continue
+        operands = [sources.get(value, GIVEN) for value in node.inputs]
+        if part:  # what the part before has made is read first, and then the next input
+            operands = [before, *operands[part + 1 :]]
+        part = part + 1 if node.outputs == [''] else 0
+        is_product = node.type == 'MatMul'
+        ifmap = join_sources(operands[:1] if is_product else operands)
+        others = []
+        if is_product:
+            others += [join_sources(operands[1:2]) or GIVEN]
+        if index in addends:
+            others += [addends[index]]
+        for origin in [ifmap, *others]:
+            read.update(origin)
+        if ifmap != before or any(other != GIVEN for other in others):
+            named = [source_name(source, entries) for source in ifmap]
+            for other in others:
+                names = [source_name(source, entries) for source in other]
+                named.append(names if len(names) > 1 else names[0])
+            entries[index]['from'] = named
+        before = (index,)
+    for value in results:
+        for source in sources.get(value, ()):
+            if source is not None and source in read:
+                entries[source]['result'] = True
+
+
+def source_name(source, entries):
+    """Return the name of the entry with an index, or None for what the network is given."""
+    return None if source is None else entries[source]['name']
+
+
+def find_sources(nodes, sums):
+    """Return {value: its sources}; nodes, sums: as for `net_file`.
+
+    Only what is joined along an axis has what the network is given for a source beside others. What
+    is added or multiplied, such as the mask of an attention, is small, and no byte of it is counted.
+
+    >>> nodes = [
+    ...     Node('conv', 'Convolution', MACS, ['image'], ['a'], {}),
+    ...     Node('mask', 'Mul', GATE, ['a', 'mask'], ['b'], {}),
+    ...     Node('cache', 'Concat', OTHER, ['past', 'b'], ['c'], {}),
+    ... ]
+    >>> find_sources(nodes, sums={})
+    {'a': (0,), 'b': (0,), 'c': (None, 0)}
+    """
+    sources = {}
+    for index, node in enumerate(nodes):
+        if node.role == MACS:
+            made = (index,)
+        else:
+            made = join_sources([sources.get(value, GIVEN) for value in node.inputs]) or GIVEN
+            if node.type != 'Concat' and made != GIVEN:
+                made = tuple(source for source in made if source is not None)
+        for value in node.outputs:
+            sources[value] = (sums[value],) if value in sums else made
+    return sources
+
+
+def find_addends(nodes, sums, sources):
+    """Return {index: sources}: what is added to the ofmap of each node before that is stored.
+
+    nodes, sums: as for `net_file`. sources: of all values, from `find_sources`.
+    """
+    addends = {}
+    for node in nodes:
+        for value in node.outputs:
+            if value not in sums:
+                continue
+            index = sums[value]
+            operands = [sources.get(operand, GIVEN) for operand in node.inputs]
+            added = [operand for operand in operands if operand != (index,)]
+            addends[index] = join_sources([addends.get(index, ()), *added])
+    return addends
+
+
+def join_sources(several):
+    """Return the sources of a map that is made of several; several: a list of their sources.
+
+    >>> join_sources([(0, 1), (1, 4)])
+    (0, 1, 4)
+    """
+    return tuple(dict.fromkeys(source for sources in several for source in sources))
