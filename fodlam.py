@@ -39,8 +39,8 @@ Config keys:
   process_scaling  how, also for EIE's 45 nm: dennard (default), stillmaker
   scaling        how layers of a netfile are costed: mac (default), shape
   density        of fc layers with shape: {"weights": 0.1, "activations": 0.35}
-  accelerator    not Eyeriss and EIE: nvdla-2048 to nvdla-32, a device such as
-                 edge-tpu (a wrong name lists all), or an object
+  accelerator    not Eyeriss and EIE: nvdla-2048 to nvdla-32, tpu-v1, a device
+                 such as edge-tpu (a wrong name lists all), or an object
   title          what tables and pictures are called
 
 Keys of an accelerator; those without a default must be there:
@@ -49,7 +49,8 @@ Keys of an accelerator; those without a default must be there:
   dram_gb_per_s  DRAM bandwidth in 10^9 bytes/s; another name: dram_gbps
   power_mw       average power; default: 0
   mac_pj         energy of a MAC in pJ; default: 0
-  dram_pj_per_byte  of a DRAM byte; default: 0; without all three, null
+  sram_pj_per_byte  of a byte between array and buffer; needs rows and cols
+  dram_pj_per_byte  of a DRAM byte; default: 0; without all of these, null
   efficiency     share of the roofline attained, up to 1; default: 1, as a bound
   layer_us       time per layer beside its roofline, in us; default: 0
   buffer_kib     on-chip buffer; default: nothing is ever read twice
@@ -57,6 +58,11 @@ Keys of an accelerator; those without a default must be there:
   channel_atom, kernel_atom    channels, filters go in multiples; default: 1
   winograd_gain  for 3 x 3 kernels with stride 1; default: 1
   fc_batch       frames that fc weights are read once for; default: 1
+  batch          frames that all layers run for together; costs stay per frame
+  feature_kib    feature maps of up to this stay on chip, as a bound; default: 0
+  rows, cols     a systolic array in the place of macs, with SCALE-Sim's cycles
+  dataflow       what stays in it: ws (weights), os (partial sums), is (ifmap)
+  psum_bytes     bytes of a partial sum on its way to the buffer; default: 4
 
 Terms:
   MAC      multiply-accumulate: VGG-16's CONV1-1 takes 86,704,128 a frame
@@ -150,7 +156,7 @@ KIND_OF_TYPE = {
     'Convolution': 'conv',
     'Deconvolution': 'conv',
     'InnerProduct': 'fc',
-    'MatMul': 'fc',  # a product of two feature maps; neither Eyeriss nor EIE was measured on one
+    'MatMul': 'product',  # of two feature maps; neither Eyeriss nor EIE was measured on one
 }
 # What else these types are called, as in PyTorch and ONNX; and in any case.
 TYPE_NAMES = {
@@ -176,7 +182,7 @@ QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts 
 # The keys that an entry of a net file may have, as a set that keeps its order for messages.
 ENTRY_KEYS = dict.fromkeys(
     'name type macs ifmap ofmap kernel stride dilation groups shared stored addend '
-    'weight_density activation_density'.split()
+    'weight_density activation_density from result'.split()
 ).keys()
 
 # Runs with only these arguments take nothing but this file; data/options.py reads all others.
@@ -309,11 +315,12 @@ class Estimate:
     ranges: {kind or 'total': (least Cost, most Cost)}; None unless ranges were asked for.
     bounds: {bound: Cost}, the sum over the layers that wait for the same resource; or None.
     energy_by: {part: J}, the total energy by its parts; or None.
+    traffic: a roofline.Traffic, the bytes of all layers; None on Eyeriss and EIE.
     accelerator: a roofline.Accelerator; None if the layers run on Eyeriss and EIE.
     doubts: sentences about numbers of the config that look like a mistake of units.
     """
 
-    ranges = bounds = energy_by = accelerator = None
+    ranges = bounds = energy_by = traffic = accelerator = None
     doubts = ()
 
     def __init__(self, config, sums, frames, make_layers, left_out):
@@ -491,7 +498,8 @@ def is_macs(value):
 # === Costs ===
 
 # A model is a class whose method `layer` returns the Layer of an entry, or None if its cost is not
-# known. Two are here; data/by_shape.py, data/ranges.py and data/roofline.py have the others.
+# known. Before, a Catalog sets its `entries`, which are {canonical name: entry} of all layers. Two
+# are here; data/by_shape.py, data/ranges.py and data/demand.py have the others.
 
 # The networks that "net" names. netfile: in nets/, for the MACs. eyeriss_file: in data/, for the
 # costs of conv layers, in batches of batch_frames (Chen et al., JSSC 2017, captions of Tables V and
@@ -610,7 +618,7 @@ class AverageModel:
 
     def layer(self, entry, kind):
         """Return the Layer of an entry; None if nothing published says what such layers cost."""
-        if entry['type'] == 'MatMul' or kind not in self.per_mac:
+        if kind not in self.per_mac:
             return None
         cost, frames = self.per_mac[kind]
         return Layer(entry, kind, 'by MACs', frames, cost * entry['macs'])
@@ -659,7 +667,7 @@ class Catalog:
 
     def __init__(self, netfile, model, *arguments):
         costing = model(*arguments)
-        self.entries = read_net(netfile)
+        self.entries = costing.entries = read_net(netfile)
         self.layers, self.left_out = {}, []
         self.frames = dict.fromkeys(KINDS, 1)
         self.whole = None

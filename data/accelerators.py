@@ -1,8 +1,10 @@
 """Estimates on a config's "accelerator", which is a name or an object of its keys.
 
-There are two families of names: NVDLA's published configurations, and devices that were measured
-(data/devices.py). What is done with an Accelerator, and the class itself, is in data/roofline.py.
-Source: NVDLA's primer (nvdla.org), and the performance estimator in its repository nvdla/hw.
+There are three families of names: NVDLA's published configurations, systolic arrays, and devices
+that were measured (data/devices.py). What is done with an Accelerator, and the class itself, is in
+data/roofline.py.
+Sources: NVDLA's primer (nvdla.org), and the performance estimator in its repository nvdla/hw;
+Jouppi et al., ISCA 2017, on Google's first Tensor Processing Unit (TPU).
 """
 
 import functools
@@ -19,17 +21,19 @@ from fodlam import (
     read_table,
     select,
 )
-from fodlam.data.devices import find_device, read_devices, time_limits
+from fodlam.data.array import DATAFLOWS
+from fodlam.data.demand import DemandModel
+from fodlam.data.devices import accuracy_notes, find_device, read_devices, time_limits
 from fodlam.data.roofline import (
     ACCELERATOR_KEYS,
     ENERGY_DEFAULTS,
     REQUIRED_KEYS,
     Accelerator,
-    DemandModel,
     Workload,
     cost_workload,
     price_layer,
 )
+from fodlam.data.words import engineering
 
 # Other names of keys, which earlier versions had.
 OTHER_NAMES = {'dram_gbps': 'dram_gb_per_s'}
@@ -63,14 +67,14 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     with place('config: "accelerator"'):
         accelerator = find_accelerator(config['accelerator'])
     limits = time_limits(accelerator) if ranges else None
-    catalog = find_catalog(netfile, DemandModel, *accelerator.dataflow)
+    catalog = find_catalog(netfile, DemandModel, accelerator.mapping)
     if 'layers' in config:
         layers = select(config['layers'], catalog)
-        workload = Workload([layer.cost for layer in layers])
+        workload = Workload([layer.cost for layer in layers], accelerator.batch)
     else:
         layers = catalog.layers.values()
         if catalog.whole is None:
-            catalog.whole = Workload([layer.cost for layer in layers])
+            catalog.whole = Workload([layer.cost for layer in layers], accelerator.batch)
         workload = catalog.whole
     costs = cost_workload(workload, accelerator, limits)
 
@@ -81,6 +85,7 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     estimate.ranges = costs.ranges
     estimate.bounds = costs.bounds
     estimate.energy_by = costs.energy_by
+    estimate.traffic = costs.traffic
     estimate.accelerator = accelerator
     if isinstance(config['accelerator'], dict):
         estimate.doubts = unit_doubts(config['accelerator'])
@@ -97,9 +102,24 @@ def unit_doubts(members):
     """
     doubts = []
     for key, (most, unit) in USUAL_LIMITS.items():
-        if members[key] > most:
+        if members.get(key, 0) > most:
             doubts.append(f'config: "accelerator": "{key}" is {members[key]}, which is {unit}')
     return doubts
+
+
+def notes_on(estimate):
+    """Return the list of sentences on an Estimate on an accelerator, for people."""
+    accelerator, notes = estimate.accelerator, []
+    if accelerator.batch is not None:
+        latency_s = estimate.traffic.batch_latency(estimate.sums['total'].latency_s)
+        time = engineering(latency_s, 's')
+        notes.append(f'a batch of {accelerator.batch:,} takes {time}; all costs are per frame')
+    if accelerator.feature_kib:
+        notes.append(
+            f'feature maps of up to {accelerator.feature_kib:,} KiB that only the next layers read '
+            'stay on chip: a bound on what a schedule could do'
+        )
+    return notes + accuracy_notes(estimate)
 
 
 def find_accelerator(value):
@@ -115,36 +135,108 @@ def find_accelerator(value):
     return parse_accelerator(value)
 
 
-def parse_accelerator(members):
-    """Return the Accelerator with some keys; raise ValueError if a key or number is wrong.
+# The keys of an array with a shape, and those that do not go together with them.
+ARRAY_KEYS = ('rows', 'cols', 'dataflow')
+NOT_WITH_ARRAY = ('channel_atom', 'kernel_atom', 'winograd_gain')
+NOT_PLAIN = {'batch', *ARRAY_KEYS}  # the keys that are whole numbers or texts
+# {key: (least, most)} of numbers.
+LIMITS = {
+    **dict.fromkeys(ACCELERATOR_KEYS, (MIN_NUMBER, MAX_NUMBER)),
+    **dict.fromkeys(ENERGY_DEFAULTS, (0, MAX_NUMBER)),
+    'efficiency': (MIN_NUMBER, 1),
+    'feature_kib': (0, MAX_NUMBER),
+    'layer_us': (0, MAX_NUMBER),
+}
+# {key: (least, most)} of those that must be whole. Nobody runs more frames together than 65,536.
+WHOLE_LIMITS = {'batch': (1, 2**16), 'rows': (1, MAX_SIZE), 'cols': (1, MAX_SIZE)}
 
-    members: {key: number}, as a config has them.
+
+def parse_accelerator(members):
+    """Return the Accelerator with some keys; raise ValueError if a key or value is wrong.
+
+    members: {key: value}, as a config has them.
     """
-    numbers = {}
-    for name, number in members.items():
+    values, others = {}, {}
+    for name, value in members.items():
         key = OTHER_NAMES.get(name, name)
-        if key not in ACCELERATOR_KEYS:
+        if key not in LIMITS:
             from fodlam.data.mistakes import choices
 
             raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS, key)}')
-        if key in numbers:
-            others = [other for other in members if OTHER_NAMES.get(other) == key]
-            raise ValueError(f'"{key}" and "{others[0]}" are two names of one key; give one')
-        least = 0 if key == 'layer_us' or key in ENERGY_DEFAULTS else MIN_NUMBER
-        most = 1 if key == 'efficiency' else MAX_NUMBER
-        if not is_number(number, least, most):
+        if key in values:
+            same = [other for other in members if OTHER_NAMES.get(other) == key]
+            raise ValueError(f'"{key}" and "{same[0]}" are two names of one key; give one')
+        if key in NOT_PLAIN:
+            others[key] = value
+            continue
+        least, most = LIMITS[key]
+        if not is_number(value, least, most):
             expected = f'a number from {least:g} to {most:g}'
-            raise ValueError(f'"{name}" is {quote(number)}; expected {expected}')
+            raise ValueError(f'"{name}" is {quote(value)}; expected {expected}')
         # 64, 64.0 and 6.4e1 all become 64. A sweep looks Catalogs up by these numbers, which are
         # equal, and computing with an int may round in other places than with a float: without
         # this, the digits of a report would depend on which form the sweep met first.
-        is_whole = number % 1 == 0 and number <= MAX_SIZE
-        numbers[key] = int(number) if is_whole else float(number)
+        is_whole = value % 1 == 0 and value <= MAX_SIZE
+        values[key] = int(value) if is_whole else float(value)
+    if others:
+        values |= parse_others(others, values)
+    if 'sram_pj_per_byte' in values and 'rows' not in values:
+        raise ValueError('"sram_pj_per_byte" needs the shape of the array; give "rows" and "cols"')
     for key in REQUIRED_KEYS:
-        if key not in numbers:
+        if key not in values:
             required = ', '.join(REQUIRED_KEYS)
             raise ValueError(f'no "{key}"; expected a number for each of {required}')
-    return Accelerator(**numbers)
+    return Accelerator(**values)
+
+
+def parse_whole(key, value):
+    """Return the whole number of a key as an int; raise ValueError if it is none, or out of range.
+
+    >>> parse_whole('rows', 256.0)
+    256
+    """
+    least, most = WHOLE_LIMITS[key]
+    if not is_number(value, least, most) or value % 1 != 0:
+        expected = f'a whole number from {least} to {most}'
+        raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
+    return int(value)
+
+
+def parse_others(others, values):
+    """Return {key: value} of the keys that are not just a number, as an Accelerator has them.
+
+    others: {key: value} of those that a config has, as it has them. values: of all other keys.
+    Raises ValueError if one is wrong, or does not go together with another key.
+    """
+    parsed = {}
+    if 'batch' in others:
+        parsed['batch'] = parse_whole('batch', others.pop('batch'))
+    if others:
+        parsed |= parse_array(others, values)
+    return parsed
+
+
+def parse_array(array, values):
+    """Return {key: value} of the shape of an array, with its number of "macs".
+
+    array: {key: value} of those of ARRAY_KEYS that a config has. values: of the other keys.
+    Raises ValueError if one is missing or wrong, or if another key does not go together with them.
+    """
+    for key in ARRAY_KEYS:
+        if key not in array:
+            raise ValueError(f'no "{key}"; expected all of {", ".join(ARRAY_KEYS)}, or none')
+    if array['dataflow'] not in DATAFLOWS:
+        known = ', '.join(DATAFLOWS)
+        raise ValueError(f'"dataflow" is {quote(array["dataflow"])}; choose from {known}')
+    for key in NOT_WITH_ARRAY:
+        if key in values:
+            raise ValueError(f'"{key}" does not go with "rows" and "cols"; leave one out')
+    rows, cols = parse_whole('rows', array['rows']), parse_whole('cols', array['cols'])
+    macs = rows * cols
+    if values.get('macs', macs) != macs:
+        problem = f'"macs" is {values["macs"]}, but rows x cols is {macs}'
+        raise ValueError(f'{problem}; leave "macs" out')
+    return {**array, 'rows': rows, 'cols': cols, 'macs': macs}
 
 
 # === Named accelerators ===
@@ -161,7 +253,20 @@ NVDLA_COLUMNS = {
 }
 # NVDLA's performance estimator (perf/): channels and filters are handled in groups of these sizes,
 # and 3 x 3 kernels with stride 1 by Winograd's algorithm, which does 2.25 times fewer MACs.
-NVDLA_DATAFLOW = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
+NVDLA_MAPPING = {'channel_atom': 16, 'kernel_atom': 128, 'winograd_gain': 2.25}
+
+# Jouppi et al., ISCA 2017: the array is weight stationary. The unified buffer is for activations,
+# so that a map that fits stays in it.
+ARRAYS_FILE = 'arrays.csv'
+ARRAYS_KEY = 'Accelerator'
+ARRAYS_COLUMNS = {
+    'rows': ('Rows', 1),
+    'cols': ('Columns', 1),
+    'clock_mhz': ('Clock (MHz)', 1),
+    'dram_gb_per_s': ('DRAM Bandwidth (GB/s)', 1),
+    'feature_kib': ('Unified Buffer (KiB)', 1),
+}
+ARRAYS_DATAFLOW = 'ws'
 
 
 def named_accelerator(name):
@@ -178,11 +283,14 @@ def named_accelerator_in(data_dir, name):
     """
     nvdla = read_table(NVDLA_FILE, NVDLA_COLUMNS, NVDLA_KEY)
     if name in nvdla:
-        return Accelerator(**nvdla[name], **NVDLA_DATAFLOW)
+        return Accelerator(**nvdla[name], **NVDLA_MAPPING)
+    arrays = read_table(ARRAYS_FILE, ARRAYS_COLUMNS, ARRAYS_KEY)
+    if name in arrays:
+        return parse_accelerator({**arrays[name], 'dataflow': ARRAYS_DATAFLOW})
     devices = read_devices()
     if name in devices:
         return find_device(name, devices)
     from fodlam.data.mistakes import choices
 
-    known = choices([*nvdla, *devices], name)
+    known = choices([*nvdla, *arrays, *devices], name)
     raise ValueError(f'unknown name {quote(name)}; {known}, or give an object')

@@ -23,6 +23,7 @@ from collections import namedtuple
 import fodlam
 from fodlam import MAX_NUMBER, MIN_NUMBER, Catalog, is_number, place, quote, read_text
 from fodlam.data.accelerators import parse_accelerator
+from fodlam.data.demand import DemandModel
 from fodlam.data.devices import (
     CALIBRATED_COLUMNS,
     CALIBRATED_KEY,
@@ -33,7 +34,7 @@ from fodlam.data.devices import (
     bare_device,
     read_devices,
 )
-from fodlam.data.roofline import DemandModel, Workload, cost_workload
+from fodlam.data.roofline import Workload, cost_workload
 from fodlam.data.sweeps import KeptCatalogs
 
 # The part of all factors that a range leaves out at either end.
@@ -327,7 +328,7 @@ def make_run(accelerator, netfile, frames_per_s, find_catalog):
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises InputError if the net file is wrong.
     """
-    catalog = find_catalog(netfile, DemandModel, *accelerator.dataflow)
+    catalog = find_catalog(netfile, DemandModel, accelerator.mapping)
     if catalog.whole is None:
         catalog.whole = Workload([layer.cost for layer in catalog.layers.values()])
     roof_s = cost_workload(catalog.whole, accelerator, limits=None).sums['total'].latency_s

@@ -29,9 +29,9 @@ def render_estimate(estimate, note, format_, encoding, theme='auto'):
     if estimate.accelerator is None:
         notes += error_notes(estimate, layers)
     else:
-        from fodlam.data.devices import accuracy_notes
+        from fodlam.data.accelerators import notes_on
 
-        notes += accuracy_notes(estimate)
+        notes += notes_on(estimate)
     if format_ == 'svg':
         from fodlam.data.pictures import draw_picture
 

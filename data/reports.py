@@ -10,6 +10,8 @@ def add_extras(report, estimate, layers):
     report: a dict, as fodlam.to_report makes it. layers: the Layers that it has under "layers".
     """
     report |= report_extras(estimate)
+    if estimate.traffic is not None:
+        estimate.traffic.add_to(report)
     for layer_report, layer in zip(report.get('layers', []), layers):
         layer_report |= layer_extras(layer)
     if estimate.ranges:

@@ -1,24 +1,20 @@
-"""Rooflines: what a layer asks of an accelerator, and how much time and energy that takes.
+"""Rooflines: how much time and energy the layers of a network take on an accelerator.
 
 A layer takes the longer of two times: that of its MACs at the peak rate of the array of MAC units,
 and that of its bytes at the bandwidth of DRAM. nets/README.md, "Rooflines", has all formulas.
 
-They are worked out in two steps. First, the Demand of each layer: so many MACs and bytes, however
-fast the accelerator is. It depends on the accelerator's Dataflow only. Then, the times and energies
-of the Demands on the accelerator. In a sweep, many accelerators share a Dataflow: the Demands of a
-network are made once and arranged as a Workload, with which the second step takes little time.
+They are worked out in two steps. First, the Demand of each layer (data/demand.py): so many MACs and
+bytes, however fast the accelerator is. It depends on the accelerator's Mapping only. Then, the
+times and energies of the Demands on the accelerator. In a sweep, many accelerators share a Mapping:
+the Demands of a network are made once and arranged as a Workload, with which the second step takes
+little time.
 
 Terms:
-  MAC slot  what one MAC unit of the array could do in one cycle; some of a layer's slots stay empty
-            where its channels or filters do not fill the array
-  atom      the size of the groups that channels, or filters, are handled in: 40 channels in atoms
-            of 16 take as long as 48
-  Winograd  an algorithm for 3 x 3 kernels that does fewer MACs; its gain is by what factor
+  MAC slot  what one MAC unit of the array could do in one cycle
   ridge     the MAC slots per DRAM byte from which on layers wait for the array, and not for DRAM
 
 Sources:
   AMAIX  Juenger, Zurstrassen, Kogel, Keding, Leupers, SAMOS 2020: rooflines of accelerators
-  NVDLA  the primer (nvdla.org), and the performance estimator in its repository nvdla/hw
 """
 
 import bisect
@@ -26,8 +22,8 @@ import math
 import operator
 from collections import namedtuple
 
-from fodlam import KINDS, Cost, Layer
-from fodlam.data.shape import parse_shape
+from fodlam import KINDS, Cost
+from fodlam.data.demand import MAPPING_DEFAULTS, Mapping
 
 # === Accelerators ===
 
@@ -35,21 +31,17 @@ from fodlam.data.shape import parse_shape
 # are. If no efficiency is given, it counts as 1, and times are lower bounds. If no key of energy is
 # given, no energy is known.
 REQUIRED_KEYS = ('macs', 'clock_mhz', 'dram_gb_per_s')
-ENERGY_DEFAULTS = {'power_mw': None, 'mac_pj': None, 'dram_pj_per_byte': None}
-DATAFLOW_DEFAULTS = {
-    'buffer_kib': math.inf,
-    'feature_bytes': 1,
-    'weight_bytes': 1,
-    'channel_atom': 1,
-    'kernel_atom': 1,
-    'winograd_gain': 1,
-    'fc_batch': 1,
+ENERGY_DEFAULTS = {
+    'power_mw': None,
+    'mac_pj': None,
+    'sram_pj_per_byte': None,
+    'dram_pj_per_byte': None,
 }
 # Functions that return a tuple of the values that an Accelerator has for these keys.
-dataflow_fields = operator.attrgetter(*DATAFLOW_DEFAULTS)
+mapping_fields = operator.attrgetter(*MAPPING_DEFAULTS)
 energy_fields = operator.attrgetter(*ENERGY_DEFAULTS)
 NO_ENERGY = tuple(ENERGY_DEFAULTS.values())
-DEFAULTS = {**ENERGY_DEFAULTS, 'efficiency': None, 'layer_us': 0, **DATAFLOW_DEFAULTS}
+DEFAULTS = {**ENERGY_DEFAULTS, 'efficiency': None, 'layer_us': 0, **MAPPING_DEFAULTS}
 ACCELERATOR_KEYS = (*REQUIRED_KEYS, *DEFAULTS)
 
 
@@ -80,9 +72,9 @@ class Accelerator(
         return self.layer_us * 1e-6
 
     @property
-    def dataflow(self):
-        """The Dataflow of the Accelerator."""
-        return Dataflow(*dataflow_fields(self))
+    def mapping(self):
+        """The Mapping of the Accelerator."""
+        return Mapping._make(mapping_fields(self))
 
     @property
     def has_energy(self):
@@ -90,148 +82,7 @@ class Accelerator(
         return energy_fields(self) != NO_ENERGY
 
 
-# === Demands ===
-
-# NVDLA's performance estimator (repository nvdla/hw, perf/): Winograd's algorithm reads a kernel of
-# 3 x 3 weights as 4 x 4 numbers, and the buffer has room for at least 32 filters.
-WINOGRAD_WEIGHTS = 16 / 9
-LEAST_FILTERS = 32
-
-
-class Dataflow(namedtuple('Dataflow', tuple(DATAFLOW_DEFAULTS))):
-    """How an Accelerator computes layers, whatever its speed and energy.
-
-    The fields are keys of accelerators, as fodlam.py's docstring has them.
-    """
-
-    __slots__ = ()
-
-
-class Demand(namedtuple('Demand', 'kind macs mac_slots gain dram_bytes dense', defaults=[None])):
-    """What a layer asks of an accelerator with some Dataflow, for one frame.
-
-    kind: such as "conv". macs: the layer's MACs.
-    mac_slots: the MAC slots that the layer takes, which are fewer by the gain.
-    gain: of Winograd's algorithm; 1 without it.
-    dram_bytes: how many bytes are read from DRAM and written to it.
-    dense: the Demand of another way to compute the layer, as one dense layer, or None. The faster
-    way counts.
-    """
-
-    __slots__ = ()
-
-
-def make_demand(entry, shape, kind, flow):
-    """Return the Demand of a layer, by the rules of NVDLA's performance estimator.
-
-    entry: the layer's dict in its net file. shape: its Shape. kind: such as "conv".
-    flow: a Dataflow.
-    Each group is a layer of its own. Where channels are handled in atoms, all groups may instead be
-    computed as one dense layer with zeros in its weights, as NVDLA's compiler does.
-
-    >>> entry = {
-    ...     'type': 'InnerProduct', 'macs': 4096 * 1000,
-    ...     'ifmap': [4096, 1, 1], 'ofmap': [1000, 1, 1], 'kernel': [1, 1],
-    ... }
-    >>> flow = Dataflow(**{**DATAFLOW_DEFAULTS, 'kernel_atom': 128})
-    >>> demand = make_demand(entry, parse_shape(entry), 'fc', flow)
-    >>> demand.mac_slots  # 1000 filters in atoms of 128 take as long as 1024: 4096 x 1024
-    4194304.0
-    >>> demand.dram_bytes  # the weights are read, and 4096 and 1000 features moved
-    4101096.0
-    """
-    macs, groups = entry['macs'], shape.groups
-    group_shape = shape._replace(C=shape.C // groups, K=shape.K // groups)
-    mac_slots, gain, dram_bytes = demand_of_group(entry, group_shape, kind, flow)
-    dense = None
-    if groups > 1 and flow.channel_atom != 1 and entry['type'] != 'MatMul':
-        dense = Demand(kind, macs, *demand_of_group(entry, shape, kind, flow))
-    return Demand(kind, macs, mac_slots * groups, gain, dram_bytes * groups, dense)
-
-
-def demand_of_group(entry, shape, kind, flow):
-    """Return (mac_slots, gain, dram_bytes) of one group of a layer, which are those of a Demand.
-
-    entry: the layer's dict in its net file. shape: the Shape of the group. kind: such as "conv".
-    flow: a Dataflow.
-    """
-    P, Q, sy, sx = shape.P, shape.Q, shape.sy, shape.sx
-    if entry['type'] == 'Deconvolution':
-        # It does the same MACs as a convolution with stride 1 and an ofmap as large as its ifmap.
-        P, Q, sy, sx = shape.H, shape.W, 1, 1
-    batch = flow.fc_batch if entry['type'] == 'InnerProduct' else 1
-    is_dense_kernel = (shape.dy, shape.dx) == (1, 1)
-    can_use_winograd = is_dense_kernel and (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
-    gain = flow.winograd_gain if can_use_winograd else 1
-    # In a MatMul both operands are features; the second takes the place of the weights.
-    weight_bytes = flow.feature_bytes if entry['type'] == 'MatMul' else flow.weight_bytes
-
-    # With a stride, only every py-th row and px-th column of the ifmap meets the same weights.
-    # Where channels are handled in atoms, each of these py x px parts becomes a channel of its own,
-    # which fills atoms better. Then the layer has stride 1, an ifmap of `channels` x h x w and
-    # kernels of r x s.
-    py, px = (1, 1) if flow.channel_atom == 1 else (sy, sx)
-    channels = round_up(shape.C * py * px, flow.channel_atom)
-    h, w = math.ceil(shape.H / py), math.ceil(shape.W / px)
-    r, s = math.ceil(shape.R / py), math.ceil(shape.S / px)
-
-    # In bytes.
-    ifmap = channels * h * w * flow.feature_bytes
-    weights = channels * r * s * shape.K * weight_bytes
-    if gain != 1:
-        weights *= WINOGRAD_WEIGHTS
-    weights /= batch
-    ofmap = shape.A * shape.B * round_up(shape.K, flow.channel_atom) * flow.feature_bytes
-    ofmap_accesses = 2 if entry.get('addend') else 1  # an addend is as large, and is read
-
-    # The smaller of ifmap and weights should stay in the buffer, beside a slice of the larger: some
-    # rows of the ifmap, or some filters. If it does not fit, it is split into pieces that do, and
-    # the larger is read once for each piece.
-    buffer = flow.buffer_kib * 1024
-    if ifmap >= weights:
-        larger, smaller = ifmap, weights
-        extent = shape.dy * (shape.R - 1) + 1  # of the kernel, from its first row to its last
-        least_slice = channels * min(extent, h) * w * flow.feature_bytes
-    else:
-        larger, smaller = weights, ifmap
-        least_slice = channels * r * s * min(shape.K, LEAST_FILTERS) * weight_bytes
-    pieces = 1
-    if kind == 'conv':
-        # Some room must be left for the pieces: a slice takes half of the buffer at most.
-        pieces = max(1, math.ceil(smaller / (buffer - min(least_slice, buffer / 2))))
-    dram_bytes = pieces * larger + smaller + ofmap_accesses * ofmap
-
-    filters = round_up(shape.K * batch, flow.kernel_atom) / batch
-    mac_slots = channels * P * Q * filters * shape.R * shape.S / (py * px) / gain
-    return mac_slots, gain, dram_bytes
-
-
-def round_up(size, multiple):
-    """Return the smallest multiple of a number that is at least a size.
-
-    >>> round_up(20, 16)
-    32
-    """
-    return math.ceil(size / multiple) * multiple
-
-
-class DemandModel:
-    """A model whose Layers have a Demand in the place of a Cost.
-
-    They get a Cost when the Accelerator is known, from `price_layer`.
-    flow: the fields of a Dataflow, in their order.
-    """
-
-    def __init__(self, *flow):
-        self.flow = Dataflow(*flow)
-
-    def layer(self, entry, kind):
-        """Return the Layer of an entry, with a Demand as its cost.
-
-        entry: the layer's dict in its net file. kind: such as "conv".
-        """
-        demand = make_demand(entry, parse_shape(entry), kind, self.flow)
-        return Layer(entry, kind, 'by roofline', 1, demand)
+# === Workloads ===
 
 
 class SortedDemands:
@@ -243,24 +94,84 @@ class SortedDemands:
 
     def __init__(self, demands):
         ordered = sorted(
-            (demand.mac_slots / demand.dram_bytes, demand.mac_slots, demand.dram_bytes)
-            for demand in demands
+            (intensity_of(demand), demand.mac_slots, demand.dram_bytes) for demand in demands
         )
         self.intensities = [intensity for intensity, _, _ in ordered]
         self.mac_slots = [mac_slots for _, mac_slots, _ in ordered]
         self.dram_bytes = [dram_bytes for _, _, dram_bytes in ordered]
 
 
+def intensity_of(demand):
+    """Return the MAC slots per DRAM byte of a Demand; infinite if all its maps stay on chip."""
+    return demand.mac_slots / demand.dram_bytes if demand.dram_bytes else math.inf
+
+
+class Traffic:
+    """The bytes of some layers, by operand, as reports have them.
+
+    by_group: {kind or 'total': {'weight_traffic_bytes': bytes, 'feature_traffic_bytes': bytes}},
+    what is read from DRAM and written to it.
+    sizes: {'all_weights_bytes': bytes, 'largest_map_bytes': bytes}, however often they are moved.
+    batch: the frames that all layers are run for together; None if no batch is given.
+    template: where data/sweeps.py keeps the JSON of this, once it is made.
+
+    >>> from fodlam.data.demand import Demand
+    >>> conv = Demand('conv', 9, 9, 1, dram_bytes=50, weight_traffic=20, all_weights=20)
+    >>> traffic = Traffic([conv, conv._replace(kind='fc')], ['conv', 'fc'], batch=None)
+    >>> traffic.by_group['conv'], traffic.by_group['total']['weight_traffic_bytes']
+    ({'weight_traffic_bytes': 20, 'feature_traffic_bytes': 30}, 40)
+    """
+
+    def __init__(self, demands, kinds, batch):
+        self.by_group = {}
+        for kind in kinds:
+            of_kind = [demand for demand in demands if demand.kind == kind]
+            self.by_group[kind] = traffic_of(of_kind)
+        self.by_group['total'] = traffic_of(demands)
+        self.sizes = {
+            'all_weights_bytes': sum([demand.all_weights for demand in demands]),
+            'largest_map_bytes': max([demand.largest_map for demand in demands], default=0),
+        }
+        self.batch = batch
+        self.template = None
+
+    def add_to(self, report):
+        """Add the bytes to the report on the layers, which has their sums, and the batch's time."""
+        for group, traffic in self.by_group.items():
+            report[group] |= traffic
+        report['sizes'] = self.sizes
+        if self.batch is not None:
+            report['batch'] = self.batch
+            report['batch_latency'] = self.batch_latency(report['total']['latency'])
+
+    def batch_latency(self, latency_s):
+        """Return the time in s that a batch takes; latency_s: the time of a frame."""
+        return latency_s * self.batch
+
+
+def traffic_of(demands):
+    """Return the DRAM traffic of Demands by operand, with the keys of reports."""
+    weight_traffic = sum([demand.weight_traffic for demand in demands])
+    dram_bytes = sum([demand.dram_bytes for demand in demands])
+    return {
+        'weight_traffic_bytes': weight_traffic,
+        'feature_traffic_bytes': dram_bytes - weight_traffic,
+    }
+
+
 class Workload:
     """The Demands of layers, arranged so that `cost_workload` is fast.
 
     demands: the list of all Demands, in the order of the layers.
+    batch: the frames that all layers are run for together; None if no batch is given.
     with_dense: the list of those that have a dense way.
     by_kind: {kind: SortedDemands} of those that have none.
+    traffic: the Traffic of all Demands; None if some have a dense way, as it depends on the way.
     """
 
-    def __init__(self, demands):
+    def __init__(self, demands, batch=None):
         self.demands = demands
+        self.batch = batch
         self.with_dense = [demand for demand in demands if demand.dense is not None]
         without_dense = [demand for demand in demands if demand.dense is None]
         self.by_kind = {}
@@ -268,17 +179,18 @@ class Workload:
             if kind not in self.by_kind:
                 of_kind = [demand for demand in without_dense if demand.kind == kind]
                 self.by_kind[kind] = SortedDemands(of_kind)
+        self.traffic = None if self.with_dense else Traffic(demands, self.by_kind, batch)
 
 
 # === Times and energies ===
 
 
-class WorkloadCosts(namedtuple('WorkloadCosts', 'sums ranges bounds energy_by')):
+class WorkloadCosts(namedtuple('WorkloadCosts', 'sums ranges bounds energy_by traffic')):
     """What all layers of a Workload cost on an Accelerator.
 
     sums: {kind or 'total': Cost}. ranges: {kind or 'total': (low, high)}, the least and the most
     Cost, or None without limits. bounds: {bound: Cost} of the layers with each bound.
-    energy_by: {part: J} of all energy, or None if it is not known.
+    energy_by: {part: J} of all energy, or None if it is not known. traffic: a Traffic.
     """
 
     __slots__ = ()
@@ -290,6 +202,7 @@ def cost_workload(workload, accelerator, limits):
     limits: (least, most), the factors from the modelled time of a layer to the least and the most
     that it may be, unless its roofline takes longer than the least; or None for no ranges.
 
+    >>> from fodlam.data.demand import Demand
     >>> compute = Demand('conv', macs=6e9, mac_slots=8e9, gain=1, dram_bytes=1e6)
     >>> memory = Demand('fc', macs=1e6, mac_slots=1e6, gain=1, dram_bytes=2e9)
     >>> accelerator = Accelerator(macs=1000, clock_mhz=1000, dram_gb_per_s=10)  # 1e12 MAC/s
@@ -321,7 +234,15 @@ def cost_workload(workload, accelerator, limits):
             ranges[group] = range_within(energies.get(group), latency_s, group_limits)
     for bound, latency_s in bounds_s.items():
         bounds[bound] = cost_of(energies.get(bound), latency_s)
-    return WorkloadCosts(sums, ranges or None, bounds, energies.get('total'))
+    traffic = workload.traffic or chosen_traffic(workload, accelerator)
+    return WorkloadCosts(sums, ranges or None, bounds, energies.get('total'), traffic)
+
+
+def chosen_traffic(workload, accelerator):
+    """Return the Traffic of a Workload, with each layer in its faster way on an Accelerator."""
+    peak, bandwidth = accelerator.peak_macs_per_s, accelerator.bytes_per_s
+    chosen = [faster_way(demand, peak, bandwidth) for demand in workload.demands]
+    return Traffic(chosen, workload.by_kind, workload.batch)
 
 
 def layer_times(workload, accelerator):
@@ -358,7 +279,7 @@ def bound_of(demand, ridge):
 
     ridge: of the accelerator, in MAC slots per DRAM byte.
     """
-    return 'compute' if demand.mac_slots / demand.dram_bytes >= ridge else 'memory'
+    return 'compute' if intensity_of(demand) >= ridge else 'memory'
 
 
 def faster_way(demand, peak, bandwidth):
@@ -398,14 +319,17 @@ def energy_parts(demands, latency_s, accelerator):
     """Return {part: J} of the energy of Demands on an Accelerator.
 
     demands: a list of Demands, each in its faster way. latency_s: the time that they take together.
-    The parts are "mac" (mac_pj), "dram" (dram_pj_per_byte) and "power" (power_mw). One is left out
-    if the Accelerator does not have its key.
+    The parts are "mac" (mac_pj), "sram" (sram_pj_per_byte), "dram" (dram_pj_per_byte) and "power"
+    (power_mw). One is left out if the Accelerator does not have its key.
     """
     parts = {}
     if accelerator.mac_pj is not None:
         # With Winograd's algorithm, the hardware does fewer MACs.
         macs = math.fsum(demand.macs / demand.gain for demand in demands)
         parts['mac'] = macs * accelerator.mac_pj * 1e-12
+    if accelerator.sram_pj_per_byte is not None:
+        sram_bytes = math.fsum(demand.sram_bytes for demand in demands)
+        parts['sram'] = sram_bytes * accelerator.sram_pj_per_byte * 1e-12
     if accelerator.dram_pj_per_byte is not None:
         dram_bytes = math.fsum(demand.dram_bytes for demand in demands)
         parts['dram'] = dram_bytes * accelerator.dram_pj_per_byte * 1e-12
@@ -460,9 +384,11 @@ def price_layer(layer, accelerator, limits):
 
     limits: as for `cost_workload`. The details are
     utilization: the layer's MACs over those that the array could do in its time, which are more by
-    the gain of Winograd's algorithm; dram_bytes: read and written;
-    operational_intensity: MACs per DRAM byte;
-    attainable_macs_per_s: the height of the roof at this intensity.
+    the gain of Winograd's algorithm;
+    dram_bytes: read and written; weight_traffic_bytes, feature_traffic_bytes: its two parts;
+    operational_intensity: MACs per DRAM byte; None if all maps of a product stay on chip;
+    attainable_macs_per_s: the height of the roof at this intensity;
+    and, if the array has a shape, array_cycles: while it computes; sram_bytes: to it and from it.
     """
     peak, bandwidth = accelerator.peak_macs_per_s, accelerator.bytes_per_s
     demand = faster_way(layer.cost, peak, bandwidth)
@@ -473,18 +399,26 @@ def price_layer(layer, accelerator, limits):
     if limits:
         limits = limits_within_roofline([latency_s], accelerator, limits)
         low, high = range_within(parts, latency_s, limits)
-    possible_macs_per_s = peak * demand.gain
-    intensity = demand.macs / demand.dram_bytes
+    possible_macs_per_s = attainable = peak * demand.gain
+    intensity = None
+    if demand.dram_bytes:
+        intensity = demand.macs / demand.dram_bytes
+        attainable = min(possible_macs_per_s, intensity * bandwidth)
+    details = {
+        'utilization': demand.macs / (possible_macs_per_s * latency_s),
+        'dram_bytes': demand.dram_bytes,
+        **traffic_of([demand]),
+        'operational_intensity': intensity,
+        'attainable_macs_per_s': attainable,
+    }
+    if accelerator.rows is not None:
+        details['array_cycles'] = demand.mac_slots // accelerator.macs
+        details['sram_bytes'] = demand.sram_bytes
     return layer.replaced(
         cost=cost_of(parts, latency_s),
         low=low,
         high=high,
         bound=bound_of(demand, peak / bandwidth),
         energy_by=parts or None,
-        details={
-            'utilization': demand.macs / (possible_macs_per_s * latency_s),
-            'dram_bytes': demand.dram_bytes,
-            'operational_intensity': intensity,
-            'attainable_macs_per_s': min(possible_macs_per_s, intensity * bandwidth),
-        },
+        details=details,
     )

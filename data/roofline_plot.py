@@ -223,7 +223,7 @@ def dots_of(layers, total_s, axes):
     """
     dots = []
     for layer in sorted(layers, key=lambda layer: layer.cost.latency_s, reverse=True):
-        if layer.macs:
+        if layer.macs and intensity_of(layer) is not None:
             share = layer.cost.latency_s / total_s
             x, y = axes.x(intensity_of(layer)), axes.y(rate_of(layer))
             dots.append(Dot(layer, x, y, radius_of(share), share))
@@ -231,7 +231,7 @@ def dots_of(layers, total_s, axes):
 
 
 def intensity_of(layer):
-    """Return the intensity of a Layer, in MACs per byte of DRAM."""
+    """Return the intensity of a Layer, in MACs per byte of DRAM; None if it moves none."""
     return layer.details['operational_intensity']
 
 
@@ -271,7 +271,7 @@ def make_axes(layers, roofs, plot):
     """
     intensities, rates = [], []
     for layer in layers:
-        if layer.macs:
+        if layer.macs and intensity_of(layer) is not None:
             intensity = intensity_of(layer)
             intensities += [intensity / LARGE_DOT_ROOM, intensity * LARGE_DOT_ROOM]
             rates += [rate_of(layer) / LARGE_DOT_ROOM, rate_of(layer)]

@@ -11,7 +11,7 @@ from collections import namedtuple
 from fodlam import MAX_SIZE, quote
 
 
-class Shape(namedtuple('Shape', 'C H W K P Q R S sy sx dy dx groups A B')):
+class Shape(namedtuple('Shape', 'C H W K P Q R S sy sx dy dx groups A B shared')):
     """The sizes of a layer.
 
     C, H, W: channels, height and width of the ifmap.
@@ -21,6 +21,7 @@ class Shape(namedtuple('Shape', 'C H W K P Q R S sy sx dy dx groups A B')):
     dy, dx: the vertical and the horizontal dilation, the distance between neighbors in the kernel.
     groups: how many groups the channels are split into; each is convolved by itself.
     A, B: height and width of the ofmap as it is stored, after a pooling layer that follows.
+    shared: of a MatMul, how many groups have one second operand; of other layers, 1.
     """
 
     __slots__ = ()
@@ -32,11 +33,12 @@ def parse_shape(entry):
     entry: the layer's dict in its net file.
     Raises ValueError if a size is missing or wrong, or the sizes do not give the entry's MACs.
 
-    >>> parse_shape(
+    >>> shape = parse_shape(
     ...     {'type': 'Convolution', 'macs': 2 * 2 * 3 * 8 * 3 * 3,
     ...      'ifmap': [3, 4, 4], 'ofmap': [8, 2, 2], 'kernel': [3, 3], 'stored': [8, 1, 1]}
     ... )
-    Shape(C=3, H=4, W=4, K=8, P=2, Q=2, R=3, S=3, sy=1, sx=1, dy=1, dx=1, groups=1, A=1, B=1)
+    >>> shape[:8], shape[8:]  # C to S, and sy to shared
+    ((3, 4, 4, 8, 2, 2, 3, 3), (1, 1, 1, 1, 1, 1, 1, 1))
     """
     shape = read_shape(entry)
     macs = count_macs(entry, shape)
@@ -80,7 +82,10 @@ def read_shape(entry):
         raise ValueError(f'"addend" is {quote(entry["addend"])}; expected true or false')
     if C % groups or K % groups:
         raise ValueError(f'"groups" is {groups}; expected a divisor of the channels')
-    return Shape(C, H, W, K, P, Q, R, S, sy, sx, dy, dx, groups, A, B)
+    (shared,) = parse_sizes(entry, 'shared', 1, default=1)
+    if groups % shared:
+        raise ValueError(f'"shared" is {shared}; expected a divisor of the {groups} groups')
+    return Shape(C, H, W, K, P, Q, R, S, sy, sx, dy, dx, groups, A, B, shared)
 
 
 def count_macs(entry, shape):

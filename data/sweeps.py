@@ -183,10 +183,18 @@ class ReportWriter:
         numbers = []
         for cost in estimate.sums.values():
             numbers += (cost.energy_j, cost.latency_s)
-        groups = tuple(estimate.sums)
-        template = self.sums_templates.get(groups)
-        if template is None:
-            template = self.sums_templates[groups] = sums_template(groups)
+        traffic = estimate.traffic
+        if traffic is None:
+            groups = tuple(estimate.sums)
+            template = self.sums_templates.get(groups)
+            if template is None:
+                template = self.sums_templates[groups] = sums_template(groups)
+        else:
+            template = traffic.template
+            if template is None:
+                template = traffic.template = traffic_template(traffic)
+            if traffic.batch is not None:
+                numbers.append(traffic.batch_latency(estimate.sums['total'].latency_s))
         sums = (template % tuple(numbers)).replace('None', 'null')
         if 0.0 in numbers:  # a kind that costs nothing, of which frames do not count
             frames_text = members_text({'frames': frames_of(estimate)})
@@ -219,4 +227,20 @@ def sums_template(groups):
     '{"total":{"energy":%r,"latency":%r}'
     """
     parts = [f'"{group}":{{"energy":%r,"latency":%r}}' for group in groups]
+    return '{' + ','.join(parts)
+
+
+def traffic_template(traffic):
+    """Return the beginning of a report's JSON, as `sums_template` does, for one with a Traffic.
+
+    The bytes are in the text, as they are the same for all accelerators with one Mapping. With a
+    batch, there is one more %r, for the time of the batch.
+    """
+    parts = []
+    for group, members in traffic.by_group.items():
+        rest = to_compact_json(members)[1:]
+        parts.append(f'"{group}":{{"energy":%r,"latency":%r,{rest}')
+    parts.append(f'"sizes":{to_compact_json(traffic.sizes)}')
+    if traffic.batch is not None:
+        parts.append(f'"batch":{traffic.batch},"batch_latency":%r')
     return '{' + ','.join(parts)

@@ -120,6 +120,7 @@ def group_row(group, estimate, layers):
         high=high,
         source='sum',
         energy_by=add_up_energy_parts(estimate, members),
+        details=estimate.traffic.by_group[group] if estimate.traffic else None,
     )
 
 

@@ -12,7 +12,7 @@ from fodlam import EYERISS_PROCESS_NM, QUANTITY_UNITS, frames_of, quantities
 BOUNDS = ('compute', 'memory', 'buffer', 'link')
 
 # {part of an energy: its name in pictures}. A part that is not here is called by its own name.
-ENERGY_PART_NAMES = {'mac': 'MACs', 'dram': 'DRAM', 'power': 'power'}
+ENERGY_PART_NAMES = {'mac': 'MACs', 'sram': 'SRAM', 'dram': 'DRAM', 'power': 'power'}
 
 # {exponent of 1000: prefix of a unit}
 PREFIXES = {
@@ -39,10 +39,12 @@ ACCELERATOR_WORDS = {
     'layer_us': '{} us a layer beside it',
     'power_mw': '{} mW',
     'mac_pj': '{} pJ a MAC',
+    'sram_pj_per_byte': '{} pJ a byte of SRAM',
     'dram_pj_per_byte': '{} pJ a byte of DRAM',
     'buffer_kib': 'buffer of {} KiB',
     'feature_bytes': 'bytes of a feature: {}',
     'weight_bytes': 'bytes of a weight: {}',
+    'psum_bytes': 'bytes of a partial sum: {}',
     'channel_atom': 'channels in multiples of {}',
     'kernel_atom': 'filters in multiples of {}',
     'winograd_gain': 'gain by Winograd: {}',
@@ -281,6 +283,8 @@ def hardware_name(estimate):
         return config['accelerator']
     if accelerator is not None:
         macs, clock = plain(accelerator.macs), plain(accelerator.clock_mhz)
+        if accelerator.rows is not None:
+            macs = f'{accelerator.dataflow} array of {accelerator.rows} x {accelerator.cols}'
         return f'{macs} MACs at {clock} MHz, {plain(accelerator.bytes_per_s / 1e9)} GB/s'
     rule = config.get('process_scaling', 'dennard')
     if 'process_nm' in config:

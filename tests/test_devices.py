@@ -17,7 +17,7 @@ from unittest import mock
 
 from support import fodlam, path, read, run, validate
 
-from fodlam.data import accelerators, calibration, comparisons, devices, eyeriss, roofline
+from fodlam.data import accelerators, calibration, comparisons, demand, devices, eyeriss, roofline
 from fodlam.data.sweeps import KeptCatalogs
 
 # The share of its roofline's rate that each device attains, and their geometric mean.
@@ -160,9 +160,8 @@ class Vitis(unittest.TestCase):
         for file in sorted(os.listdir(path('nets'))):
             if not file.endswith('.json'):
                 continue
-            catalog = fodlam.Catalog(
-                file, roofline.DemandModel, *roofline.DATAFLOW_DEFAULTS.values()
-            )
+            mapping = demand.Mapping(**demand.MAPPING_DEFAULTS)
+            catalog = fodlam.Catalog(file, demand.DemandModel, mapping)
             demands = tuple(layer.cost[1:] for layer in catalog.layers.values())
             self.assertNotIn(demands, seen)
             seen[demands] = file
@@ -651,7 +650,6 @@ class Mutations(unittest.TestCase):
         expected = estimate(bare, per_layer=True)
         for key, default in roofline.DEFAULTS.items():
             if default not in (None, math.inf):
-                self.assertEqual(default, 0 if key == 'layer_us' else 1)
                 self.assertEqual(estimate({**bare, key: default}, per_layer=True), expected, key)
         self.assertEqual(estimate({**bare, 'buffer_kib': 1e9}, per_layer=True), expected)
         self.assertEqual(estimate({**bare, 'efficiency': 1}, per_layer=True), expected)

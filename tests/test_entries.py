@@ -114,7 +114,7 @@ class Types(unittest.TestCase):
         from fodlam.nets.network import Node, net_file
 
         nodes = [Node(type_, type_, 'pass', [], [], {}) for type_ in ('Gemm', 'Conv', 'Relu')]
-        entries = net_file(nodes)
+        entries = net_file(nodes, sums={}, results=set())
         self.assertEqual(
             [entry['type'] for entry in entries], ['Gemm, not counted', 'Conv, not counted', 'Relu']
         )

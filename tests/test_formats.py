@@ -440,7 +440,22 @@ class Table(unittest.TestCase):
             else:
                 self.assertIn(expected, out)
         in_titles = {'macs', 'clock_mhz', *(key for key in ACCELERATOR_KEYS if 'gb' in key)}
-        self.assertEqual(set(words.ACCELERATOR_WORDS), set(ACCELERATOR_KEYS) - in_titles)
+        in_titles |= {'rows', 'cols', 'dataflow'}
+        in_notes = {'batch', 'feature_kib'}  # data/accelerators.py
+        said_elsewhere = in_titles | in_notes
+        self.assertEqual(set(words.ACCELERATOR_WORDS), set(ACCELERATOR_KEYS) - said_elsewhere)
+
+    def test_arrays_and_batches_in_words(self):
+        keys = {'rows': 8, 'cols': 16, 'dataflow': 'ws', 'clock_mhz': 700, 'dram_gb_per_s': 30}
+        keys |= {'batch': 4, 'feature_kib': 0.5, 'sram_pj_per_byte': 2, 'psum_bytes': 3}
+        config = {'netfile': 'lenet.json', 'accelerator': keys}
+        out = run('--format', 'table', stdin=json.dumps(config).encode()).out.replace('\n', ' ')
+        self.assertTrue('on ws array of 8 x 16 MACs at 700 MHz, 30 GB/s' in out)
+        self.assertIn('2 pJ a byte of SRAM, bytes of a partial sum: 3', out)
+        latency_s = fodlam.estimate(config)['batch_latency']
+        self.assertIn(f'a batch of 4 takes {words.engineering(latency_s, "s")}; all', out)
+        self.assertIn('feature maps of up to 0.5 KiB that only the next layers read stay', out)
+        self.assertIn('a bound on what a schedule could do', out)
 
     def test_titles_say_the_process(self):
         for keys, expected in (

@@ -28,6 +28,7 @@ def lists():
     """Return {placeholder: the list that it stands for in messages.txt}."""
     families = (
         (accelerators.NVDLA_FILE, accelerators.NVDLA_KEY),
+        (accelerators.ARRAYS_FILE, accelerators.ARRAYS_KEY),
         *((source.filename, devices.DEVICES_KEY) for source in devices.SOURCES),
     )
     names = [name for file, key in families for name in fodlam.read_table(file, {}, key)]

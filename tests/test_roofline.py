@@ -12,7 +12,8 @@ from fodlam.data import accelerators, roofline
 from fodlam.data.words import engineering
 
 PLAIN = {'macs': 1024, 'clock_mhz': 1000, 'dram_gb_per_s': 10}
-FULL = {**PLAIN, 'buffer_kib': 256, **accelerators.NVDLA_DATAFLOW, 'power_mw': 100}
+FULL = {**PLAIN, 'buffer_kib': 256, **accelerators.NVDLA_MAPPING, 'power_mw': 100}
+SHAPE_KEYS = (*accelerators.ARRAY_KEYS, 'sram_pj_per_byte')
 NETS = ('alexnet_deploy.json', 'googlenet.json', 'resnet50.json', 'lenet.json')
 
 
@@ -65,7 +66,8 @@ class Units(unittest.TestCase):
         for flags in ([], ['--per-layer'], ['--format', 'csv'], ['--format', 'table'], ['--range']):
             result = run(*flags, stdin=stdin)
             self.assertEqual((result.status, result.err), (0, both), flags)
-        self.assertEqual(set(json.loads(run(stdin=stdin).out)), {*GROUPS, 'bounds', 'frames'})
+        keys = {*GROUPS, 'bounds', 'frames', 'sizes'}
+        self.assertEqual(set(json.loads(run(stdin=stdin).out)), keys)
         result = run('--lines', stdin=b'{"net": "VGG16"}\n' + (stdin + b'\n') * 3)
         self.assertEqual((result.status, len(result.out.splitlines())), (0, 4))
         self.assertEqual(
@@ -131,7 +133,7 @@ class Nvdla(unittest.TestCase):
             'buffer_kib': 512,
             'fc_batch': 16,
         }
-        total = estimate({**own, **accelerators.NVDLA_DATAFLOW}, 'alexnet_deploy.json')['total']
+        total = estimate({**own, **accelerators.NVDLA_MAPPING}, 'alexnet_deploy.json')['total']
         self.assertAlmostEqual(1 / total['latency'], 1072.8, delta=0.1)
 
     def test_a_plain_roofline_is_25_to_92_percent_too_fast(self):
@@ -302,8 +304,8 @@ class Reports(unittest.TestCase):
         self.assertEqual(
             list(layer),
             ['name', 'kind', 'macs', 'energy', 'latency', 'source', 'frames', 'bound',
-             'utilization', 'dram_bytes', 'operational_intensity', 'attainable_macs_per_s',
-             'energy_by'],
+             'utilization', 'dram_bytes', 'weight_traffic_bytes', 'feature_traffic_bytes',
+             'operational_intensity', 'attainable_macs_per_s', 'energy_by'],
         )  # fmt: skip
         self.assertEqual(layer['source'], 'by roofline')
 
@@ -355,6 +357,12 @@ class Mistakes(unittest.TestCase):
                 for shift, key in enumerate(roofline.ACCELERATOR_KEYS)
             }
             accelerator['efficiency'] = min(accelerator['efficiency'], 1)
+            accelerator['batch'] = (1, 7, 2**16)[index % 3]
+            # An array has a shape, or else a number of MACs.
+            rows, cols = (1, 7, 2**32)[index // 3 % 3], (1, 100)[index % 2]
+            accelerator |= {'rows': rows, 'cols': cols, 'dataflow': ('ws', 'os', 'is')[index % 3]}
+            for key in ('macs', *accelerators.NOT_WITH_ARRAY) if index % 2 else SHAPE_KEYS:
+                del accelerator[key]
             config = json.dumps({'netfile': 'lenet.json', 'accelerator': accelerator}).encode()
             result = run('--format', ('json', 'csv', 'table', 'svg')[index % 4], stdin=config)
             self.assertEqual(result.status, 0)

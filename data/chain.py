@@ -1,0 +1,203 @@
+"""Feature maps that stay on chip, and so are neither written to DRAM nor read from it again.
+
+What stays is a bound on what a schedule could do, as each map is looked at by itself: whether it is
+small enough, and whether only layers read it that run soon. What else is on the chip at that time
+does not count, but for an addend, which must fit beside the ofmap that it is added to. With a
+batch, it is the map of one frame that counts.
+
+Terms:
+  source  a layer whose ofmap, as it is stored, a layer reads; None is what the network is given
+"""
+
+from collections import namedtuple
+
+from fodlam import KIND_OF_TYPE, canonical, quote
+from fodlam.data.shape import parse_shape
+
+# How many layers with MACs after the one that makes a map may read it for it to stay. In attention,
+# the sixth layer adds the map that the first one reads: three projections, two products, and the
+# projection that adds.
+NEAR_LAYERS = 6
+
+
+class Staying(namedtuple('Staying', 'ifmap operand addend ofmap')):
+    """Whether the maps of a layer stay on chip: four bools.
+
+    ifmap, addend: what it reads. operand: the second operand of a MatMul, which it reads as well.
+    ofmap: what it makes.
+    """
+
+    __slots__ = ()
+
+
+NOTHING_STAYS = Staying(False, False, False, False)
+
+
+class Reads(namedtuple('Reads', 'ifmap operand addend')):
+    """The sources of what a layer reads: three tuples of canonical names and None.
+
+    ifmap: of its ifmap. operand: of the second operand of a MatMul. addend: of an addend. The last
+    two are empty if the layer has none, or if nothing says where it comes from.
+    """
+
+    __slots__ = ()
+
+
+def parse_reads(entry, before):
+    """Return the Reads of an entry.
+
+    entry: the layer's dict in its net file. before: the list of the canonical names of the layers
+    with MACs before it.
+    Raises ValueError if its "from" or its "result" is wrong.
+
+    >>> parse_reads({'type': 'MatMul', 'from': ['q', ['past', 'k']]}, before=['past', 'q', 'k'])
+    Reads(ifmap=('q',), operand=('past', 'k'), addend=())
+    >>> parse_reads({'type': 'Convolution'}, before=['conv1', 'conv2'])  # a chain
+    Reads(ifmap=('conv2',), operand=(), addend=())
+    """
+    if not isinstance(entry.get('result', False), bool):
+        raise ValueError(f'"result" is {quote(entry["result"])}; expected true or false')
+    if 'from' not in entry:
+        return Reads(tuple(before[-1:]) or (None,), (), ())
+    items = entry['from']
+    if not isinstance(items, list):
+        raise ValueError(f'"from" is {quote(items)}; expected a list of names of layers')
+    sources = []
+    for item in items:
+        names = item if isinstance(item, list) else [item]
+        sources.append(tuple(find_source(name, before) for name in names))
+    # The last ones are the second operand of a product, and the addend, if there are enough.
+    addend = operand = ()
+    if entry.get('addend') and len(sources) > (2 if entry['type'] == 'MatMul' else 1):
+        addend = sources.pop()
+    if entry['type'] == 'MatMul' and len(sources) > 1:
+        operand = sources.pop()
+    return Reads(sum(sources, ()), operand, addend)
+
+
+def find_source(name, before):
+    """Return the canonical name of a layer that "from" names; None if the name is None.
+
+    before: as for `parse_reads`. Raises ValueError if no layer before has the name.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str) or canonical(name) not in before:
+        expected = 'layers with MACs that stand before it, or null for the input of the network'
+        raise ValueError(f'"from" names {quote(name)}; expected {expected}')
+    return canonical(name)
+
+
+class MapLayer(namedtuple('MapLayer', 'place entry reads ifmap operand ofmap')):
+    """A layer with MACs, as far as its maps go.
+
+    place: its number among the layers with MACs. entry: its dict in the net file. reads: its Reads.
+    ifmap, operand, ofmap: the bytes of its ifmap, of the second operand of a MatMul, and of its
+    ofmap as it is stored.
+    """
+
+    __slots__ = ()
+
+
+def find_staying(entries, feature_kib, feature_bytes):
+    """Return {canonical name: Staying} of the layers with MACs of a net file.
+
+    entries: {canonical name: entry}, all layers, in their order. feature_kib: the room for maps.
+    feature_bytes: the bytes of a feature.
+    An entry that is wrong is passed over here: `parse_reads` and `parse_shape` say so when its own
+    turn comes.
+
+    >>> layer = {'type': 'Convolution', 'macs': 800, 'kernel': [1, 1]}
+    >>> a = {'name': 'a', **layer, 'ifmap': [2, 10, 10], 'ofmap': [4, 10, 10]}
+    >>> b = {'name': 'b', **layer, 'ifmap': [4, 10, 10], 'ofmap': [2, 10, 10]}
+    >>> staying = find_staying({'a': a, 'b': b}, feature_kib=1, feature_bytes=1)
+    >>> staying['a']  # its ofmap has 400 bytes; the ifmap is the input of the network
+    Staying(ifmap=False, operand=False, addend=False, ofmap=True)
+    """
+    layers = list_layers(entries, feature_bytes)
+    readers = {}  # {source: [MapLayer]}
+    for layer in layers.values():
+        for source in sum(layer.reads, ()):
+            readers.setdefault(source, []).append(layer)
+    room = feature_kib * 1024
+    staying = set()
+    for name, layer in layers.items():
+        if stays_by_itself(name, layer, readers.get(name, ()), room):
+            staying.add(name)
+    drop_partial(staying, layers)
+    return {
+        name: Staying(
+            *(bool(sources) and staying.issuperset(sources) for sources in layer.reads),
+            name in staying,
+        )
+        for name, layer in layers.items()
+    }
+
+
+def list_layers(entries, feature_bytes):
+    """Return {canonical name: MapLayer} of a net file; arguments: as for `find_staying`."""
+    layers, before = {}, []
+    for name, entry in entries.items():
+        if entry['type'] not in KIND_OF_TYPE:
+            continue
+        try:
+            shape, reads = parse_shape(entry), parse_reads(entry, before)
+        except ValueError:
+            continue
+        finally:
+            before.append(name)
+        layers[name] = MapLayer(len(before), entry, reads, *map_bytes(entry, shape, feature_bytes))
+    return layers
+
+
+def map_bytes(entry, shape, feature_bytes):
+    """Return the bytes of the maps of a layer: (ifmap, second operand, ofmap as it is stored).
+
+    entry: its dict in the net file. shape: its Shape. feature_bytes: the bytes of a feature.
+    The second operand has 0 bytes in all layers but a MatMul.
+    """
+    ifmap = shape.C * shape.H * shape.W * feature_bytes
+    ofmap = shape.K * shape.A * shape.B * feature_bytes
+    operand = 0
+    if entry['type'] == 'MatMul':
+        operand = shape.C * shape.K // (shape.groups * shape.shared) * feature_bytes
+    return ifmap, operand, ofmap
+
+
+def stays_by_itself(name, layer, readers, room):
+    """Return whether the ofmap of a layer may stay on chip, if all that it is joined with does.
+
+    name: the canonical name of the layer. layer: its MapLayer. readers: the MapLayers that read it.
+    room: for maps, in bytes.
+    """
+    if not readers or layer.entry.get('result'):  # the network puts it out
+        return False
+    # An addend must fit beside the ofmap that it is added to, and it is as large.
+    if layer.ofmap * (2 if layer.entry.get('addend') else 1) > room:
+        return False
+    for reader in readers:
+        if reader.place - layer.place > NEAR_LAYERS:
+            return False
+        if name in reader.reads.ifmap and reader.ifmap > room:
+            return False
+        if name in reader.reads.operand and reader.operand > room:
+            return False
+        if name in reader.reads.addend and layer.ofmap + reader.ofmap > room:
+            return False
+    return True
+
+
+def drop_partial(staying, layers):
+    """Remove from the names of maps that stay those that are joined with one that does not.
+
+    staying: a set of canonical names, which is changed. layers: {canonical name: MapLayer}.
+    What is joined, as by a concatenation, is read as one map: it stays as a whole, or goes to DRAM.
+    """
+    changed = True
+    while changed:
+        changed = False
+        for layer in layers.values():
+            for sources in layer.reads:
+                if not staying.issuperset(sources) and staying.intersection(sources):
+                    staying.difference_update(sources)
+                    changed = True

@@ -1,0 +1,343 @@
+"""Demands: what a layer asks of an accelerator, in MACs and bytes, however fast that is.
+
+A Demand depends on the Mapping of an accelerator only, and is for one frame. nets/README.md,
+"Rooflines", has all formulas.
+
+Terms:
+  MAC slot  what one MAC unit of the array could do in one cycle; some of a layer's slots stay empty
+            where its channels or filters do not fill the array
+  atom      the size of the groups that channels, or filters, are handled in: 40 channels in atoms
+            of 16 take as long as 48
+  Winograd  an algorithm for 3 x 3 kernels that does fewer MACs; its gain is by what factor
+  pieces    what a map, or weights, are split into where the buffer cannot hold them
+
+Sources:
+  NVDLA  the primer (nvdla.org), and the performance estimator in its repository nvdla/hw
+"""
+
+import math
+from collections import namedtuple
+from fractions import Fraction
+
+from fodlam import Layer, canonical
+from fodlam.data.array import Product, array_cycles, count_streamed
+from fodlam.data.chain import NOTHING_STAYS, find_staying, map_bytes, parse_reads
+from fodlam.data.shape import parse_shape
+
+# The keys of an accelerator that Demands depend on, with their defaults; fodlam.py's docstring says
+# what they are.
+MAPPING_DEFAULTS = {
+    'buffer_kib': math.inf,
+    'feature_kib': 0,
+    'feature_bytes': 1,
+    'weight_bytes': 1,
+    'psum_bytes': 4,
+    'channel_atom': 1,
+    'kernel_atom': 1,
+    'winograd_gain': 1,
+    'fc_batch': 1,
+    'batch': None,
+    'rows': None,
+    'cols': None,
+    'dataflow': None,
+}
+
+# NVDLA's performance estimator (repository nvdla/hw, perf/): Winograd's algorithm reads a kernel of
+# 3 x 3 weights as 4 x 4 numbers, and the buffer has room for at least 32 filters.
+WINOGRAD_WEIGHTS = 16 / 9
+LEAST_FILTERS = 32
+
+
+class Mapping(namedtuple('Mapping', tuple(MAPPING_DEFAULTS))):
+    """How an Accelerator computes layers, whatever its speed and energy.
+
+    The fields are keys of accelerators, as fodlam.py's docstring has them.
+    """
+
+    __slots__ = ()
+
+
+class Demand(
+    namedtuple(
+        'Demand',
+        'kind macs mac_slots gain dram_bytes weight_traffic sram_bytes all_weights largest_map '
+        'dense',
+        defaults=[0, 0, 0, 0, None],
+    )
+):
+    """What a layer asks of an accelerator with some Mapping, for one frame.
+
+    kind: such as "conv". macs: the layer's MACs.
+    mac_slots: the MAC slots that the layer takes, which are fewer by the gain.
+    gain: of Winograd's algorithm; 1 without it.
+    dram_bytes: how many bytes are read from DRAM and written to it.
+    weight_traffic: how many of these are weights; the others are features.
+    sram_bytes: how many bytes go between the array and its buffer; 0 if its shape is not known.
+    all_weights, largest_map: the bytes of the layer's weights, and of the largest of its maps.
+    dense: the Demand of another way to compute the layer, as one dense layer, or None. The faster
+    way counts.
+    """
+
+    __slots__ = ()
+
+
+class DemandModel:
+    """A model whose Layers have a Demand in the place of a Cost.
+
+    They get a Cost when the Accelerator is known, from `roofline.price_layer`.
+    mapping: a Mapping.
+    """
+
+    def __init__(self, mapping):
+        self.mapping = mapping
+        self.entries = {}  # {canonical name: entry}, all of the network; the Catalog sets it
+        self.before = []  # the canonical names of the layers so far
+        self.staying = None  # {canonical name: Staying}, once it is known
+
+    def layer(self, entry, kind):
+        """Return the Layer of an entry, with a Demand as its cost.
+
+        entry: the layer's dict in its net file. kind: such as "conv".
+        """
+        shape = parse_shape(entry)
+        staying = NOTHING_STAYS
+        if self.mapping.feature_kib:
+            name = canonical(entry['name'])
+            parse_reads(entry, self.before)  # raises a ValueError if it is wrong
+            self.before.append(name)
+            staying = self.find_staying()[name]
+        demand = make_demand(entry, shape, kind, self.mapping, staying)
+        return Layer(entry, kind, 'by roofline', 1, demand)
+
+    def find_staying(self):
+        """Return {canonical name: Staying} of all layers with MACs, which is worked out once."""
+        if self.staying is None:
+            mapping = self.mapping
+            self.staying = find_staying(self.entries, mapping.feature_kib, mapping.feature_bytes)
+        return self.staying
+
+
+def make_demand(entry, shape, kind, mapping, staying=NOTHING_STAYS):
+    """Return the Demand of a layer, by the rules of NVDLA's performance estimator.
+
+    entry: the layer's dict in its net file. shape: its Shape. kind: such as "conv".
+    mapping: a Mapping. staying: which of the layer's maps stay on chip, as a Staying.
+    Each group is a layer of its own. Where channels are handled in atoms, all groups may instead be
+    computed as one dense layer with zeros in its weights, as NVDLA's compiler does.
+
+    >>> entry = {
+    ...     'type': 'InnerProduct', 'macs': 4096 * 1000,
+    ...     'ifmap': [4096, 1, 1], 'ofmap': [1000, 1, 1], 'kernel': [1, 1],
+    ... }
+    >>> mapping = Mapping(**{**MAPPING_DEFAULTS, 'kernel_atom': 128})
+    >>> demand = make_demand(entry, parse_shape(entry), 'fc', mapping)
+    >>> demand.mac_slots  # 1000 filters in atoms of 128 take as long as 1024: 4096 x 1024
+    4194304.0
+    >>> demand.dram_bytes  # the weights are read, and 4096 and 1000 features moved
+    4101096.0
+    """
+    macs, groups = entry['macs'], shape.groups
+    group_shape = shape._replace(C=shape.C // groups, K=shape.K // groups)
+    mac_slots, gain, dram_bytes, weight_traffic = demand_of_group(
+        entry, group_shape, kind, mapping, staying
+    )
+    sram_bytes = 0
+    if mapping.rows is not None:
+        mac_slots, sram_bytes = demand_of_array(entry, group_shape, mapping)
+    all_weights = 0
+    if entry['type'] != 'MatMul':
+        all_weights = group_shape.C * shape.K * shape.R * shape.S * mapping.weight_bytes
+    largest_map = max(map_bytes(entry, shape, mapping.feature_bytes))
+    dense = None
+    if groups > 1 and mapping.channel_atom != 1 and entry['type'] != 'MatMul':
+        dense = Demand(
+            kind,
+            macs,
+            *demand_of_group(entry, shape, kind, mapping, staying),
+            all_weights=all_weights,
+            largest_map=largest_map,
+        )
+    return Demand(
+        kind,
+        macs,
+        mac_slots * groups,
+        gain,
+        dram_bytes * groups,
+        weight_traffic * groups,
+        sram_bytes=sram_bytes * groups,
+        all_weights=all_weights,
+        largest_map=largest_map,
+        dense=dense,
+    )
+
+
+def demand_of_group(entry, shape, kind, mapping, staying):
+    """Return (mac_slots, gain, dram_bytes, weight_traffic) of one group, as a Demand has them.
+
+    entry: the layer's dict in its net file. shape: the Shape of the group. kind: such as "conv".
+    mapping: a Mapping. staying: a Staying.
+    """
+    is_product = entry['type'] == 'MatMul'
+    P, Q, sy, sx = shape.P, shape.Q, shape.sy, shape.sx
+    if entry['type'] == 'Deconvolution':
+        # It does the same MACs as a convolution with stride 1 and an ofmap as large as its ifmap.
+        P, Q, sy, sx = shape.H, shape.W, 1, 1
+    fc_batch = mapping.fc_batch if entry['type'] == 'InnerProduct' else 1
+    is_dense_kernel = (shape.dy, shape.dx) == (1, 1)
+    can_use_winograd = is_dense_kernel and (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
+    gain = mapping.winograd_gain if can_use_winograd else 1
+    # In a MatMul both operands are features; the second takes the place of the weights.
+    weight_bytes = mapping.feature_bytes if is_product else mapping.weight_bytes
+
+    # With a stride, only every py-th row and px-th column of the ifmap meets the same weights.
+    # Where channels are handled in atoms, each of these py x px parts becomes a channel of its own,
+    # which fills atoms better. Then the layer has stride 1, an ifmap of `channels` x h x w and
+    # kernels of r x s.
+    py, px = (1, 1) if mapping.channel_atom == 1 else (sy, sx)
+    channels = round_up(shape.C * py * px, mapping.channel_atom)
+    h, w = math.ceil(shape.H / py), math.ceil(shape.W / px)
+    r, s = math.ceil(shape.R / py), math.ceil(shape.S / px)
+
+    # In bytes.
+    ifmap = channels * h * w * mapping.feature_bytes
+    weights = channels * r * s * shape.K * weight_bytes
+    if gain != 1:
+        weights *= WINOGRAD_WEIGHTS
+    ofmap = shape.A * shape.B * round_up(shape.K, mapping.channel_atom) * mapping.feature_bytes
+
+    # How many frames, or in a MatMul groups, the weights are read once for.
+    sharers = shape.shared if is_product else max(mapping.batch or fc_batch, fc_batch)
+    if staying.operand:
+        weights = 0
+    if staying.ifmap:
+        ifmap_traffic, weight_traffic = 0, weights / sharers
+    elif kind == 'conv' and mapping.buffer_kib < math.inf:
+        extent = shape.dy * (shape.R - 1) + 1  # of the kernel, from its first row to its last
+        least_rows = channels * min(extent, h) * w * mapping.feature_bytes
+        least_filters = channels * r * s * min(shape.K, LEAST_FILTERS) * weight_bytes
+        buffered = Buffered(ifmap, weights, least_rows, least_filters, mapping.buffer_kib * 1024)
+        ifmap_traffic, weight_traffic = buffered.least_traffic(sharers)
+    else:
+        ifmap_traffic, weight_traffic = ifmap, weights / sharers
+    ofmap_accesses = 0 if staying.ofmap else 1
+    if entry.get('addend') and not staying.addend:
+        ofmap_accesses += 1  # an addend is as large, and is read
+    dram_bytes = ifmap_traffic + weight_traffic + ofmap_accesses * ofmap
+
+    filters = round_up(shape.K * fc_batch, mapping.kernel_atom) / fc_batch
+    mac_slots = channels * P * Q * filters * shape.R * shape.S / (py * px) / gain
+    return mac_slots, gain, dram_bytes, 0 if is_product else weight_traffic
+
+
+def demand_of_array(entry, shape, mapping):
+    """Return (mac_slots, sram_bytes) of one group of a layer on an array, as a Demand has them.
+
+    entry: the layer's dict in its net file. shape: the Shape of the group.
+    mapping: a Mapping with rows, cols and a dataflow.
+    All MAC units of the array are taken for as long as the group runs.
+    """
+    is_deconvolution = entry['type'] == 'Deconvolution'
+    pixels = shape.H * shape.W if is_deconvolution else shape.P * shape.Q
+    product = Product(shape.R * shape.S * shape.C, shape.K, pixels)
+    array = mapping.rows, mapping.cols, mapping.dataflow
+    streamed = count_streamed(product, *array)
+    is_product = entry['type'] == 'MatMul'
+    weight_bytes = mapping.feature_bytes if is_product else mapping.weight_bytes
+    sram_bytes = (
+        streamed.weights * weight_bytes
+        + streamed.features * mapping.feature_bytes
+        + streamed.psums * mapping.psum_bytes
+    )
+    return array_cycles(product, *array) * mapping.rows * mapping.cols, sram_bytes
+
+
+def round_up(size, multiple):
+    """Return the smallest multiple of a number that is at least a size.
+
+    >>> round_up(20, 16)
+    32
+    """
+    return math.ceil(size / multiple) * multiple
+
+
+# === Pieces ===
+
+
+class Buffered(namedtuple('Buffered', 'ifmap weights least_rows least_filters buffer')):
+    """What goes through the on-chip buffer for a layer, all in bytes.
+
+    ifmap, weights: of the layer. least_rows, least_filters: the least slices of the two that must
+    be in the buffer. buffer: its size.
+
+    The smaller of ifmap and weights should stay in the buffer, beside a slice of the larger: some
+    rows of the ifmap, or some filters. If it does not fit, it is split into pieces that do, and the
+    larger is read once for each piece.
+    """
+
+    __slots__ = ()
+
+    def least_traffic(self, frames):
+        """Return (bytes of the ifmap, bytes of weights) that DRAM moves for a frame.
+
+        frames: how many there are to read the weights once for. If all their ifmaps do not fit the
+        buffer well, the weights may be read for fewer frames at a time, if that moves less.
+
+        >>> layer = Buffered(ifmap=600, weights=9000, least_rows=9, least_filters=100, buffer=1000)
+        >>> layer.traffic(1), layer.traffic(2), layer.traffic(3)  # 2 ifmaps take 2 pieces, 3 too
+        ((600, 9000.0), (600, 9000.0), (600, 6000.0))
+        >>> layer.traffic(4), layer.least_traffic(4)
+        ((600, 6750.0), (600, 6000.0))
+        """
+        traffic = self.traffic(frames)
+        # From some number of frames on, the weights stay, and more frames are never worse.
+        most_fewer = min(frames, math.ceil(self.weights / self.ifmap)) - 1
+        if most_fewer >= 1:
+            room = self.buffer - min(self.least_filters, self.buffer / 2)
+            pieces_per_frame = Fraction(self.ifmap) / Fraction(room)
+            fewer = best_denominator(pieces_per_frame, most_fewer)
+            traffic = min(traffic, self.traffic(fewer), key=sum)
+        return traffic
+
+    def traffic(self, frames):
+        """Return (bytes of the ifmap, bytes of weights) that DRAM moves for a frame.
+
+        frames: as for `least_traffic`, but all of them are computed together in any case.
+        """
+        ifmaps = self.ifmap * frames
+        if ifmaps >= self.weights:
+            return self.pieces(self.weights, self.least_rows) * self.ifmap, self.weights / frames
+        return self.ifmap, self.pieces(ifmaps, self.least_filters) * self.weights / frames
+
+    def pieces(self, smaller, least_slice):
+        """Return how many pieces the smaller part is split into.
+
+        smaller: the bytes of the part that stays. least_slice: of the other part. Some room must be
+        left for the pieces: a slice takes half of the buffer at most.
+        """
+        room = self.buffer - min(least_slice, self.buffer / 2)
+        return max(1, math.ceil(smaller / room))
+
+
+def best_denominator(number, most):
+    """Return the q, up to `most`, for which a number is rounded up the least to a multiple of 1/q.
+
+    number: a Fraction above 0. most: 1 or more.
+    These are the best approximations of a number from above, which its continued fraction gives
+    (as in Python's Fraction.limit_denominator).
+
+    >>> best_denominator(Fraction(71, 100), 10)  # 5/7 is 0.714; 8/10, 7/9 and 6/8 are more
+    7
+    """
+    if number.denominator <= most:
+        return number.denominator
+    p0, q0, p1, q1 = 0, 1, 1, 0  # the last two convergents, p0/q0 and p1/q1
+    numerator, denominator = number.numerator, number.denominator
+    while True:
+        whole, rest = divmod(numerator, denominator)
+        if q0 + whole * q1 > most:
+            break
+        p0, q0, p1, q1 = p1, q1, p0 + whole * p1, q0 + whole * q1
+        numerator, denominator = denominator, rest
+    if p1 >= number * q1:
+        return q1
+    return q0 + (most - q0) // q1 * q1
