@@ -283,8 +283,8 @@ def source_name(source, entries):
 def find_sources(nodes, sums):
     """Return {value: its sources}; nodes, sums: as for `net_file`.
 
-    Only what is joined along an axis has what the network is given for a source beside others. What
-    is added or multiplied, such as the mask of an attention, is small, and no byte of it is counted.
+    Where maps are joined along an axis, what the network is given is a source beside others. Where
+    it is added or multiplied, as the mask of an attention is, no byte of it is counted.
 
     >>> nodes = [
     ...     Node('conv', 'Convolution', MACS, ['image'], ['a'], {}),
@@ -299,9 +299,10 @@ def find_sources(nodes, sums):
         if node.role == MACS:
             made = (index,)
         else:
-            made = join_sources([sources.get(value, GIVEN) for value in node.inputs]) or GIVEN
-            if node.type != 'Concat' and made != GIVEN:
-                made = tuple(source for source in made if source is not None)
+            operands = [sources.get(value, GIVEN) for value in node.inputs]
+            if node.type != 'Concat':
+                operands = [operand for operand in operands if operand != GIVEN]
+            made = join_sources(operands) or GIVEN
         for value in node.outputs:
             sources[value] = (sums[value],) if value in sums else made
     return sources

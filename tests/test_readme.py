@@ -158,10 +158,12 @@ class Text(unittest.TestCase):
         shape = {'ifmap': [2, 2, 1], 'ofmap': [2, 2, 1], 'kernel': [1, 1]}
         entries.append({'name': 'qk', 'type': 'MatMul', 'macs': 8, **shape})
         chip = {'macs': 64, 'clock_mhz': 500, 'dram_gb_per_s': 5, 'mac_pj': 1, 'power_mw': 5}
+        array = {'rows': 8, 'cols': 8, 'dataflow': 'ws', 'sram_pj_per_byte': 2}
         found = []
         for config in (
             {'netfile': entries},
             {'netfile': entries, 'accelerator': {**chip, 'dram_pj_per_byte': 9}},
+            {'netfile': entries, 'accelerator': {**chip, **array}},
         ):
             stdin = json.dumps(config).encode()
             columns = run('--format', 'csv', '--range', stdin=stdin).out.splitlines()[0].split(',')
@@ -309,6 +311,24 @@ class Numbers(unittest.TestCase):
             f'reproduced {most}; a plain roofline is {min(plain):.0f}% to {max(plain):.0f}% too fast',
             document='nets/README.md',
         )
+
+    def test_maps_that_stay(self):
+        moved = []
+        for feature_kib in (0, 2048):
+            chip = {'macs': 64, 'clock_mhz': 1000, 'dram_gb_per_s': 1, 'feature_kib': feature_kib}
+            total = fodlam.estimate({'netfile': 'resnet50.json', 'accelerator': chip})['total']
+            moved.append(total['weight_traffic_bytes'] + total['feature_traffic_bytes'])
+        nothing, most = (f'{bytes_ / 1e6:.1f}' for bytes_ in moved)
+        self.says(
+            f'ResNet-50 moves {nothing} MB a frame, {most} of it with 2 MiB',
+            document='nets/README.md',
+        )
+
+    def test_sram_to_start_from(self):
+        """Horowitz, ISSCC 2014: 64 bits from 8 KiB, 32 KiB and 1 MiB take 10, 20 and 100 pJ."""
+        self.assertEqual([pj / 8 for pj in (10, 20, 100)], [1.25, 2.5, 12.5])
+        self.says('1.25, 2.5 or 12.5 pJ a byte for 8 KiB, 32 KiB or 1 MiB of SRAM')
+        self.says('so 1.25, 2.5 and 12.5 pJ a byte', document='nets/README.md')
 
     def test_memory_bound(self):
         shares = []
