@@ -340,6 +340,22 @@ class Extracted(unittest.TestCase):
         self.assertEqual([name for name, entry in net.items() if 'result' in entry], ['v'])
         self.assertTrue(net['o']['addend'] and net['z']['addend'])
 
+    def test_attention_in_one_node(self):
+        """It becomes two products; the second reads what the first makes."""
+        linear = [node('MatMul', f'x w{name}', name, name) for name in 'qkv']
+        attention = node('Attention', 'q k v', 'y', 'a', q_num_heads=4, kv_num_heads=2)
+        content = model(
+            [*linear, attention, node('MatMul', 'y wq', 'z', 'z')],
+            [value('x', [1, 5, 8])],
+            [tensor('wq', [8, 8]), tensor('wk', [8, 4]), tensor('wv', [8, 4])],
+            [],
+            [value('z', [1, 5, 8])],
+        )
+        net = {entry['name']: entry for entry in json.loads(extract('m.onnx', content).out)}
+        self.assertEqual(net['a']['from'], ['q', 'k'])
+        self.assertEqual(net['a#2']['from'], ['a', 'v'])
+        self.assertNotIn('from', net['z'])
+
     def test_a_cache_comes_from_outside(self):
         content = model(
             [

@@ -354,7 +354,7 @@ class Bytes(unittest.TestCase):
 
     def test_eyeriss_and_eie_leave_products_out_as_before(self):
         report = fodlam.estimate({'netfile': self.NET})
-        self.assertEqual(list(report), ['conv', 'fc', 'total', 'left_out'])
+        self.assertEqual(list(report), ['conv', 'fc', 'total', 'frames', 'left_out'])
         self.assertEqual(report['left_out'], {'layers': 1, 'macs': 600})
         self.assertEqual(set(report['conv']), {'energy', 'latency'})
 

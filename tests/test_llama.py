@@ -9,7 +9,7 @@ from support import extract, fodlam
 
 LAYERS, WIDTH, HEADS, SHARED, HIDDEN, WORDS = 2, 64, 8, 4, 160, 100
 SIZE, KEY_HEADS = WIDTH // HEADS, HEADS // SHARED
-MEMBERS = ('type', 'macs', 'ifmap', 'ofmap', 'groups')  # that are compared
+MEMBERS = ('type', 'macs', 'ifmap', 'ofmap', 'groups', 'shared')  # that are compared
 
 
 def whole_numbers(name, *values):
