@@ -260,7 +260,8 @@ def calibrate(accelerator, rates):
     if len(runs) == 1:
         return {**members, 'efficiency': fit_share(runs).efficiency}
     fit = fit_share_and_layer(runs)
-    return {**members, 'efficiency': fit.efficiency, 'layer_us': fit.layer_s * 1e6}
+    layer_us = fit.layer_s * 1e6 * (bare.batch or 1)  # a layer is started once for a batch
+    return {**members, 'efficiency': fit.efficiency, 'layer_us': layer_us}
 
 
 def calibrate_config(config, path):

@@ -68,8 +68,11 @@ class Accelerator(
 
     @property
     def layer_s(self):
-        """The time in s that each layer takes beside its roofline, before the efficiency."""
-        return self.layer_us * 1e-6
+        """The time in s of each layer beside its roofline, for one frame, before the efficiency.
+
+        A layer is started once for all frames of a batch.
+        """
+        return self.layer_us * 1e-6 / (self.batch or 1)
 
     @property
     def mapping(self):

@@ -318,6 +318,12 @@ class Calibrate(unittest.TestCase):
         self.assertAlmostEqual(found.pop('efficiency'), 0.25)  # 10 us of 40
         self.assertEqual(found, self.CHIP)
 
+    def test_a_batch_takes_its_time_per_layer_once(self):
+        chip = {**self.CHIP, 'batch': 4}
+        found = fodlam.calibrate(chip, {self.light: 1 / 80e-6, self.heavy: 1 / 520e-6})
+        self.assertAlmostEqual(found['layer_us'], 4 * 3, places=4)
+        self.assertAlmostEqual(total(found, netfile=self.light)['latency'] / 80e-6, 1, places=5)
+
     def test_two_networks_are_met_exactly(self):
         """With 3 us a layer and a share of a half: (10 + 30) x 2 us, and (200 + 60) x 2 us."""
         found = fodlam.calibrate(self.CHIP, {self.light: 1 / 80e-6, self.heavy: 1 / 520e-6})
@@ -438,6 +444,10 @@ class LayerTime(unittest.TestCase):
                 for us in (0, 7)
             ]
             self.assertAlmostEqual((seconds[1] - seconds[0]) / 28, 7e-6)
+
+    def test_a_batch_takes_it_once(self):
+        seconds = [total({**CHIP, 'batch': 8, 'layer_us': us})['latency'] for us in (0, 40)]
+        self.assertAlmostEqual((seconds[1] - seconds[0]) / 54, 5e-6)
 
     def test_0_is_the_default(self):
         for options in ({'per_layer': True}, {'range': True}):
