@@ -1,6 +1,7 @@
 """What the reports of some configs have beside sums, frames and layers."""
 
 from fodlam import quantities
+from fodlam.data.eyeriss_tables import add_bytes
 from fodlam.data.ranges import add_ranges
 
 
@@ -9,6 +10,7 @@ def add_extras(report, estimate, layers):
 
     report: a dict, as fodlam.to_report makes it. layers: the Layers that it has under "layers".
     """
+    add_bytes(layers, estimate)
     report |= report_extras(estimate)
     if estimate.traffic is not None:
         estimate.traffic.add_to(report)

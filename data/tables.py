@@ -7,6 +7,7 @@ import textwrap
 from collections import namedtuple
 
 from fodlam import QUANTITY_UNITS, frames_of, quantities
+from fodlam.data.eyeriss_tables import add_bytes
 from fodlam.data.ranges import range_of
 from fodlam.data.words import (
     cost_text,
@@ -162,7 +163,9 @@ def estimate_csv(estimate):
     its MACs are not in the total.
     """
     total = estimate.sums['total']
-    lines = [csv_cells(row, total) for row in make_rows(estimate, estimate.make_layers())]
+    layers = estimate.make_layers()
+    add_bytes(layers, estimate)
+    lines = [csv_cells(row, total) for row in make_rows(estimate, layers)]
     if estimate.left_out:
         lines.append(
             {

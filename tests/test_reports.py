@@ -175,9 +175,49 @@ class PerLayer(unittest.TestCase):
             'latency': 0.0762,
             'source': 'published',
             'frames': 3,
+            'buffer_bytes': 112.6 * 2**20,
+            'dram_bytes': 15.4 * 2**20,
         }
         self.assertEqual(conv1_1, expected)
         self.assertEqual(report['layers'][2], report['layers'][0])
+
+    def test_bytes_of_published_layers(self):
+        """JSSC 2017, Tables V and VI: of all conv layers; a megabyte is 2^20 bytes."""
+        for net, frames, megabytes in (
+            ('AlexNet', 4, {'buffer_bytes': 208.5, 'dram_bytes': 15.4}),
+            ('vgg-16', 3, {'buffer_bytes': 11035.8, 'dram_bytes': 321.1}),
+        ):
+            for per_frame in (False, True):
+                report = fodlam.estimate({'net': net}, per_frame=per_frame, per_layer=True)
+                conv = [layer for layer in report['layers'] if layer['kind'] == 'conv']
+                for key, of_batch in megabytes.items():
+                    added = math.fsum(layer[key] for layer in conv) / 2**20
+                    expected = of_batch / (frames if per_frame else 1)
+                    # Each row, and the total, is off by up to half of its last digit.
+                    self.assertAlmostEqual(added, expected, delta=0.05 * (len(conv) + 1))
+                for layer in report['layers']:
+                    if layer['kind'] == 'fc':
+                        self.assertNotIn('dram_bytes', layer)
+
+    def test_bytes_are_the_same_at_any_node_and_with_ranges(self):
+        config = {'net': 'AlexNet', 'layers': ['CONV2', 'FC6', 'conv2']}
+        moved = {'buffer_bytes': 77.6 * 2**20, 'dram_bytes': 4.0 * 2**20}
+        for keys in ({}, {'process_nm': 28}, {'process_nm': 28, 'title': 'x'}):
+            for ranged in (False, True):
+                report = fodlam.estimate({**config, **keys}, per_layer=True, range=ranged)
+                for layer, expected in zip(report['layers'], (moved, {}, moved), strict=True):
+                    found = {key: layer[key] for key in layer if 'bytes' in key}
+                    self.assertEqual(found, expected)
+
+    def test_only_published_layers_have_published_bytes(self):
+        for keys in ({}, {'scaling': 'shape'}):
+            config = {'netfile': 'alexnet_deploy.json', **keys}
+            for layer in fodlam.estimate(config, per_layer=True)['layers']:
+                self.assertNotIn('dram_bytes', layer)
+        config = {'net': 'AlexNet', 'accelerator': 'nvdla-32'}
+        conv1 = fodlam.estimate(config, per_layer=True)['layers'][0]
+        self.assertNotIn('buffer_bytes', conv1)
+        self.assertNotEqual(conv1['dram_bytes'], 5.0 * 2**20)
 
     def test_scaled_layers(self):
         report = fodlam.estimate({'netfile': 'lenet.json'}, per_layer=True)
