@@ -38,7 +38,8 @@ Config keys:
   process_nm     scale all costs to this process node; default: 65
   process_scaling  how, also for EIE's 45 nm: dennard (default), stillmaker
   scaling        how layers of a netfile are costed: mac (default), shape
-  density        of fc layers with shape: {"weights": 0.1, "activations": 0.35}
+  density        of fc layers with shape: {"weights": 0.1, "activations": 0.35};
+                 of conv layers, to tell MACs from clock: "conv_activations"
   accelerator    not Eyeriss and EIE: nvdla-2048 to nvdla-32, tpu-v1, a device
                  such as edge-tpu (a wrong name lists all), or an object
   title          what tables and pictures are called
@@ -278,7 +279,8 @@ class Layer:
     entry: its dict in the net file. name, macs: from the entry; a published layer has the name that
     its table gives it.
     kind: a value of KIND_OF_TYPE, such as "conv".
-    source: "published", EIE_SOURCE, "by MACs", "by shape", "by density" or "by roofline".
+    source: "published", EIE_SOURCE, "by MACs", "by shape", "by shape and density", "by density"
+    or "by roofline".
     frames: the number of frames that the cost is for. cost: a Cost.
     low, high: the least and the most that the cost may be, as Costs; None if it is certain.
     bound: the resource that the layer waits for, such as "compute"; None if the model cannot tell.

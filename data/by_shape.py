@@ -1,30 +1,35 @@
 """Costs by shape: of conv layers by data/eyeriss.py, of fc layers with a density by data/eie.py.
 
-This is what "scaling": "shape" in a config asks for. Fc layers without a density are costed by
-their MACs, with a range that reaches to what a dense layer may cost.
+This is what "scaling": "shape" in a config asks for. Conv layers whose inputs have a known share of
+zeros have their energy by two parts, and all others by one power. Fc layers without a density are
+costed by their MACs, with a range that reaches to what a dense layer may cost.
 
 Terms: a ratio is a modelled cost over the published one, as a Cost whose energy and latency are
 ratios of energies and of latencies.
 """
 
+import functools
+import math
+
 from fodlam import (
+    AVERAGED,
     Cost,
     Layer,
-    averaged_layers,
+    published_layers,
     quote,
     scale_eie,
     sum_costs,
 )
-from fodlam.data.eie import (
+from fodlam.data.density import (
     DENSE,
-    error_ratios,
-    even_time,
-    imbalance,
-    parse_density,
+    UNKNOWN,
+    parse_densities,
+    parse_entry_activations,
     parse_entry_density,
-    read_eie_rows,
 )
-from fodlam.data.eyeriss import MOBILENET_RATIO, eyeriss_cost
+from fodlam.data.eie import error_ratios, even_time, imbalance, read_eie_rows
+from fodlam.data.eyeriss import MOBILENET_RATIO, energy_by_parts, eyeriss_cost
+from fodlam.data.eyeriss_tables import read_activations
 from fodlam.data.ranges import RangedAverageModel, limits_of
 
 SCALINGS = ('mac', 'shape')  # the values that a config's "scaling" may have
@@ -44,10 +49,10 @@ def find_shape_catalog(config, netfile, find_catalog):
         from fodlam.data.mistakes import choices
 
         raise ValueError(f'"scaling" is {quote(scaling)}; {choices(SCALINGS, scaling)}')
-    density = parse_density(config['density']) if 'density' in config else None
+    densities = parse_densities(config['density']) if 'density' in config else UNKNOWN
     if scaling != 'shape':
         raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
-    return find_catalog(netfile, ShapeModel, config.get('process_scaling'), density)
+    return find_catalog(netfile, ShapeModel, config.get('process_scaling'), densities)
 
 
 def add_up_bounds(layers):
@@ -65,19 +70,39 @@ def add_up_bounds(layers):
     return sums
 
 
+def add_up_energy_parts(layers):
+    """Return {part: J}, the sums of the parts of the Layers' energies; None if no Layer has parts.
+
+    >>> conv1 = Layer({'name': 'conv1', 'macs': 9}, 'conv', 'by shape', 1, Cost(3.0, 2.0))
+    >>> conv2 = conv1.replaced(energy_by={'clock': 1.0, 'mac': 2.0})
+    >>> add_up_energy_parts([conv1]), add_up_energy_parts([conv1, conv2, conv2])
+    (None, {'clock': 2.0, 'mac': 4.0})
+    """
+    parts_of_layers = [layer.energy_by for layer in layers if layer.energy_by]
+    if not parts_of_layers:
+        return None
+    return {
+        part: math.fsum(energy_by[part] for energy_by in parts_of_layers)
+        for part in parts_of_layers[0]
+    }
+
+
 class ShapeModel:
     """Conv layers cost what their shape asks of Eyeriss, fc layers what their density asks of EIE.
 
     All costs are for one frame. A layer's range allows for the ratios of all published layers.
     rule: a config's "process_scaling", by which EIE's costs are scaled from 45 to 65 nm.
-    density: the Density of fc layers that do not have their own, or None.
+    densities: the Densities of layers that do not have their own.
     """
 
-    def __init__(self, rule, density):
-        self.density = density
+    def __init__(self, rule, densities):
+        self.densities = densities
         self.by_macs = RangedAverageModel(per_frame=True, rule=rule)
-        published = averaged_layers(per_frame=True, rule=rule)
-        conv_layers = [layer for layer in published if layer.kind == 'conv']
+        self.conv_layers = {}  # {net: its published conv Layers}
+        for net in AVERAGED:
+            published = published_layers(net, per_frame=True)
+            self.conv_layers[net] = [layer for layer in published if layer.kind == 'conv']
+        conv_layers = sum(self.conv_layers.values(), [])
         self.known_kernels = {tuple(layer.entry['kernel']) for layer in conv_layers}
         self.conv_ratio_limits = limits_of(ratios_by_shape(conv_layers))
         rows = read_eie_rows()
@@ -86,6 +111,14 @@ class ShapeModel:
         self.fc_ratio_limits = limits_of([Cost(ratio, ratio) for ratio in error_ratios(rows)])
         self.eie_power_w, self.eie_time = scale_eie(rule)
 
+    @functools.cached_property  # as few configs have densities of conv layers
+    def conv_ratio_limits_by_density(self):
+        """The least and the most ratio of published conv layers, by shape and density."""
+        ratios = []
+        for net, layers in self.conv_layers.items():
+            ratios += ratios_by_shape_and_density(layers, read_activations(net))
+        return limits_of(ratios)
+
     def layer(self, entry, kind):
         """Return the Layer of an entry; None if its cost is not known.
 
@@ -93,7 +126,7 @@ class ShapeModel:
         """
         if kind == 'conv':
             return self.conv_layer(entry, kind)
-        density = parse_entry_density(entry) or self.density
+        density = parse_entry_density(entry) or self.densities.fc
         if entry['type'] == 'MatMul':  # EIE was not measured on products of two feature maps
             return None
         if density is None:
@@ -101,17 +134,29 @@ class ShapeModel:
         return self.fc_layer(entry, kind, density)
 
     def conv_layer(self, entry, kind):
-        """Return the Layer of an entry, by its shape; entry, kind: as for `layer`."""
+        """Return the Layer of an entry, by its shape; entry, kind: as for `layer`.
+
+        If it is known how many of its inputs are not zero, its energy is known by its parts.
+        """
         cost, bound = eyeriss_cost(entry)
-        least, most = self.conv_ratio_limits
+        activations = parse_entry_activations(entry) or self.densities.conv_activations
+        if activations is None:
+            source, energy_by = 'by shape', None
+            least, most = self.conv_ratio_limits
+        else:
+            source = 'by shape and density'
+            energy_by = energy_by_parts(entry['macs'], cost.latency_s, activations)
+            cost = Cost(math.fsum(energy_by.values()), cost.latency_s)
+            least, most = self.conv_ratio_limits_by_density
         # What is unlike any published layer may be modelled as much too high as MobileNet is.
         one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
         if one_channel_a_group or tuple(entry.get('kernel', (1, 1))) not in self.known_kernels:
             most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
-        layer = Layer(entry, kind, 'by shape', 1, cost)
+        layer = Layer(entry, kind, source, 1, cost)
         # The more too high the model may be, the lower the actual cost.
         layer.low, layer.high = divided(cost, most), divided(cost, least)
         layer.bound = bound
+        layer.energy_by = energy_by
         return layer
 
     def fc_layer(self, entry, kind, density):
@@ -140,6 +185,21 @@ def ratios_by_shape(layers):
     ratios = []
     for layer in layers:
         modelled, _ = eyeriss_cost(layer.entry)
+        ratios.append(divided(modelled, layer.cost))
+    return ratios
+
+
+def ratios_by_shape_and_density(layers, activations):
+    """Return the list of the ratios of published conv Layers of a network, in their order.
+
+    activations: {name of a layer: the share of its inputs that is not zero}.
+    """
+    ratios = []
+    for layer in layers:
+        modelled, _ = eyeriss_cost(layer.entry)
+        latency_s = modelled.latency_s
+        energy_by = energy_by_parts(layer.macs, latency_s, activations[layer.name])
+        modelled = Cost(math.fsum(energy_by.values()), latency_s)
         ratios.append(divided(modelled, layer.cost))
     return ratios
 

@@ -95,9 +95,11 @@ def estimate_by_config(config, per_frame, ranges, find_catalog):
 
         scale_to_node(estimate, config['process_nm'], config.get('process_scaling'))
     if config.get('scaling') == 'shape':
-        from fodlam.data.by_shape import add_up_bounds
+        from fodlam.data.by_shape import add_up_bounds, add_up_energy_parts
 
-        estimate.bounds = add_up_bounds(estimate.make_layers())
+        layers = estimate.make_layers()
+        estimate.bounds = add_up_bounds(layers)
+        estimate.energy_by = add_up_energy_parts(layers)
     return estimate
 
 

@@ -2,14 +2,13 @@
 
 nets/README.md, "EIE from a layer's densities", derives the model and says how far it is off.
 Source: Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, ISCA 2016.
-
-A density is the share of a layer's weights, or of its inputs, that is not zero.
 """
 
 import math
 from collections import namedtuple
 
-from fodlam import AVERAGED, EIE_FILE, PUBLISHED, is_number, quote, read_table
+from fodlam import AVERAGED, EIE_FILE, PUBLISHED, read_table
+from fodlam.data.density import Density
 
 # Columns of EIE_FILE: Tables III (sizes, and what pruning keeps) and IV (times) of the paper.
 EIE_LAYER_COLUMNS = {
@@ -32,17 +31,6 @@ EIE_MIN_WEIGHTS = 1e-9
 # which is no CNN, so that the CNNs in the tables are tests.
 EIE_CALIBRATED_ON = 'NT-'
 
-MIN_DENSITY = math.ulp(0.0)  # the smallest number above 0
-
-
-class Density(namedtuple('Density', 'weights activations')):
-    """The shares of a layer's weights and of its inputs that are not zero."""
-
-    __slots__ = ()
-
-
-DENSE = Density(weights=1, activations=1)
-
 
 def even_time(macs, density):
     """Return the time in s of an fc layer on EIE at 45 nm, with its work spread evenly over PEs.
@@ -52,7 +40,7 @@ def even_time(macs, density):
     entries on average, as runs of zeros take entries as well. An entry takes a PE one cycle if its
     input is not zero, and no time if it is.
 
-    >>> dense_s = even_time(4096 * 4096, DENSE)
+    >>> dense_s = even_time(4096 * 4096, Density(weights=1, activations=1))
     >>> round(dense_s * 1e6, 2)  # in us: 16.8 million MACs, 64 a cycle, at 800 MHz
     327.68
     """
@@ -115,49 +103,3 @@ def error_ratios(rows):
         if network in networks:
             ratios.append(row.even_s * factor / row.actual_s)
     return ratios
-
-
-def parse_entry_density(entry):
-    """Return the Density of a layer; None if its entry does not have one.
-
-    entry: the layer's dict in its net file.
-    Raises ValueError if the density is wrong, or only one of its two shares is there.
-    """
-    keys = ('weight_density', 'activation_density')
-    if not any(key in entry for key in keys):
-        return None
-    return read_density(entry, keys)
-
-
-def parse_density(value):
-    """Return the Density that a config asks for.
-
-    value: of the config's "density", which should be {"weights": share, "activations": share}.
-    Raises ValueError if it is not.
-    """
-    keys = Density._fields
-    if not isinstance(value, dict):
-        expected = '{"weights": 0.1, "activations": 0.35}'
-        raise ValueError(f'"density": got {quote(value)}; expected {expected}')
-    for key in value:
-        if key not in keys:
-            from fodlam.data.mistakes import choices
-
-            raise ValueError(f'"density": unknown key {quote(key)}; {choices(keys, key)}')
-    try:
-        return read_density(value, keys)
-    except ValueError as error:
-        raise ValueError(f'"density": {error}') from None
-
-
-def read_density(members, keys):
-    """Return the Density whose two shares a dict has; raise ValueError if one is missing or wrong.
-
-    members: the dict. keys: under which it has the share of weights, and that of activations.
-    """
-    shares = [members[key] for key in keys if key in members]
-    are_numbers = all(is_number(share, MIN_DENSITY, 1) for share in shares)
-    if len(shares) != 2 or not are_numbers:
-        both = ' and '.join(f'"{key}"' for key in keys)
-        raise ValueError(f'{both} are {quote(shares)}; expected both, above 0 and up to 1')
-    return Density(*shares)

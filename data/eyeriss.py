@@ -29,8 +29,20 @@ class Calibration(namedtuple('Calibration', 'pe_efficiency buffer_bytes_per_s po
     __slots__ = ()
 
 
+class EnergyParts(namedtuple('EnergyParts', 'clock_w mac_j')):
+    """The two parts of Eyeriss's energy that published layers tell apart.
+
+    clock_w: the power of the clock, and of all else that takes its energy whatever the data are.
+    mac_j: the energy of a MAC whose input is not zero. Eyeriss stops the data path of all others.
+    """
+
+    __slots__ = ()
+
+
 # Read off Table VI, VGG-16, alone, so that Table V, AlexNet, is a test.
 EYERISS_CALIBRATION = Calibration(pe_efficiency=0.85, buffer_bytes_per_s=3.0e9, power_w=0.245)
+# The fit to the same table that data/comparisons.py, fit_energy_parts, makes.
+EYERISS_ENERGY_PARTS = EnergyParts(clock_w=0.2039, mac_j=8.46e-12)
 # Read off the same table: over how many channels Eyeriss adds up before it puts a partial sum into
 # the global buffer. It is 8 for kernels of height 3 and ofmaps of up to 14 x 14, and falls in
 # proportion as kernels or ofmaps get larger.
@@ -72,6 +84,19 @@ def eyeriss_cost(entry, calibration=EYERISS_CALIBRATION):
     latency_s = max(times_s['compute'], times_s['buffer']) + times_s['link']
     bound = max(times_s, key=times_s.get)
     return Cost(calibration.power_w * latency_s, latency_s), bound
+
+
+def energy_by_parts(macs, latency_s, activations, parts=EYERISS_ENERGY_PARTS):
+    """Return {'clock': J, 'mac': J}, the energy of a conv layer by its parts.
+
+    macs: the MACs of the layer, zeros and all. latency_s: its time in s.
+    activations: the share of its inputs that is not zero. parts: EnergyParts.
+
+    >>> energy_by = energy_by_parts(macs=10**9, latency_s=0.1, activations=0.5)
+    >>> [f'{part}: {energy_j * 1e3:.2f} mJ' for part, energy_j in energy_by.items()]
+    ['clock: 20.39 mJ', 'mac: 4.23 mJ']
+    """
+    return {'clock': parts.clock_w * latency_s, 'mac': parts.mac_j * macs * activations}
 
 
 def partial_sum_bytes(entry, shape):

@@ -70,8 +70,9 @@ def scale_to_node(estimate, to_nm, rule):
 
 
 def scaled_layer(layer, power, time, to_nm):
-    """Return a Layer with its Cost and its range scaled from Eyeriss's process node to another.
+    """Return a Layer scaled from Eyeriss's process node to another.
 
+    That is its Cost, its range and the parts of its energy.
     power, time: the factors of all powers and of all times. to_nm: the other node in nm.
     """
     source = layer.source
@@ -81,7 +82,10 @@ def scaled_layer(layer, power, time, to_nm):
     if low is not None:
         low, high = scaled_cost(low, power, time), scaled_cost(high, power, time)
     cost = scaled_cost(layer.cost, power, time)
-    return layer.replaced(cost=cost, low=low, high=high, source=source)
+    energy_by = layer.energy_by
+    if energy_by is not None:
+        energy_by = {part: energy_j * power * time for part, energy_j in energy_by.items()}
+    return layer.replaced(cost=cost, low=low, high=high, source=source, energy_by=energy_by)
 
 
 def published_source(kind, at_nm):

@@ -39,19 +39,19 @@ circle { fill-opacity: 0.7 }
 """
 # The colours of either theme. Each kind of layer, bound and part of energy is a class. Classes that
 # belong together have the same colour: conv, compute and mac; fc, memory and dram; buffer and
-# sram.
+# sram; power and clock.
 LIGHT_COLOURS = """\
 text { fill: #222 } .bg { fill: #fff } .halo { fill: #fff; stroke: #fff } circle { stroke: #fff }
 .grid { stroke: #ddd } .tick { stroke: #888 } .axis, .whisker, .size { stroke: #222 }
 .conv, .compute, .mac { fill: #1f5fbf } .fc, .memory, .dram { fill: #d9630a }
-.buffer, .sram { fill: #0b8f6c } .link { fill: #a0479b } .power { fill: #8a919c }
+.buffer, .sram { fill: #0b8f6c } .link { fill: #a0479b } .power, .clock { fill: #8a919c }
 """
 DARK_COLOURS = """\
 text { fill: #eee } .bg { fill: #16191f } .halo { fill: #16191f; stroke: #16191f }
 circle { stroke: #16191f }
 .grid { stroke: #33373f } .tick { stroke: #888 } .axis, .whisker, .size { stroke: #eee }
 .conv, .compute, .mac { fill: #6ea8ff } .fc, .memory, .dram { fill: #ff9d4d }
-.buffer, .sram { fill: #3cc79f } .link { fill: #dc8ad6 } .power { fill: #9aa1ac }
+.buffer, .sram { fill: #3cc79f } .link { fill: #dc8ad6 } .power, .clock { fill: #9aa1ac }
 """
 
 # The looks of a text, as classes.

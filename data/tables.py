@@ -126,13 +126,13 @@ def group_row(group, estimate, layers):
 
 
 def add_up_energy_parts(estimate, layers):
-    """Return {part: J} of the energy of Layers; None if the Estimate does not have parts of it.
+    """Return {part: J} of the energy of Layers; None if no part of it is known.
 
     layers: some of the Estimate's Layers.
     """
-    if not estimate.energy_by:
-        return None
     parts_of_layers = [layer.energy_by for layer in layers if layer.energy_by is not None]
+    if not estimate.energy_by or (layers and not parts_of_layers):
+        return None
     sums = {}
     for part in estimate.energy_by:
         sums[part] = math.fsum(parts.get(part, 0) for parts in parts_of_layers)

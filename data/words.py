@@ -12,7 +12,13 @@ from fodlam import EYERISS_PROCESS_NM, QUANTITY_UNITS, frames_of, quantities
 BOUNDS = ('compute', 'memory', 'buffer', 'link')
 
 # {part of an energy: its name in pictures}. A part that is not here is called by its own name.
-ENERGY_PART_NAMES = {'mac': 'MACs', 'sram': 'SRAM', 'dram': 'DRAM', 'power': 'power'}
+ENERGY_PART_NAMES = {
+    'clock': 'clock',
+    'mac': 'MACs',
+    'sram': 'SRAM',
+    'dram': 'DRAM',
+    'power': 'power',
+}
 
 # {exponent of 1000: prefix of a unit}
 PREFIXES = {
@@ -28,6 +34,8 @@ PREFIXES = {
     4: 'T',
     5: 'P',
 }
+
+MAX_ROUNDING = 1e-9  # a smaller share of an energy is what sums of floats are off by
 
 MAX_TITLE_NAME_LENGTH = 40  # of a network in a title
 
@@ -333,7 +341,7 @@ def remarks_on(estimate, layers):
     if estimate.accelerator is not None:
         remarks += accelerator_remarks(estimate)
     if has_energy_parts(estimate):
-        remarks.append(energy_remark(estimate.energy_by))
+        remarks.append(energy_remark(estimate.energy_by, estimate.sums['total'].energy_j))
     if estimate.left_out:
         remarks.append(left_out_remark(estimate.left_out))
     return remarks
@@ -370,18 +378,23 @@ def has_energy_parts(estimate):
     return bool(estimate.energy_by) and len(estimate.energy_by) > 1
 
 
-def energy_remark(energy_by):
+def energy_remark(energy_by, energy_j):
     """Return a sentence on the shares of an energy's parts, the largest first.
 
-    energy_by: {part: J}.
+    energy_by: {part: J}. energy_j: the whole energy. On Eyeriss and EIE, the parts of some layers
+    may not be known; what these take stands at the end.
 
-    >>> energy_remark({'mac': 1e-6, 'dram': 3e-6})
+    >>> energy_remark({'mac': 1e-6, 'dram': 3e-6}, 4e-6)
     'energy: 75% dram, 25% mac'
+    >>> energy_remark({'mac': 1e-6, 'clock': 3e-6}, 5e-6)
+    'energy: 60% clock, 20% mac, 20% of layers whose parts are not known'
     """
-    energy_j = math.fsum(energy_by.values())
     shares = []
     for part in sorted(energy_by, key=energy_by.get, reverse=True):
         shares.append(f'{percent(share_of(energy_by[part], energy_j))} {part}')
+    unknown = 1 - math.fsum(energy_by.values()) / energy_j if energy_j else 0
+    if unknown > MAX_ROUNDING:
+        shares.append(f'{percent(unknown)} of layers whose parts are not known')
     return f'energy: {", ".join(shares)}'
 
 
