@@ -8,10 +8,11 @@ import math
 from collections import namedtuple
 
 from fodlam import (
-    EYERISS_COLUMNS,
+    AVERAGED,
     KINDS,
     PUBLISHED,
     QUANTITY_UNITS,
+    Cost,
     averaged_layers,
     cost_per_mac,
     estimate,
@@ -37,11 +38,15 @@ from fodlam.data.devices import MANY_NETWORKS, SOURCES, read_source
 from fodlam.data.eyeriss import (
     EYERISS_CALIBRATION,
     EYERISS_CLOCK_HZ,
+    EYERISS_ENERGY_PARTS,
     EYERISS_PES,
     Calibration,
+    EnergyParts,
+    energy_by_parts,
     eyeriss_cost,
     partial_sum_bytes,
 )
+from fodlam.data.eyeriss_tables import read_activations, read_eyeriss_table
 from fodlam.data.shape import parse_shape
 
 # === Constants ===
@@ -63,18 +68,18 @@ VALIDATED = {
     'AlexNet': Measured('Eyeriss Table V', 34.7, other='VGG16'),
     'VGG16': Measured('Eyeriss Table VI', 0.7, other='AlexNet'),
 }
-# Columns of the tables. "Processing" latency has all DRAM traffic overlapped with computing. A
-# megabyte is 2^20 bytes (data/README.md).
-EYERISS_BOUND_COLUMNS = {
-    'processing_s': ('Processing Latency (ms)', 1e-3),
-    'buffer_bytes': ('Global Buffer Accesses (MB)', 2**20),
-}
+# The network whose table has the constants of data/eyeriss.py.
+SHAPE_CALIBRATED_ON = 'VGG16'
 # The peak rate of the global buffer: 16 bytes a cycle at 200 MHz. VGG-16's CONV1 to CONV4 attain 97
 # to 100 percent of it, all other layers much less: above this share, a layer is buffer-bound.
 EYERISS_BUFFER_BYTES_PER_S = 16 * 200e6
 BUFFER_BOUND_SHARE = 0.95
 
+# The networks that average costs of a MAC are taken over.
+ALL_AVERAGED = ', '.join(AVERAGED)
+
 # Han et al., ISCA 2016.
+DENSITY_CALIBRATED_ON = 'NeuralTalk'
 EIE_TABLE = 'EIE Table IV, scaled from 45 nm'
 
 # NVDLA primer (nvdla.org): NVDLA's own estimates of its rates of ResNet-50.
@@ -85,12 +90,16 @@ NVDLA_RATE_COLUMNS = {'frames_per_s': ('ResNet-50 (frame/s)', 1)}
 ALL_DEVICES = 'all devices'  # in the place of a device
 
 
-class Figure(namedtuple('Figure', 'quantity unit published modelled source')):
+class Figure(
+    namedtuple('Figure', 'quantity unit published modelled source calibrated_on', defaults=[None])
+):
     """A published number, and the modelled one for the same quantity.
 
     quantity: its name. unit: "J", "s" or "frame/s", of both numbers. source: of the published one.
     published: None if this is a typical error over many quantities. Then modelled is the factor by
     which they are too high or too low, and the unit is ''.
+    calibrated_on: the networks whose published numbers a model of Eyeriss or EIE knows, such as
+    "AlexNet, VGG16"; None for what is not such a model.
     """
 
     __slots__ = ()
@@ -121,39 +130,92 @@ def compare_network(net, per_layer):
 
     net: a key of VALIDATED. per_layer: whether each layer has its own Figures as well.
     """
-    other = VALIDATED[net].other
     published = published_layers(net, per_frame=True)
-    per_mac = cost_per_mac(averaged_layers(per_frame=True))
-    other_per_mac = cost_per_mac(published_layers(other, per_frame=True))
-    other_calibration = calibrate(other)
     figures = []
     for kind in KINDS:
         layers = [layer for layer in published if layer.kind == kind]
-        # {what a model goes by: [the Cost of each layer]}. The other models are those that do not
-        # know this network.
-        models = {'MACs': costs_by_macs(layers, per_mac[kind])}
-        other_models = {f"{other}'s MACs": costs_by_macs(layers, other_per_mac[kind])}
         if kind == 'conv':
-            source = VALIDATED[net].table
-            models['shape'] = costs_by_shape(net, layers, EYERISS_CALIBRATION)
-            other_models[f"{other}'s shape"] = costs_by_shape(net, layers, other_calibration)
+            models, source = conv_models(net, layers), VALIDATED[net].table
         else:
-            source = EIE_TABLE
-            other_models['density'] = costs_by_density(net)
+            models, source = fc_models(net, layers), EIE_TABLE
         measured = sum_costs([layer.cost for layer in layers])
-        sums = {how: sum_costs(costs) for how, costs in {**models, **other_models}.items()}
-        figures += compare(f'{net} {kind}', measured, sums, source)
+        sums = [sum_costs(model.costs) for model in models]
+        figures += compare(f'{net} {kind}', measured, models, sums, source)
         if kind == 'conv':
             rate = VALIDATED[net].frames_per_s
             name = f'{net} conv frame rate'
             figures.append(Figure(name, 'frame/s', rate, 1 / measured.latency_s, source))
         if per_layer:
-            # For conv layers, only by models that know both networks.
-            shown = models if kind == 'conv' else {**models, **other_models}
+            shown = [model for model in models if model.of_single_layers]
             for index, layer in enumerate(layers):
-                each = {how: costs[index] for how, costs in shown.items()}
-                figures += compare(f'{net} {layer.name}', layer.cost, each, source)
+                costs = [model.costs[index] for model in shown]
+                figures += compare(f'{net} {layer.name}', layer.cost, shown, costs, source)
     return figures
+
+
+class Model(
+    namedtuple(
+        'Model',
+        'how calibrated_on costs only_energy of_single_layers',
+        defaults=[False, True],
+    )
+):
+    """What a model makes of some layers of a published network.
+
+    how: what it goes by, such as "VGG16's MACs". calibrated_on: as for a Figure.
+    costs: a Cost for each of the layers. only_energy: whether only the energies are of interest, as
+    another Model has the same latencies.
+    of_single_layers: whether single layers have Figures by this model.
+    """
+
+    __slots__ = ()
+
+
+def conv_models(net, layers):
+    """Return the Models of the conv layers of a published network; net: a key of VALIDATED."""
+    other = VALIDATED[net].other
+    average = cost_per_mac(averaged_layers(per_frame=True))['conv']
+    other_average = cost_per_mac(published_layers(other, per_frame=True))['conv']
+    by_shape = costs_by_shape(net, layers, EYERISS_CALIBRATION)
+    by_other_shape = costs_by_shape(net, layers, calibrate(other))
+    published = [layer.cost for layer in layers]
+    power_w = EYERISS_CALIBRATION.power_w
+    by_time = [Cost(power_w * cost.latency_s, cost.latency_s) for cost in published]
+    known = SHAPE_CALIBRATED_ON
+
+    def with_zeros(costs, parts):
+        return costs_by_zeros(net, layers, costs, parts)
+
+    return [
+        Model('MACs', ALL_AVERAGED, costs_by_macs(layers, average)),
+        Model('shape', known, by_shape),
+        Model(
+            f"{other}'s MACs", other, costs_by_macs(layers, other_average), of_single_layers=False
+        ),
+        Model(f"{other}'s shape", other, by_other_shape, of_single_layers=False),
+        Model('zeros', known, with_zeros(by_shape, EYERISS_ENERGY_PARTS), only_energy=True),
+        Model(
+            f"{other}'s zeros",
+            other,
+            with_zeros(by_other_shape, fit_energy_parts(other)),
+            only_energy=True,
+            of_single_layers=False,
+        ),
+        Model('time', known, by_time, only_energy=True),
+        Model('time, zeros', known, with_zeros(published, EYERISS_ENERGY_PARTS), only_energy=True),
+    ]
+
+
+def fc_models(net, layers):
+    """Return the Models of the fc layers of a published network; net: a key of VALIDATED."""
+    other = VALIDATED[net].other
+    average = cost_per_mac(averaged_layers(per_frame=True))['fc']
+    other_average = cost_per_mac(published_layers(other, per_frame=True))['fc']
+    return [
+        Model('MACs', ALL_AVERAGED, costs_by_macs(layers, average)),
+        Model(f"{other}'s MACs", other, costs_by_macs(layers, other_average)),
+        Model('density', DENSITY_CALIBRATED_ON, costs_by_density(net)),
+    ]
 
 
 def costs_by_macs(layers, per_mac):
@@ -179,6 +241,21 @@ def costs_by_shape(net, layers, calibration):
     return costs
 
 
+def costs_by_zeros(net, layers, costs, parts):
+    """Return the list of the Costs of conv Layers with their energy by two parts.
+
+    net: a key of PUBLISHED, the network that the Layers are of. costs: those of the Layers, of
+    which the latencies are taken. parts: EnergyParts.
+    The shares of zeros are those in the network's table.
+    """
+    activations = read_activations(net)
+    result = []
+    for layer, cost in zip(layers, costs):
+        energy_by = energy_by_parts(layer.macs, cost.latency_s, activations[layer.name], parts)
+        result.append(Cost(math.fsum(energy_by.values()), cost.latency_s))
+    return result
+
+
 def costs_by_density(net):
     """Return the list of the Costs of a network's fc layers by their densities.
 
@@ -189,18 +266,21 @@ def costs_by_density(net):
     return [layer.cost for layer in layers if layer.source == 'by density']
 
 
-def compare(subject, published, models, source):
+def compare(subject, published, models, costs, source):
     """Return the Figures of the energy and of the latency of a layer, or of several together.
 
     subject: what the layers are called, such as "AlexNet conv". published: their published Cost.
-    models: {what a model goes by: the Cost that it gives them}. source: of the published Cost.
+    models: Models. costs: the Cost that each of them gives the layers. source: of the published
+    Cost.
     """
     figures = []
     for quantity, unit in QUANTITY_UNITS.items():
-        for how, cost in models.items():
-            name = f'{subject} {quantity} by {how}'
+        for model, cost in zip(models, costs):
+            if model.only_energy and quantity != 'energy':
+                continue
+            name = f'{subject} {quantity} by {model.how}'
             measured, modelled = quantities(published)[quantity], quantities(cost)[quantity]
-            figures.append(Figure(name, unit, measured, modelled, source))
+            figures.append(Figure(name, unit, measured, modelled, source, model.calibrated_on))
     return figures
 
 
@@ -326,8 +406,7 @@ def calibrate(net):
     buffer must be able to do.
     """
     frames = PUBLISHED[net]['batch_frames']
-    columns = {**EYERISS_COLUMNS, **EYERISS_BOUND_COLUMNS}
-    table = read_table(PUBLISHED[net]['eyeriss_file'], columns)
+    table = read_eyeriss_table(net)
     rates, powers = [], []
     compute_macs, compute_s = [], []  # of compute-bound layers
     sum_bytes, sum_s = [], []  # of buffer-bound layers
@@ -351,3 +430,36 @@ def calibrate(net):
         buffer_bytes_per_s=buffer_bytes_per_s,
         power_w=math.fsum(powers) / len(powers),
     )
+
+
+def fit_energy_parts(net):
+    """Return the EnergyParts that fit the Eyeriss table of one network best.
+
+    net: a key of PUBLISHED.
+    They have the least sum of the squares of relative errors over its layers, each of which says
+
+        energy = clock_w x latency + mac_j x MACs whose input is not zero
+
+    Both sides are divided by the energy, so that the sum of two terms should be 1.
+    """
+    activations = read_activations(net)
+    latencies, macs = [], []  # over energies: the factors of clock_w and of mac_j
+    for name, row in read_eyeriss_table(net).items():
+        if name != 'Total':
+            energy_j = row['power_w'] * row['latency_s']
+            latencies.append(row['latency_s'] / energy_j)
+            macs.append(row['macs'] * activations[name] / energy_j)
+    # The sum of squares is least where its derivatives by clock_w and by mac_j are 0. These are two
+    # linear equations, of which this is the solution.
+    latencies_squared, macs_squared = dot(latencies, latencies), dot(macs, macs)
+    mixed = dot(latencies, macs)
+    determinant = latencies_squared * macs_squared - mixed * mixed
+    return EnergyParts(
+        clock_w=(macs_squared * math.fsum(latencies) - mixed * math.fsum(macs)) / determinant,
+        mac_j=(latencies_squared * math.fsum(macs) - mixed * math.fsum(latencies)) / determinant,
+    )
+
+
+def dot(numbers, others):
+    """Return the sum of the products of two lists of numbers, member by member."""
+    return math.fsum(number * other for number, other in zip(numbers, others))

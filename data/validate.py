@@ -11,7 +11,8 @@ Options:
   -h, --help
 
 Each row has a quantity, its unit, the published and the modelled number, the
-model's error in percent, and the source. All quantities are for one frame.
+model's error in percent, the source, and in csv and json the networks that a
+model of Eyeriss or EIE is calibrated on. All quantities are for one frame.
 EIE's published numbers are scaled from 45 to 65 nm: energy times 3.01, which is
 Dennard's rule; the fit of Stillmaker and Baas says 1.95. The model's numbers
 are scaled the same way, so that the errors do not depend on the rule.
@@ -20,8 +21,13 @@ Names of quantities say what the model went by:
   by MACs            the average cost of a MAC, over both networks
   by VGG16's MACs    the average over VGG16 alone, so that AlexNet is a test
   by shape           what the shapes of conv layers ask of Eyeriss, by constants
-                     that were read off VGG16's table
+                     that were read off VGG16's table; energy by one power
   by VGG16's shape   the same, by constants that VGG16's table alone gives
+  by zeros           times by shape; energy by two parts, of which the second is
+                     for MACs whose input is not zero: calibrated on VGG16
+  by VGG16's zeros   the same, by constants that VGG16's table alone gives
+  by time            energy of published times, by one power
+  by time, zeros     energy of published times, by two parts
   by density         how dense fc layers are, calibrated on neither network
   conv frame rate    the published table, against the rate that the text reports
   on nvdla-2048      NVDLA's roofline, against the rate that NVDLA estimates
@@ -59,13 +65,18 @@ TABLE_NOTE = (
     "EIE scaled: EIE Table IV, scaled from 45 to 65 nm: energy times 3.01, by Dennard's rule; "
     'another rule says 1.95 (--help)'
 )
+CALIBRATION_NOTE = (
+    "by shape, zeros, time: calibrated on VGG16, so that AlexNet is a test; by VGG16's or "
+    "AlexNet's: on that network alone; by MACs: on both"
+)
 
 
 def validate(per_layer=False):
     """Return the list of the rows that this program prints, as dicts.
 
     Each has 'quantity', which is for one frame; 'unit' (J, s or frame/s); 'published' and
-    'modelled', in that unit, or both None for a typical error; 'error_percent'; and 'source'.
+    'modelled', in that unit, or both None for a typical error; 'error_percent'; 'source'; and
+    'calibrated_on', the networks whose numbers a model of Eyeriss or EIE knows, or else None.
     per_layer: add rows for each published layer, after those of the sum over its kind.
     Raises InputError if a file in data/ or nets/ is missing or damaged.
     """
@@ -77,6 +88,7 @@ def validate(per_layer=False):
         row = {'quantity': figure.quantity, 'unit': figure.unit, 'published': figure.published}
         row['modelled'] = figure.modelled if figure.published else None
         row |= {'error_percent': figure.error_percent, 'source': figure.source}
+        row['calibrated_on'] = figure.calibrated_on
         rows.append(row)
     return rows
 
@@ -102,7 +114,7 @@ def rows_table(rows):
             Column('source', sources),
         ]
     )
-    return table + paragraphs([TABLE_NOTE])
+    return table + paragraphs([CALIBRATION_NOTE, TABLE_NOTE])
 
 
 def devices_table():

@@ -81,7 +81,7 @@ def estimate_of(layers, left_out=()):
     for layer in layers:
         groups.setdefault(layer.kind, []).append(layer)
     groups['total'] = layers
-    config = {'net': 'X'}
+    config = {'netfile': 'X'}
     estimate = Estimate(
         config=config,
         sums={group: total(of_group, 'cost') for group, of_group in groups.items()},
@@ -162,13 +162,16 @@ class Csv(unittest.TestCase):
 
     def test_estimate_reads_back(self):
         rows = self.rows(VGG16)
-        columns = 'layer kind macs energy latency source energy_share latency_share'.split()
+        columns = 'layer kind macs energy latency source buffer_bytes dram_bytes'.split()
+        columns += ['energy_share', 'latency_share']
         self.assertEqual([name for name in rows[0] if name != 'frames'], columns)
         report = json.loads(run(VGG16, '--per-layer').out)
         self.assertEqual([r['layer'] for r in rows[:-3]], [x['name'] for x in report['layers']])
         for row, layer in zip(rows, report['layers']):
             for key in ('energy', 'latency', 'macs'):
                 self.assertEqual(float(row[key]), layer[key])
+            for key in ('buffer_bytes', 'dram_bytes'):
+                self.assertEqual(row[key], str(layer.get(key, '')))
             self.assertEqual(
                 float(row['energy_share']), layer['energy'] / report['total']['energy']
             )
@@ -678,6 +681,8 @@ class Notes(unittest.TestCase):
                 for (net, other), percent in zip(others.items(), percents, strict=True):
                     how = source.replace('by ', f"by {other}'s ")
                     how = source if source == 'by density' else how
+                    name = 'zeros' if quantity == 'energy' else 'shape'
+                    how = how.replace('shape and density', name)
                     expected = errors[f'{net} {kind} {quantity} {how}']
                     self.assertEqual(percent, round(expected), how)
 
@@ -689,8 +694,8 @@ class Rooms(unittest.TestCase):
         script = 'import sys, fodlam; fodlam.run_program({}, sys.stdin, sys.stdout, sys.stderr)'
         loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
         for format_, rooms in (
-            ('csv', 'arguments formats notes options ranges tables words'),
-            ('table', 'arguments formats notes options ranges tables words'),
+            ('csv', 'arguments eyeriss_tables formats notes options ranges tables words'),
+            ('table', 'arguments eyeriss_tables formats notes options ranges tables words'),
             (
                 'svg',
                 'arguments bars formats notes options pictures ranges roofline_labels '
