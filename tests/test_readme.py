@@ -159,9 +159,12 @@ class Text(unittest.TestCase):
         entries.append({'name': 'qk', 'type': 'MatMul', 'macs': 8, **shape})
         chip = {'macs': 64, 'clock_mhz': 500, 'dram_gb_per_s': 5, 'mac_pj': 1, 'power_mw': 5}
         array = {'rows': 8, 'cols': 8, 'dataflow': 'ws', 'sram_pj_per_byte': 2}
+        density = {'conv_activations': 0.5}
         found = []
         for config in (
             {'netfile': entries},
+            {'net': 'AlexNet'},
+            {'netfile': 'lenet.json', 'scaling': 'shape', 'density': density},
             {'netfile': entries, 'accelerator': {**chip, 'dram_pj_per_byte': 9}},
             {'netfile': entries, 'accelerator': {**chip, **array}},
         ):
