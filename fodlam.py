@@ -842,18 +842,6 @@ def diagnose(per_frame: bool = False) -> dict:
     return {'average': average, 'per_layer': per_layer}
 
 
-ONE_FRAME_NOTE = 'all costs: 1 frame'
-DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
-
-
-def frames_note(estimate):
-    """Return a note for people: how many frames the costs of an Estimate are for."""
-    frames = max(frames_of(estimate).values())
-    if frames <= 1:
-        return ONE_FRAME_NOTE
-    return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
-
-
 def to_json(report):
     """Return a report as JSON text, in the format of the original FODLAM."""
     return json.dumps(report, indent=2, sort_keys=True) + '\n'
@@ -914,7 +902,7 @@ def run(argv, stdin, stdout, stderr):
     if '--diagnose' in argv:
         yield to_json(diagnose(per_frame))
         if not per_frame:
-            complain_on_terminal(DIAGNOSE_NOTE, stdout, stderr)
+            tell_notes(None, stdout, stderr)
     else:
         with place('config'):
             config = read_json(open_stdin(stdin, stderr))
@@ -924,7 +912,7 @@ def run(argv, stdin, stdout, stderr):
 
 
 def show_estimate(estimate, per_layer, has_flags, stdout, stderr):
-    """Yield the JSON of an Estimate; say on stderr what to know of it.
+    """Yield the JSON of an Estimate; then say what to know of it, as `tell_notes` does.
 
     per_layer: whether it has layers. has_flags: whether any flag was given. If none was, and the
     config has only keys of the original, the report is the original's, which does not say frames.
@@ -933,28 +921,21 @@ def show_estimate(estimate, per_layer, has_flags, stdout, stderr):
     if not has_flags and PLAIN_KEYS.issuperset(estimate.config):
         del report['frames']
     yield to_json(report)
-    if has_unchosen_frames(estimate):
-        complain_on_terminal(frames_note(estimate), stdout, stderr)
-    if stdout and stdout.isatty():
+    tell_notes(estimate, stdout, stderr)
+
+
+def tell_notes(estimate, stdout, stderr):
+    """Say on stderr what to know of the numbers on stdout, if any of the two is a terminal.
+
+    estimate: the Estimate that they are of; None for a diagnosis.
+    """
+    if any(stream and stream.isatty() for stream in (stdout, stderr)):
         try:
-            from fodlam.data.notes import tell_notes
-
-            tell_notes(estimate, stderr)
+            from fodlam.data.notes import notes_beside
         except ImportError:
-            pass  # as this file does its job without all others
-
-
-def has_unchosen_frames(estimate):
-    """Return whether costs of an Estimate are for more frames than one, though nobody said so."""
-    return 'per_frame' not in estimate.config and max(frames_of(estimate).values()) > 1
-
-
-def complain_on_terminal(message, stdout, stderr):
-    """Print a message on stderr if that or stdout is a terminal, where people read."""
-    for stream in (stdout, stderr):
-        if stream and stream.isatty():
-            complain(message, stderr)
-            return
+            return  # this file does its job without all others
+        for note in notes_beside(estimate):
+            complain(note, stderr)
 
 
 def tell_doubts(estimate, stderr):

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from fodlam import (
     Catalog,
     InputError,
-    frames_note,
     make_estimate,
     place,
     quote,
@@ -187,7 +186,7 @@ def render(report_or_config, format_, per_frame, ranges, theme='auto'):
     else:
         check_no_copy(report_or_config)
         made = make_report(report_or_config, per_frame, False, ranges, Catalog).estimate
-    return render_estimate(made, frames_note(made), format_, None, theme)
+    return render_estimate(made, format_, None, theme)
 
 
 def check_no_copy(value):

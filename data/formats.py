@@ -11,10 +11,10 @@ DIAGNOSE_FORMATS = ('json', 'csv', 'table')  # those of them that --diagnose has
 THEMES = ('auto', 'light', 'dark')  # of --theme
 
 
-def render_estimate(estimate, note, format_, encoding, theme='auto'):
+def render_estimate(estimate, format_, encoding, theme='auto'):
     """Return an Estimate as text.
 
-    note: a sentence on the frames that the costs are for. format_: "csv", "table" or "svg".
+    format_: "csv", "table" or "svg".
     encoding: of the stream that the text is for, or None if any character can be written there.
     theme: one of THEMES; only pictures have one.
     """
@@ -22,10 +22,10 @@ def render_estimate(estimate, note, format_, encoding, theme='auto'):
         from fodlam.data.tables import estimate_csv
 
         return estimate_csv(estimate)
-    from fodlam.data.notes import error_notes, pruning_notes
+    from fodlam.data.notes import error_notes, frames_note, pruning_notes
 
     layers = estimate.make_layers()
-    notes = [note, *pruning_notes(layers)]
+    notes = [frames_note(estimate), *pruning_notes(layers)]
     if estimate.accelerator is None:
         notes += error_notes(estimate, layers)
     else:
@@ -42,16 +42,18 @@ def render_estimate(estimate, note, format_, encoding, theme='auto'):
     return estimate_table(estimate, notes, encoding)
 
 
-def render_diagnosis(report, note, format_):
+def render_diagnosis(report, per_frame, format_):
     """Return a report of fodlam.diagnose as text.
 
-    note: a sentence on the frames that the costs are for. format_: "csv" or "table".
+    per_frame: whether its costs are for one frame. format_: "csv" or "table".
     """
     if format_ == 'csv':
         from fodlam.data.tables import diagnosis_csv
 
         return diagnosis_csv(report)
     assert format_ == 'table', f'{format_} has no branch here'
+    from fodlam.data.notes import DIAGNOSE_NOTE, ONE_FRAME_NOTE
     from fodlam.data.tables import diagnosis_table
 
+    note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
     return diagnosis_table(report, [note, f'fc: {EIE_SOURCE}'])

@@ -1,9 +1,13 @@
-"""Notes on costs on Eyeriss and EIE, for tables and pictures: how far off they may be, and why.
+"""Notes for people: for how many frames costs are, how far off they may be, and why.
 
-data/devices.py has the notes on other accelerators.
+Tables and pictures have them, and stderr beside all other formats (fodlam.tell_notes).
+data/devices.py has the notes on the accuracy of accelerators other than Eyeriss and EIE.
 """
 
-from fodlam import complain
+from fodlam import frames_of
+
+ONE_FRAME_NOTE = 'all costs: 1 frame'
+DIAGNOSE_NOTE = "conv: a batch's cost over a frame's MACs; --per-frame for one frame's"
 
 # By what factor an fc layer takes longer on EIE if none of its weights and inputs are zero
 # (data/eie.py), than by the average cost of a MAC.
@@ -26,20 +30,35 @@ ERRORS_PERCENT = {
 }
 
 
+def notes_beside(estimate):
+    """Return the list of notes for numbers that have none beside them, as in JSON or CSV.
+
+    estimate: the Estimate that they are of; None for a diagnosis of batches.
+    """
+    if estimate is None:
+        return [DIAGNOSE_NOTE]
+    notes = [frames_note(estimate)] if has_unchosen_frames(estimate) else []
+    return notes + pruning_notes(estimate.make_layers())
+
+
+def has_unchosen_frames(estimate):
+    """Return whether costs of an Estimate are for more frames than one, though nobody said so."""
+    return 'per_frame' not in estimate.config and max(frames_of(estimate).values()) > 1
+
+
+def frames_note(estimate):
+    """Return the note on how many frames the costs of an Estimate are for."""
+    frames = max(frames_of(estimate).values())
+    if frames <= 1:
+        return ONE_FRAME_NOTE
+    return f"conv: Eyeriss's batch of {frames:.3g} frames; fc: 1 frame; --per-frame for one"
+
+
 def pruning_notes(layers):
     """Return a list of the note that some of the Layers are costed as pruned ones, if any are."""
     if any(layer.kind == 'fc' and layer.source == 'by MACs' for layer in layers):
         return [PRUNING_NOTE]
     return []
-
-
-def tell_notes(estimate, stderr):
-    """Print the notes that reports need in which there is no room for any, on lines of their own.
-
-    estimate: the Estimate that the report is on. stderr: a text stream, or None if it is closed.
-    """
-    for note in pruning_notes(estimate.make_layers()):
-        complain(note, stderr)
 
 
 def error_notes(estimate, layers):

@@ -8,14 +8,9 @@ import os
 
 import fodlam
 from fodlam import (
-    DIAGNOSE_NOTE,
     MODEL_ENDINGS,
     NO_HELP,
-    ONE_FRAME_NOTE,
-    complain_on_terminal,
     diagnose,
-    frames_note,
-    has_unchosen_frames,
     make_estimate,
     open_stdin,
     place,
@@ -23,11 +18,11 @@ from fodlam import (
     read_json,
     show_estimate,
     tell_doubts,
+    tell_notes,
     to_json,
 )
 from fodlam.data.arguments import new_parser
 from fodlam.data.formats import DIAGNOSE_FORMATS, FORMATS, THEMES, render_diagnosis, render_estimate
-from fodlam.data.notes import tell_notes
 
 FLAGS = (
     '-h,--help --diagnose --validate --per-frame --per-layer --range --lines --version'
@@ -100,10 +95,10 @@ def run_with_options(argv, stdin, stdout, stderr):
     format_ = asked.get('format', 'json')
     if 'diagnose' in asked:
         report = diagnose(per_frame)
-        note = ONE_FRAME_NOTE if per_frame else DIAGNOSE_NOTE
-        yield to_json(report) if format_ == 'json' else render_diagnosis(report, note, format_)
-        if not per_frame:
-            tell(note, format_, stdout, stderr)
+        is_json = format_ == 'json'
+        yield to_json(report) if is_json else render_diagnosis(report, per_frame, format_)
+        if not (per_frame or shows_notes(format_, stdout)):
+            tell_notes(None, stdout, stderr)
         return
     stream, where = open_config(asked.get('config', '-'), stdin, stderr)
     if 'calibrate' in asked:
@@ -132,20 +127,15 @@ def run_with_options(argv, stdin, stdout, stderr):
         return
     theme = asked.get('theme', 'auto')
     encoding = getattr(stdout, 'encoding', None)
-    note = frames_note(estimate)
     with place('config'):
-        yield render_estimate(estimate, note, format_, encoding, theme)
-    if has_unchosen_frames(estimate):
-        tell(note, format_, stdout, stderr)
-    if format_ == 'csv' and stdout and stdout.isatty():  # tables and pictures have notes themselves
-        tell_notes(estimate, stderr)
+        yield render_estimate(estimate, format_, encoding, theme)
+    if not shows_notes(format_, stdout):
+        tell_notes(estimate, stdout, stderr)
 
 
-def tell(note, format_, stdout, stderr):
-    """Print a note on frames on stderr, if people read there, and do not have it in a table.
+def shows_notes(format_, stdout):
+    """Return whether notes are on the screen, as a table has them; stdout: None if it is closed.
 
-    format_: of what was printed on stdout. stdout, stderr: text streams, or None if closed.
+    format_: of what was printed on stdout. A table in a pipe may lose its notes, as by grep.
     """
-    is_on_screen = format_ == 'table' and stdout and stdout.isatty()
-    if not is_on_screen:
-        complain_on_terminal(note, stdout, stderr)
+    return format_ == 'table' and stdout and stdout.isatty()

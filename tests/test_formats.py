@@ -212,7 +212,7 @@ class Csv(unittest.TestCase):
     def test_everything_that_a_table_says(self):
         """Shares, sums by bound, parts of energy and what is left out are in the CSV."""
         estimate = made(7, True, ROOFLINE_BOUNDS, PARTS, LEFT_OUT, frames=3)
-        out = formats.render_estimate(estimate, NOTES[0], 'csv', 'utf-8')
+        out = formats.render_estimate(estimate, 'csv', 'utf-8')
         rows = {row['layer']: row for row in csv.DictReader(io.StringIO(out))}
         self.assertEqual(
             list(rows)[-6:], 'conv fc total compute-bound memory-bound'.split() + ['left out']
@@ -497,9 +497,10 @@ class Table(unittest.TestCase):
         self.assertEqual(table(made(frames=3), notes=NOTES[:1])[-2:], ['MACs: 1 frame', NOTES[0]])
         for estimate in (made(), made(3, True, frames=3)):  # no batch; no column of MACs
             self.assertNotIn('MACs: 1 frame', table(estimate, notes=NOTES[:1]))
-        diagnosed = formats.render_diagnosis(fodlam.diagnose(), NOTES[0], 'table')
         sources = 'fc: published, scaled from 45 nm'
-        self.assertTrue(diagnosed.endswith(f'\n\n{NOTES[0]}\n{sources}\n'))
+        for per_frame, note in ((False, notes.DIAGNOSE_NOTE), (True, 'all costs: 1 frame')):
+            diagnosed = formats.render_diagnosis(fodlam.diagnose(per_frame), per_frame, 'table')
+            self.assertTrue(diagnosed.endswith(f'\n\n{note}\n{sources}\n'))
 
     def test_columns_that_give_way(self):
         """Kinds go before MACs, and what fits after all stays.
@@ -607,6 +608,12 @@ class Table(unittest.TestCase):
             self.assertEqual(tables.bar(share, 10, blocks=False), plain)
 
 
+def written(stream):
+    """Return what was written to a text stream that is above an io.BytesIO."""
+    stream.flush()
+    return stream.buffer.getvalue().decode()
+
+
 class Notes(unittest.TestCase):
     """What tables, pictures and standard error say of layers on Eyeriss and EIE."""
 
@@ -645,14 +652,26 @@ class Notes(unittest.TestCase):
 
     def test_standard_error_of_a_terminal_says_so(self):
         for config, expected in ((self.BY_MACS, True), ({'net': 'AlexNet'}, False)):
-            for argv in ([], ['--per-layer'], ['--format', 'csv'], ['--range']):
-                stdin = io.TextIOWrapper(io.BytesIO(json.dumps(config).encode()))
-                stdout, stderr = Terminal(io.BytesIO(), 'utf-8'), io.StringIO()
-                self.assertEqual(fodlam.main(argv, stdin, stdout, stderr), 0)
-                lines = stderr.getvalue().splitlines()
-                self.assertEqual(f'fodlam: {self.PRUNED}' in lines, expected, argv)
+            for argv in (
+                [], ['--per-layer'], ['--format', 'csv'], ['--range'], ['--format', 'svg'], ['--lines']
+            ):  # fmt: skip
+                for stdout, stderr in (
+                    (Terminal(io.BytesIO(), 'utf-8'), io.TextIOWrapper(io.BytesIO())),
+                    (io.TextIOWrapper(io.BytesIO()), Terminal(io.BytesIO(), 'utf-8')),
+                ):
+                    stdin = io.TextIOWrapper(io.BytesIO(json.dumps(config).encode()))
+                    self.assertEqual(fodlam.main(argv, stdin, stdout, stderr), 0)
+                    self.assertEqual(self.PRUNED in written(stderr), expected, argv)
                 piped = run(*argv, stdin=json.dumps(config).encode())
                 self.assertEqual((piped.status, piped.err), (0, ''))
+
+    def test_a_sweep_says_so_once(self):
+        sweep = f'{{"net": "AlexNet", "per_frame": true}}\n{json.dumps(self.BY_MACS)}\n' * 2
+        stdout, stderr = io.TextIOWrapper(io.BytesIO()), Terminal(io.BytesIO(), 'utf-8')
+        stdin = io.TextIOWrapper(io.BytesIO(sweep.encode()))
+        self.assertEqual(fodlam.main(['--lines'], stdin, stdout, stderr), 0)
+        said = [line for line in written(stderr).splitlines() if self.PRUNED in line]
+        self.assertEqual(said, [f'fodlam: line 2: {self.PRUNED}'])
 
     def test_errors(self):
         macs = 'conv by MACs is off by +116% and -54% in latency (+83% and -45% in energy)'
@@ -694,7 +713,7 @@ class Rooms(unittest.TestCase):
         script = 'import sys, fodlam; fodlam.run_program({}, sys.stdin, sys.stdout, sys.stderr)'
         loaded = '; print(*sorted(x for x in sys.modules if x.startswith("fodlam.data.")))'
         for format_, rooms in (
-            ('csv', 'arguments eyeriss_tables formats notes options ranges tables words'),
+            ('csv', 'arguments eyeriss_tables formats options ranges tables words'),
             ('table', 'arguments eyeriss_tables formats notes options ranges tables words'),
             (
                 'svg',

@@ -10,7 +10,7 @@ from unittest import mock
 from support import GROUPS, Terminal, fodlam, path, run
 
 from fodlam.data import eyeriss
-from fodlam.data.notes import PRUNING_NOTE
+from fodlam.data.notes import DIAGNOSE_NOTE, PRUNING_NOTE
 
 # Averages by MACs of Tables V and VI together, batched over one frame.
 SCALED_FRAMES = 3.0197
@@ -88,8 +88,8 @@ class Notes(unittest.TestCase):
             ([], b'{"netfile": "lenet.json", "process_nm": 28}', self.BATCH.replace('3', '3.02')),
             (['--format', 'csv'], self.VGG16, self.BATCH),
             (['--format', 'svg'], self.VGG16, self.BATCH),
-            (['--diagnose'], b'', fodlam.DIAGNOSE_NOTE),
-            (['--diagnose', '--format', 'csv'], b'', fodlam.DIAGNOSE_NOTE),
+            (['--diagnose'], b'', DIAGNOSE_NOTE),
+            (['--diagnose', '--format', 'csv'], b'', DIAGNOSE_NOTE),
         ):
             for out, err in ((True, False), (False, True), (True, True)):
                 self.assertEqual(self.said(argv, stdin, out, err), f'fodlam: {said}\n')
@@ -97,7 +97,7 @@ class Notes(unittest.TestCase):
 
     def test_names_the_flag(self):
         self.assertIn('--per-frame', self.BATCH)
-        self.assertIn('--per-frame', fodlam.DIAGNOSE_NOTE)
+        self.assertIn('--per-frame', DIAGNOSE_NOTE)
 
     def test_none_if_one_chose_or_all_is_for_one_frame(self):
         for argv, stdin in (
@@ -119,7 +119,7 @@ class Notes(unittest.TestCase):
         """A table has the note in itself; elsewhere, it may be cut, as by grep."""
         for argv, stdin, note in (
             (['--format', 'table'], self.VGG16, self.BATCH),
-            (['--diagnose', '--format', 'table'], b'', fodlam.DIAGNOSE_NOTE),
+            (['--diagnose', '--format', 'table'], b'', DIAGNOSE_NOTE),
         ):
             self.assertIn(note, run(*argv, stdin=stdin).out)
             self.assertEqual(self.said(argv, stdin, out=True), '')

@@ -68,6 +68,25 @@ class Alone(unittest.TestCase):
         self.assertEqual(diagnosed, python('fodlam.py', '--diagnose', '--per-frame').stdout)
         self.assertIn('Usage', self.run_alone('--help').stdout)
 
+    @unittest.skipUnless(os.name == 'posix', 'pseudo-terminals are of Unix')
+    def test_on_a_terminal(self):
+        """There, notes would come from a room."""
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        for flags, config, expected in (
+            ([], '{"netfile": "resnet50.json"}', None),
+            (['--diagnose'], '', read('tests', 'golden', 'diagnose.json')),
+        ):
+            process = subprocess.run(
+                [sys.executable, 'fodlam.py', *flags], input=config.encode(),
+                stdout=subprocess.PIPE, stderr=theirs, cwd=self.folder, timeout=60,
+            )  # fmt: skip
+            out = expected or python('fodlam.py', *flags, stdin=config).stdout
+            self.assertEqual((process.returncode, process.stdout.decode()), (0, out))
+        os.write(theirs, b'nothing else\n')
+        self.assertEqual(os.read(ours, 1000), b'nothing else\r\n')
+
     def test_what_needs_a_room_says_which(self):
         for flags, config, room in (
             ([], '{"netfile": "lenet.json", "accelerator": "nvdla-32"}', 'configs'),
