@@ -189,7 +189,10 @@ ENTRY_KEYS = dict.fromkeys(
 # Runs with only these arguments take nothing but this file; data/options.py reads all others.
 PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
 # The ends of the names of files that hold a model, and not JSON.
-MODEL_ENDINGS = tuple('.onnx .prototxt .caffemodel .pt .pth .h5 .keras .tflite .pb'.split())
+MODEL_ENDINGS = (
+    '.onnx', '.prototxt', '.caffemodel', '.pt', '.pth', '.pt2', '.ckpt', '.safetensors',
+    '.h5', '.hdf5', '.keras', '.tflite', '.pb',
+)  # fmt: skip
 NO_HELP = 'python -OO leaves help out; run it without\n'
 
 # Far above any real config or net file. A larger one is a mistake, or a device that never ends.

@@ -3,8 +3,10 @@
 fodlam.py takes an entry as it is if it is as nets/extract.py writes it. Any other comes here.
 """
 
+import re
+
 from fodlam import ENTRY_KEYS, KIND_OF_TYPE, TYPE_NAMES, canonical, is_macs, quote
-from fodlam.data.mistakes import choices, nearest
+from fodlam.data.mistakes import LEAST_RATIO, choices, nearest
 from fodlam.data.shape import (
     channels_first,
     channels_last_message,
@@ -15,7 +17,11 @@ from fodlam.data.shape import (
 )
 
 # With one of these keys, an entry is of a layer that does something with a feature map.
-SHAPE_KEYS = ('ifmap', 'ofmap', 'kernel')
+SIZE_KEYS = ('ifmap', 'ofmap', 'kernel', 'stride', 'dilation', 'groups')
+# Of difflib's ratio, for types of entries with sizes alone. "Lineer" and "Linear" have 0.83; but
+# "Transpose", which has no MACs, and "ConvTranspose" have 0.82.
+LEAST_TYPE_RATIO = 0.83
+CONVOLUTION = r'\w*conv(?!er)\w*'  # "DepthwiseConv2D" is one, but not "Convert"
 
 
 def complete_entry(entry, entries):
@@ -65,17 +71,35 @@ def check_shared(shared, type_):
 
 
 def check_no_macs(entry):
-    """Raise ValueError if an entry has MACs, or could have, but a type that has none.
+    """Raise ValueError if an entry whose type has no MACs has some, or most likely should.
 
-    Layers such as pooling have feature maps and a kernel, but no MACs.
+    A name and a type alone are a layer that costs nothing, whatever it is called. But with sizes, a
+    type that is nearly one with MACs is taken for a slip. Layers such as pooling have sizes, too.
     """
-    type_ = quote(entry['type'])
-    suggested = TYPE_NAMES.get(nearest(entry['type'], TYPE_NAMES))
+    type_ = entry['type']
     has_macs = entry.get('macs') is not None
-    if suggested and (has_macs or any(key in entry for key in SHAPE_KEYS)):
-        raise ValueError(f'unknown type {type_}; {choices(KIND_OF_TYPE, suggested)}')
+    if not has_macs and not any(key in entry for key in SIZE_KEYS):
+        return
+    suggested = type_like(type_, LEAST_RATIO if has_macs else LEAST_TYPE_RATIO)
+    if suggested:
+        raise ValueError(f'unknown type {quote(type_)}; {choices(KIND_OF_TYPE, suggested)}')
     if has_macs:
-        raise ValueError(f'"macs" of type {type_}; leave them out, or {choices(KIND_OF_TYPE)}')
+        expected = f'leave them out, or {choices(KIND_OF_TYPE)}'
+        raise ValueError(f'"macs" of type {quote(type_)}; {expected}')
+
+
+def type_like(type_, least_ratio):
+    """Return the key of KIND_OF_TYPE that an unknown type is most like; None if it is like none.
+
+    least_ratio: see `nearest`.
+
+    >>> type_like('Lineer', LEAST_TYPE_RATIO), type_like('DepthwiseConv2D', LEAST_TYPE_RATIO)
+    ('InnerProduct', 'Convolution')
+    """
+    suggested = nearest(type_, TYPE_NAMES, least_ratio)
+    if suggested is not None:
+        return TYPE_NAMES[suggested]
+    return 'Convolution' if re.fullmatch(CONVOLUTION, type_.casefold()) else None
 
 
 def work_out_macs(entry):

@@ -11,14 +11,7 @@ import os
 import re
 
 import fodlam
-from fodlam import (
-    HOME,
-    KIND_OF_TYPE,
-    MODEL_ENDINGS,
-    PUBLISHED,
-    canonical,
-    quote,
-)
+from fodlam import HOME, KIND_OF_TYPE, PUBLISHED, canonical, quote
 
 # === Names ===
 
@@ -51,10 +44,11 @@ def choices(names, given=None):
     return f'did you mean "{suggested}"? choose from {shown}'
 
 
-def nearest(given, names):
+def nearest(given, names, least_ratio=LEAST_RATIO):
     """Return the name that is most like what the user wrote; None if none is much like it.
 
-    given: what the user wrote, of any type. names: an iterable.
+    given: what the user wrote, of any type. names: an iterable. least_ratio: of difflib, below
+    which two names are not much alike.
 
     >>> nearest('netfiel', ['net', 'netfile'])
     'netfile'
@@ -66,7 +60,7 @@ def nearest(given, names):
     by_form = {}
     for name in list(names)[:MAX_NAMES_COMPARED]:
         by_form.setdefault(canonical(name), name)
-    matches = difflib.get_close_matches(canonical(given), by_form, 1, LEAST_RATIO)
+    matches = difflib.get_close_matches(canonical(given), by_form, 1, least_ratio)
     return by_form[matches[0]] if matches else None
 
 
@@ -130,27 +124,29 @@ def run_netfile(path):
 
 # === Models ===
 
-# {end of a file's name: what the file is}
+BY_TORCH = 'export it to ONNX with torch.onnx.export'
+BY_TF2ONNX = 'convert it to ONNX with tf2onnx'
+BY_TORCH_WITH_CODE = 'load them into their model in PyTorch, and export that with torch.onnx.export'
+
+# {end of a file's name: (what the file is, what makes a file of it that the extractor reads; None
+# if it reads the file itself)}; fodlam.MODEL_ENDINGS are these ends
 MODELS = {
-    '.onnx': 'an ONNX model',
-    '.prototxt': 'a Caffe definition',
-    '.caffemodel': 'the weights of a Caffe model',
-    '.pt': 'a PyTorch model',
-    '.pth': 'a PyTorch model',
-    '.h5': 'a Keras model',
-    '.keras': 'a Keras model',
-    '.tflite': 'a TensorFlow Lite model',
-    '.pb': 'a TensorFlow model',
-}
-# {end of a file's name: what makes a file of it that the extractor reads}
-CONVERSIONS = {
-    '.caffemodel': 'take its .prototxt, which has the layers',
-    '.pt': 'export it to ONNX with torch.onnx.export',
-    '.pth': 'export it to ONNX with torch.onnx.export',
-    '.h5': 'convert it to ONNX with tf2onnx',
-    '.keras': 'convert it to ONNX with tf2onnx',
-    '.tflite': 'convert it to ONNX with tf2onnx',
-    '.pb': 'convert it to ONNX with tf2onnx',
+    '.onnx': ('an ONNX model', None),
+    '.prototxt': ('a Caffe definition', None),
+    '.caffemodel': (
+        'the weights of a Caffe model',
+        'take its .prototxt, which has the layers',
+    ),
+    '.pt': ('a PyTorch model', BY_TORCH),
+    '.pth': ('a PyTorch model', BY_TORCH),
+    '.pt2': ('a PyTorch model', BY_TORCH),
+    '.ckpt': ('weights without their layers', BY_TORCH_WITH_CODE),
+    '.safetensors': ('weights without their layers', BY_TORCH_WITH_CODE),
+    '.h5': ('a Keras model', BY_TF2ONNX),
+    '.hdf5': ('a Keras model', BY_TF2ONNX),
+    '.keras': ('a Keras model', BY_TF2ONNX),
+    '.tflite': ('a TensorFlow Lite model', BY_TF2ONNX),
+    '.pb': ('a TensorFlow model', BY_TF2ONNX),
 }
 # What files of these formats begin with. An ONNX file begins with its field 1, a small number, and
 # then another of its fields up to 8, of which producer_name, 2, comes next in most files.
@@ -184,31 +180,42 @@ def ending_of(path):
     ('.onnx', None)
     """
     ending = os.path.splitext(path)[1].lower()
-    return ending if ending in MODEL_ENDINGS else None
+    return ending if ending in MODELS else None
 
 
-def model_advice(ending, path=None):
+def model_advice(ending, path=None, otherwise='no JSON'):
     """Return what a model file is, and the commands that make a net file of it and use that.
 
     ending: of the file's name, such as ".onnx". path: of the file; None if it is not known.
+    otherwise: what the file is not, as the program that was given it reads that.
     """
-    stem = 'model'
-    if path is not None:
-        stem = os.path.splitext(os.path.basename(path))[0]
-    else:
+    what, conversion = MODELS[ending]
+    if path is None:
         path = f'model{ending}'
+    stem = os.path.splitext(os.path.basename(path))[0]
     first = ''
-    if ending in CONVERSIONS:
-        first = f'{CONVERSIONS[ending]}; then '
+    if conversion is not None:
+        first = f'{conversion}; then '
         path = 'model.prototxt' if ending == '.caffemodel' else f'{stem}.onnx'
     output = f'{stem}.json'
     if os.path.exists(output):  # the file is not to be lost by running the command
         output = f'{stem}-net.json'
     extract = f'{extract_command()} {quote_for_shell(path)} --output {quote_for_shell(output)}'
     return (
-        f'{MODELS[ending]}, and no JSON; {first}make a net file of it: {extract}; '
+        f'{what}, and {otherwise}; {first}make a net file of it: {extract}; '
         f'then run: {run_netfile(output)}'
     )
+
+
+def not_extractable(path):
+    """Return the message for a path whose end is that of no model that the extractor reads."""
+    ending = ending_of(path)
+    if ending:
+        return model_advice(ending, path, otherwise='neither ONNX nor .prototxt')
+    ending = os.path.splitext(path)[1]
+    if ending.lower() == '.json':
+        return f'JSON, and no model; if it is a net file, run: {run_netfile(path)}'
+    return f'unknown format {quote(ending)}; {choices([".prototxt", ".onnx"], ending)}'
 
 
 # === What cannot be read ===

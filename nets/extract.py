@@ -57,7 +57,7 @@ if not __package__:
 from fodlam import InputError, __version__, command, complain, quote, to_json
 from fodlam import main as fodlam_main
 from fodlam.data.arguments import new_parser
-from fodlam.data.mistakes import choices
+from fodlam.data.mistakes import not_extractable
 from fodlam.nets.fusing import fuse
 from fodlam.nets.network import Given, net_file
 
@@ -90,9 +90,7 @@ def read_network(path, given):
         from fodlam.nets.onnx_net import read_onnx
 
         return read_onnx(path, given)
-    raise InputError(
-        f'{quote(path)}: unknown format {quote(extension)}; {choices([".prototxt", ".onnx"])}'
-    )
+    raise InputError(f'{quote(path)}: {not_extractable(path)}')
 
 
 def check_file(path):

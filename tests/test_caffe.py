@@ -1187,7 +1187,7 @@ class Mistakes(unittest.TestCase):
                 2,
                 'unknown option --inputs; did you mean --input?',
             ),
-            ('n.caffemodel', [], 1, "unknown format '.caffemodel'; choose from .prototxt, .onnx"),
+            ('n.caffemodel', [], 1, 'the weights of a Caffe model, and neither ONNX nor .prototxt'),
         ):
             result = extract(name, DATA, *argv)
             self.assertEqual((result.status, result.out), (status, ''))

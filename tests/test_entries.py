@@ -104,8 +104,11 @@ class Types(unittest.TestCase):
         pool = {'name': 'pool1', 'type': 'MaxPool2d', 'ifmap': [64, 8, 8], 'ofmap': [64, 4, 4]}
         pool |= {'kernel': [2, 2], 'stride': [2, 2]}
         relu = {'name': 'relu1', 'type': 'ReLU', 'macs': None}
-        uncounted = {'name': 'a', 'type': 'Convolution, not counted'}
-        netfile = [pool, relu, uncounted]
+        uncounted = {'name': 'a', 'type': 'Convolution, not counted', 'kernel': [1, 1]}
+        swapped = {'name': 'b', 'type': 'Transpose', 'ifmap': [64, 8, 1], 'ofmap': [8, 64, 1]}
+        converted = {'name': 'c', 'type': 'Convert', 'ifmap': [64, 8, 1]}
+        bare = {'name': 'd', 'type': 'Convolutoin'}  # a name alone has no work to lose
+        netfile = [pool, relu, uncounted, swapped, converted, bare]
         found = fodlam.read_net(json.dumps(netfile).encode())
         self.assertEqual(list(found.values()), netfile)
 

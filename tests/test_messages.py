@@ -5,6 +5,7 @@ whole message, without "fodlam: ". Lists that grow, such as {net files}, are fil
 run the programs from the folder of the test, and where the configs are: {fodlam}, {extract}, {config}.
 """
 
+import functools
 import json
 import os
 import re
@@ -15,9 +16,10 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import fodlam, path, read, run
+from support import call, fodlam, path, read, run
 
 from fodlam.data import accelerators, configs, devices, mistakes, roofline
+from fodlam.nets import extract
 
 TABLE = 'Layer,Power (mW),Total Latency (ms)\nCONV1,250,4\nCONV2,300,8\n'
 SHAPED = json.loads(read('nets', 'alexnet_deploy.json'))[1]
@@ -134,7 +136,12 @@ class Messages(unittest.TestCase):
             with open(name, 'w', encoding='utf-8') as file:
                 file.write(content)
         self.check('paths', lambda given: run(given))
+        extractor = functools.partial(extract.main, program='fodlam')
+        self.check('models for the extractor', lambda given: call(extractor, [given]))
         self.assertEqual(run('config.json').status, 0)
+
+    def test_ends_of_models_are_known_to_both(self):
+        self.assertEqual(fodlam.MODEL_ENDINGS, tuple(mistakes.MODELS))
 
     def test_models_on_standard_input(self):
         """An ONNX file is binary, and often too large for a config; some are UTF-8 by accident."""
