@@ -6,7 +6,7 @@ called like the options of the command line.
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from fodlam import (
     Catalog,
@@ -205,7 +205,14 @@ def check_no_copy(value):
 # === Programs ===
 
 
-def main(argv, stdin, stdout, stderr, run=run, program='fodlam'):
+def main(
+    argv: list[str],
+    stdin: object,
+    stdout: object,
+    stderr: object,
+    run: Callable = run,
+    program: str = 'fodlam',
+) -> int:
     """Run a program and return its exit status, with text streams of any kind.
 
     argv: the list of arguments. stdin, stdout, stderr: text streams, such as io.StringIO or those
