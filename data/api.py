@@ -1,6 +1,6 @@
 """What users call from Python: estimates, sweeps, and what --format prints.
 
-fodlam.py hands these functions on, so that they are fodlam.estimate and so on. The arguments are
+fodlam.py finds these functions when they are asked for, as in fodlam.estimate. Their arguments are
 called like the options of the command line.
 """
 
@@ -27,7 +27,8 @@ from fodlam.data.values import json_config, json_value
 class Report(dict):
     """A report, which is a dict, and beside it the Estimate that tables and pictures are made of.
 
-    A copy of it, also by pickle or JSON, is only a dict.
+    A copy of it, also by pickle or JSON, is only a dict: an Estimate holds functions, which cannot
+    be pickled.
     """
 
     __slots__ = ('estimate',)
@@ -116,7 +117,7 @@ def calibrate(accelerator: dict, rates: dict) -> dict:
 def make_report(config, per_frame, per_layer, ranges, find_catalog):
     """Return the Report on a config.
 
-    config, per_frame, per_layer: see `estimate`. ranges: its `range`.
+    config, per_frame, per_layer: see `estimate`. ranges: whether the report has ranges.
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises InputError if the config is wrong.
     """
@@ -170,7 +171,7 @@ def svg(
 def render(report_or_config, format_, per_frame, ranges, theme='auto'):
     """Return a report, or the one on a config, in a format of data/formats.py.
 
-    Arguments and errors: see `table` and `svg`. ranges: their `range`.
+    ranges: whether the report has ranges. Other arguments, and errors: see `table` and `svg`.
     """
     from fodlam.data.formats import THEMES, render_estimate
 
@@ -178,7 +179,6 @@ def render(report_or_config, format_, per_frame, ranges, theme='auto'):
         from fodlam.data.mistakes import choices
 
         raise InputError(f'theme: {quote(theme)}; {choices(THEMES, theme)}')
-
     if isinstance(report_or_config, Report):
         if per_frame or ranges:
             raise InputError('report: per_frame and range are for a config; leave them out')

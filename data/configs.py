@@ -1,7 +1,7 @@
 """Configs with more than a network and its layers: their check, and the Estimate of each.
 
 fodlam.py by itself does a config that has no keys but those of fodlam.PLAIN_KEYS. Any other config
-comes here, also a wrong one: `check_config` says what is wrong with it.
+comes here, and so does a wrong one: `check_config` says what is wrong with it.
 """
 
 import json
@@ -106,7 +106,8 @@ def estimate_by_config(config, per_frame, ranges, find_catalog):
 def find_any_net(config):
     """Return (net, netfile) of a config; its "netfile" may be a list of entries, or an os.PathLike.
 
-    net, netfile: see fodlam.find_net. A list becomes JSON in bytes, by which a Catalog is kept.
+    net, netfile: see fodlam.find_net. A list becomes JSON in bytes, as a sweep finds Catalogs by
+    their netfile, and a list cannot be a key of a dict.
     """
     netfile = config.get('netfile')
     if isinstance(netfile, list):

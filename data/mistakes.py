@@ -3,6 +3,8 @@
 fodlam.py and other rooms see that something is wrong, and come here for the message. They import
 this room only then, as a run without a mistake has no need of it. A function here returns a
 message, or a part of one, and raises nothing.
+
+Terms: an ending is the end of a file's name that says its format, such as ".onnx".
 """
 
 import csv
@@ -128,8 +130,8 @@ BY_TORCH = 'export it to ONNX with torch.onnx.export'
 BY_TF2ONNX = 'convert it to ONNX with tf2onnx'
 BY_TORCH_WITH_CODE = 'load them into their model in PyTorch, and export that with torch.onnx.export'
 
-# {end of a file's name: (what the file is, what makes a file of it that the extractor reads; None
-# if it reads the file itself)}; fodlam.MODEL_ENDINGS are these ends
+# {ending: (what the file is, what makes a file of it that the extractor reads; None if it reads
+# the file itself)}; fodlam.MODEL_ENDINGS are these endings
 MODELS = {
     '.onnx': ('an ONNX model', None),
     '.prototxt': ('a Caffe definition', None),
@@ -148,8 +150,8 @@ MODELS = {
     '.tflite': ('a TensorFlow Lite model', BY_TF2ONNX),
     '.pb': ('a TensorFlow model', BY_TF2ONNX),
 }
-# What files of these formats begin with. An ONNX file begins with its field 1, a small number, and
-# then another of its fields up to 8, of which producer_name, 2, comes next in most files.
+# {ending: a pattern of the first bytes}. An ONNX file begins with its field 1, ir_version, a small
+# number. One of its fields 2 to 8 follows; in most files that is 2, producer_name.
 BINARY_STARTS = {
     '.onnx': rb'\x08[\x00-\x1f][\x12\x1a\x22\x28\x32\x3a\x42]',
     '.h5': rb'\x89HDF',
@@ -162,7 +164,7 @@ PROTOTXT_START = (
 
 
 def binary_model(content):
-    """Return the end of the name that a binary model has, by its first bytes; None: it is none.
+    r"""Return the ending for a binary model, by its first bytes; None if it is no such model.
 
     >>> binary_model(b'\x08\x08\x12\x07pytorch')
     '.onnx'
@@ -174,7 +176,7 @@ def binary_model(content):
 
 
 def ending_of(path):
-    """Return the end of a path that says that the file is a model, or None.
+    """Return the ending of a path if it is that of a model, or else None.
 
     >>> ending_of('nets/ResNet50.ONNX'), ending_of('nets/lenet.json')
     ('.onnx', None)
@@ -186,7 +188,7 @@ def ending_of(path):
 def model_advice(ending, path=None, otherwise='no JSON'):
     """Return what a model file is, and the commands that make a net file of it and use that.
 
-    ending: of the file's name, such as ".onnx". path: of the file; None if it is not known.
+    ending: of the file's name. path: of the file; None if it is not known.
     otherwise: what the file is not, as the program that was given it reads that.
     """
     what, conversion = MODELS[ending]
@@ -208,7 +210,7 @@ def model_advice(ending, path=None, otherwise='no JSON'):
 
 
 def not_extractable(path):
-    """Return the message for a path whose end is that of no model that the extractor reads."""
+    """Return the message for a path whose ending is that of no model that the extractor reads."""
     ending = ending_of(path)
     if ending:
         return model_advice(ending, path, otherwise='neither ONNX nor .prototxt')
@@ -346,9 +348,9 @@ CONFIG_EXAMPLE = (
 
 
 def advice_on_path(path):
-    """Return the message for a path that the command line has for a config; None: nothing fits.
+    """Return the message for a path that is given as a config, but is a model, or leads to no file.
 
-    path: that of a model; or a name where no file is, perhaps of something of this project.
+    It is None if the path is not that of a model, nor a name of anything in this project.
     """
     if ending_of(path):
         return model_advice(ending_of(path), path)
@@ -375,6 +377,8 @@ def no_config(value, path='-'):
             if path == '-':
                 path = 'model.json'
             return f'a net file, and no config; give its path in one: {run_netfile(path)}'
+    if isinstance(value, str) and value.lstrip().startswith('{'):
+        return f'{quote(value)}, a string that holds JSON; expected the object itself'
     return f'{quote(value)}; expected {CONFIG_EXAMPLE}'
 
 

@@ -1,7 +1,7 @@
 """Values from Python that JSON does not have, such as NumPy's numbers and arrays.
 
-A config from Python may have them wherever one in JSON has a number, true, false or a list. NumPy
-is not imported: what a value can do tells what it is.
+A config from Python may have them wherever one in JSON has a number, true, false or a list. Neither
+NumPy nor pandas is imported: the methods of a value tell what it is.
 """
 
 import operator
@@ -12,15 +12,18 @@ JSON_TYPES = {str, int, float, bool, type(None)}  # those that hold no other val
 
 
 def json_config(config):
-    """Return a copy of a config with values as JSON has them, whatever the config is.
+    """Return a copy of a config with values as JSON has them; anything but a config as it is.
 
-    Of a list of entries as "netfile", the entries stay as they are: `json_default` is for them.
+    A row of a table of pandas is a config, too. Entries in a list as "netfile" stay as they are:
+    they are written as JSON later, with `json_default`.
 
     >>> json_config({'net': 'VGG16', 'layers': ('FC6', 'FC8')})
     {'net': 'VGG16', 'layers': ['FC6', 'FC8']}
     """
     if is_plain(config):
         return dict(config)
+    if hasattr(type(config), 'to_dict'):
+        config = config.to_dict()
     if not isinstance(config, dict):
         return config
     copy = {}
@@ -31,7 +34,7 @@ def json_config(config):
 
 
 def json_value(value):
-    """Return a value as JSON has it; if it is nothing like that, return it as it is.
+    """Return a value as JSON has it, or the value itself if JSON has nothing like it.
 
     Arrays, and NumPy's numbers and booleans, have a method `tolist`; other whole numbers have
     `__index__`, and other numbers `__float__`.

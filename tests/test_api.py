@@ -151,6 +151,16 @@ class Odd(Number):
         return float(self.value)
 
 
+class Row:
+    """A row of a table, as a Series of pandas: it has `to_dict`, and is no dict."""
+
+    def __init__(self, members):
+        self.members = members
+
+    def to_dict(self):
+        return self.members
+
+
 class Unknown:
     """No number, although it has the method of one."""
 
@@ -180,6 +190,12 @@ class Values(unittest.TestCase):
             {'net': Number('VGG16')},
         ):
             self.same({**plain, **keys}, plain)
+
+    def test_a_row_of_a_table(self):
+        for plain in ({'net': 'VGG16'}, {'net': 'VGG16', 'process_nm': 28}):
+            self.same(Row(plain), plain)
+        with self.assertRaisesRegex(fodlam.InputError, "unknown key 'nett'"):
+            fodlam.estimate(Row({'nett': 'VGG16'}))
 
     def test_in_accelerators_and_densities(self):
         chip = {'macs': 64, 'clock_mhz': 100, 'dram_gbps': 1.5, 'buffer_kib': 32}
