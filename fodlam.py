@@ -187,7 +187,7 @@ ENTRY_KEYS = dict.fromkeys(
 ).keys()
 
 # Runs with only these arguments take nothing but this file; data/options.py reads all others.
-PLAIN_FLAGS = {'--diagnose', '--per-frame'}
+PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
 # The ends of the names of files that hold a model, and not JSON.
 MODEL_ENDINGS = (
     '.onnx', '.prototxt', '.caffemodel', '.pt', '.pth', '.pt2', '.ckpt', '.safetensors',
@@ -788,11 +788,15 @@ def to_report(estimate, per_layer):
     """Return the report on an Estimate as a dict; per_layer: whether to add "layers"."""
     report = {group: quantities(cost) for group, cost in estimate.sums.items()}
     report['frames'] = frames_of(estimate)
+    layers = estimate.make_layers() if per_layer else []
+    if per_layer:
+        report['layers'] = [layer_report(layer) for layer in layers]
     is_plain = PLAIN_KEYS.issuperset(estimate.config) and not estimate.left_out
-    if per_layer or estimate.ranges or not is_plain:
+    # This file does its job alone, too; then published layers lack the bytes that they moved.
+    if (per_layer and isfile(f'{DATA_DIR}/reports.py')) or estimate.ranges or not is_plain:
         from fodlam.data.reports import add_extras
 
-        add_extras(report, estimate, per_layer)
+        add_extras(report, estimate, layers)
     return report
 
 
@@ -806,6 +810,15 @@ def frames_of(estimate):
         if kind != 'total':
             frames[kind] = estimate.frames[kind] if cost.latency_s else 1
     return frames
+
+
+def layer_report(layer):
+    """Return the report on a Layer as a dict, as far as every Layer has it."""
+    report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
+    report |= quantities(layer.cost)
+    report['source'] = layer.source
+    report['frames'] = layer.frames
+    return report
 
 
 def quantities(cost):
@@ -883,7 +896,7 @@ def run(argv, stdin, stdout, stderr):
     if argv == ['--help']:
         yield __doc__ or NO_HELP
         return
-    if not PLAIN_FLAGS.issuperset(argv):
+    if not PLAIN_FLAGS.issuperset(argv) or {'--diagnose', '--per-layer'}.issubset(argv):
         with place('arguments'):
             from fodlam.data.options import run_with_options
         yield from run_with_options(argv, stdin, stdout, stderr)
@@ -898,7 +911,7 @@ def run(argv, stdin, stdout, stderr):
             config = read_json(open_stdin(stdin, stderr))
         estimate = make_estimate(config, per_frame, ranges=False)
         tell_doubts(estimate, stderr)
-        yield from show_estimate(estimate, False, bool(argv), stdout, stderr)
+        yield from show_estimate(estimate, '--per-layer' in argv, bool(argv), stdout, stderr)
 
 
 def show_estimate(estimate, per_layer, has_flags, stdout, stderr):

@@ -1,23 +1,21 @@
-"""Reports: what they have beside the sums and frames that fodlam.to_report puts in."""
+"""What the reports of some configs have beside sums, frames and layers."""
 
 from fodlam import quantities
 from fodlam.data.eyeriss_tables import add_bytes
 from fodlam.data.ranges import add_ranges
 
 
-def add_extras(report, estimate, per_layer):
-    """Add to the report on an Estimate its layers, and what only some have, such as a title.
+def add_extras(report, estimate, layers):
+    """Add to the report on an Estimate what only some reports have, such as a title and ranges.
 
-    report: a dict, as fodlam.to_report begins it. per_layer: whether to add "layers".
+    report: a dict, as fodlam.to_report makes it. layers: the Layers that it has under "layers".
     """
-    layers = []
-    if per_layer:
-        layers = estimate.make_layers()
-        add_bytes(layers, estimate)
-        report['layers'] = [layer_report(layer) for layer in layers]
+    add_bytes(layers, estimate)
     report |= report_extras(estimate)
     if estimate.traffic is not None:
         estimate.traffic.add_to(report)
+    for layer_report, layer in zip(report.get('layers', []), layers):
+        layer_report |= layer_extras(layer)
     if estimate.ranges:
         add_ranges(report, estimate, layers)
 
@@ -40,15 +38,12 @@ def report_extras(estimate):
     return extras
 
 
-def layer_report(layer):
-    """Return the report on a Layer as a dict, without its range."""
-    report = {'name': layer.name, 'kind': layer.kind, 'macs': layer.macs}
-    report |= quantities(layer.cost)
-    report['source'] = layer.source
-    report['frames'] = layer.frames
+def layer_extras(layer):
+    """Return what the report on a Layer has beside what all Layers have, as a dict."""
+    extras = {}
     if layer.bound:
-        report['bound'] = layer.bound
-    report |= layer.details or {}
+        extras['bound'] = layer.bound
+    extras |= layer.details or {}
     if layer.energy_by:
-        report['energy_by'] = layer.energy_by
-    return report
+        extras['energy_by'] = layer.energy_by
+    return extras

@@ -54,7 +54,7 @@ class Alone(unittest.TestCase):
             '{"net": "AlexNet", "layers": ["conv1", "FC8"]}',
             '{"netfile": "resnet50.json"}',
         ]
-        for flags in ([], ['--per-frame']):
+        for flags in ([], ['--per-frame'], ['--per-layer'], ['--per-frame', '--per-layer']):
             for config in configs:
                 result = self.run_alone(*flags, stdin=config)
                 self.assertEqual((result.returncode, result.stderr), (0, ''))
@@ -96,7 +96,6 @@ class Alone(unittest.TestCase):
             (['--diagnose', '--format', 'csv'], '', 'options'),
             (['--lines'], '{"net": "VGG16"}', 'options'),
             (['--range'], '{"net": "VGG16"}', 'options'),
-            (['--per-layer'], '{"net": "VGG16"}', 'options'),
         ):
             result = self.run_alone(*flags, stdin=config)
             self.assertEqual((result.returncode, result.stdout), (1, ''))
