@@ -1,9 +1,9 @@
 """Devices that were measured, and how far off estimates on any accelerator are.
 
 A device attains a share of its roofline's rate, from 0 to 1. For other networks, the model assumes
-the same share; and where many networks were measured, a time per layer beside it. Both are chosen,
-and how far off they are is told, by data/calibration.py, whose results are in CALIBRATED_FILE: to
-work them out takes longer than any estimate.
+the same share, and where many networks were measured, a time per layer beside the roofline. Both
+numbers, and how far off they are, come from data/calibration.py. It takes longer than an estimate
+may, so that what it found is stored in CALIBRATED_FILE.
 
 Sources: QuTiBench and Vitis AI (data/README.md).
 """
@@ -32,8 +32,8 @@ DEVICES_COLUMNS = {
     'dram_gb_per_s': ('DRAM Bandwidth (GB/s)', 1),
     'bytes': ('Bytes a Number', 1),
 }
-# QuTiBench's rate is without moving frames in and out of the host, and Vitis AI's with it. Vitis AI
-# has no power.
+# QuTiBench's rates are without the time that moves frames in and out of the host, Vitis AI's are
+# with it. Vitis AI has no power.
 SOURCES = (
     Source(
         'QuTiBench',
@@ -75,7 +75,9 @@ NETFILES = {
 }
 DEVICES_CLOCK_MHZ = 1000  # any would do, as only MACs per cycle times the clock counts
 
-# A device that was measured with so many networks has a time per layer, and a range of its own.
+# From so many measured networks on, a device has a time per layer, and a range by its own networks
+# alone. The devices in SOURCES have one or two networks, or 8 or 19: limits from 3 to 8 make no
+# difference to them.
 MANY_NETWORKS = 6
 
 
@@ -150,9 +152,9 @@ def find_device(name, devices):
 class Errors(namedtuple('Errors', 'least most typical worst')):
     """How far measured times are from modelled ones, over networks that the model did not know.
 
-    least, most: the factors from a modelled time to the 5th and to the 95th percentile of those
-    measured. typical, worst: the geometric mean and the largest of the factors between the two,
-    either way.
+    least, most: the 5th and the 95th percentile of measured over modelled times.
+    typical, worst: the geometric mean and the largest of these factors, where those below 1 count
+    as their inverse.
     """
 
     __slots__ = ()
@@ -167,8 +169,9 @@ class Calibrated(
     """What is known of a device.
 
     networks: how many were measured on it. efficiency, layer_us: as chosen on all of them.
-    least_share, most_share: of its roofline, that it attains with any of them.
-    The other fields are those of Errors, for networks that were not measured on it.
+    least_share, most_share: the shares of its roofline that it attained with the one that got least
+    of it, and with the one that got most.
+    The other fields are those of Errors, to expect of networks that were not measured on it.
     """
 
     __slots__ = ()
@@ -180,7 +183,7 @@ CALIBRATED_KEY = 'Device'
 CALIBRATED_COLUMNS = {
     'networks': ('Networks', 1),
     'efficiency': ('Efficiency', 1),
-    'layer_us': ('Time per Layer (us)', 1),  # may be 0
+    'layer_us': ('Time per Layer (us)', 1),
     'least_share': ('Least Share', 1),
     'most_share': ('Most Share', 1),
     'least': ('Least Time', 1),
@@ -188,15 +191,17 @@ CALIBRATED_COLUMNS = {
     'typical': ('Typical Error', 1),
     'worst': ('Worst Error', 1),
 }
-# For other accelerators, by data/calibration.py over all devices, as a test says: each network by
-# the share that its device attains with one other; and by the share and the time per layer that two
-# others give.
+# For accelerators without a name, whose numbers may come from one network or from two: how far off
+# the networks of all devices are, each by the share that its device attains with one other; and
+# each by the share and the time per layer that two others give. These are results of
+# data/calibration.py, and a test holds them against it.
 ONE_NETWORK = Errors(least=0.287, most=3.49, typical=1.448, worst=7.35)
 TWO_NETWORKS = Errors(least=0.434, most=2.38, typical=1.332, worst=8.77)
 
-# Of devices whose power is known for a few networks only. QuTiBench has 0.53 W for these two on an
-# Edge TPU, and 2.0 to 2.9 W for EfficientNets, with an idle power of 0.81 W instead of 0.25 W:
-# evidently another set-up. Elsewhere, power is within 1 to 21% over networks.
+# {device: a sentence on its power}, where that may be far off. QuTiBench has 0.53 W for these two
+# networks on an Edge TPU, and 2.0 to 2.9 W for EfficientNets, with an idle power of 0.81 W instead
+# of 0.25 W: evidently another set-up. On other devices, power differs by 1% to 8% from network to
+# network, and by 21% on zcu104-dpu.
 POWER_NOTES = {
     'edge-tpu': (
         'the power of edge-tpu is that of GoogLeNet and MobileNet: the energy of others may be off '
@@ -213,8 +218,8 @@ def read_calibrated():
 @functools.cache  # for the lines of a sweep
 def calibrated_in(data_dir):
     """Return {device: Calibrated}; data_dir: fodlam.DATA_DIR, where their table is read from."""
-    above_0 = {field: CALIBRATED_COLUMNS[field] for field in Calibrated._fields}
-    from_0 = {'layer_us': above_0.pop('layer_us')}
+    above_0 = dict(CALIBRATED_COLUMNS)
+    from_0 = {'layer_us': above_0.pop('layer_us')}  # the only column in which 0 is right
     rows = read_table(CALIBRATED_FILE, above_0, CALIBRATED_KEY)
     for device, row in read_table(CALIBRATED_FILE, from_0, CALIBRATED_KEY, least=0).items():
         rows[device] |= row
@@ -226,18 +231,18 @@ def errors_on(accelerator):
     if accelerator.device is not None:
         row = read_calibrated()[accelerator.device]
         return Errors(row.least, row.most, row.typical, row.worst)
-    # A time per layer is not known by one network alone.
+    # One network does not tell a time per layer.
     return TWO_NETWORKS if accelerator.layer_us else ONE_NETWORK
 
 
 def time_limits(accelerator):
     """Return (least, most), the factors from a layer's modelled time to what it may be.
 
-    accelerator: the Accelerator that the layer runs on. Nothing is faster than its roofline, which
-    data/roofline.py sees to.
+    accelerator: the Accelerator that the layer runs on. That a layer may not be faster than its
+    roofline is not in these factors: data/roofline.py sees to it.
     """
     if accelerator.efficiency is None:
-        # The time is a bound. At worst, as low a share is attained as by any device.
+        # The modelled time is a bound. The most is what the device with the least share would take.
         least_share, _ = shares_attained()
         return 1, 1 / least_share
     return errors_on(accelerator)[:2]
@@ -252,16 +257,19 @@ def shares_attained():
 def accuracy_notes(estimate):
     """Return the list of sentences on how far off an Estimate on an accelerator may be."""
     accelerator = estimate.accelerator
-    # Ranges say the same in numbers. Only those of a device do not: they go by the networks that it
-    # was measured with, and not by all devices.
+    # Ranges say the same in numbers, but not what a device was measured with.
     if estimate.ranges and accelerator.device is None:
         return []
     if accelerator.efficiency is None:
         return [bound_note()]
-    notes = [share_note(accelerator)]
+    return [share_note(accelerator), *power_notes(accelerator)]
+
+
+def power_notes(accelerator):
+    """Return a list of the sentence on how far off an Accelerator's energy is, if it is far off."""
     if accelerator.device in POWER_NOTES:
-        notes.append(POWER_NOTES[accelerator.device])
-    return notes
+        return [POWER_NOTES[accelerator.device]]
+    return []
 
 
 def bound_note():

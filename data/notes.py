@@ -37,6 +37,10 @@ def notes_beside(estimate):
     """
     if estimate is None:
         return [DIAGNOSE_NOTE]
+    if estimate.accelerator is not None:
+        from fodlam.data.devices import power_notes  # which is loaded, as it made the estimate
+
+        return power_notes(estimate.accelerator)
     notes = [frames_note(estimate)] if has_unchosen_frames(estimate) else []
     return notes + pruning_notes(estimate.make_layers())
 
