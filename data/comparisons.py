@@ -96,8 +96,8 @@ class Figure(
     """A published number, and the modelled one for the same quantity.
 
     quantity: its name. unit: "J", "s" or "frame/s", of both numbers. source: of the published one.
-    published: None if this is a typical error over many quantities. Then modelled is the factor by
-    which they are too high or too low, and the unit is ''.
+    published: None if this is the typical or the worst error of many networks. Then modelled is
+    that error, a factor from 1 on, and the unit is ''.
     calibrated_on: the networks whose published numbers a model of Eyeriss or EIE knows, such as
     "AlexNet, VGG16"; None for what is not such a model.
     """
@@ -297,7 +297,7 @@ def compare_nvdla():
 def compare_devices():
     """Return the Figures of devices that were measured (data/README.md).
 
-    Those of single networks are only of devices with few.
+    Single networks are compared on devices with few, where a table of them is not too long.
     """
     devices = measured_runs()
     figures = []
@@ -340,7 +340,7 @@ class DeviceErrors(namedtuple('DeviceErrors', 'device networks errors source')):
     """How far off the networks on a device are, each by all others that were measured on it.
 
     device: its name, or ALL_DEVICES. networks: how many were measured on it.
-    errors: {what the model went by: (typical error, worst error)}, as factors above 1.
+    errors: {what the model went by: (typical error, worst error)}, as factors from 1 on.
     source: of what was measured.
     """
 
@@ -353,13 +353,16 @@ def device_errors():
     Those of all devices are of each network by one other on its device.
     """
     devices = measured_runs()
-    rows, rooflines, macs_only = [], {}, {}
+    devices_by_macs = {}
+    for device, runs in devices.items():
+        devices_by_macs[device] = {network: by_macs(run) for network, run in runs.items()}
+    rows = []
     for source in SOURCES:
         for device in read_source(source):
             runs = list(devices[device].values())
-            runs_by_macs = [by_macs(run) for run in runs]
             if len(runs) == 1:
                 continue
+            runs_by_macs = list(devices_by_macs[device].values())
             errors = {
                 'MACs': typical_and_worst(leave_one_out(runs_by_macs, fit_share)),
                 'share': typical_and_worst(leave_one_out(runs, fit_share)),
@@ -368,11 +371,9 @@ def device_errors():
                 factors = leave_one_out(runs, fit_share_and_layer)
                 errors['layer_us'] = typical_and_worst(factors)
             rows.append(DeviceErrors(device, len(runs), errors, source.name))
-            rooflines[device] = dict(enumerate(runs))
-            macs_only[device] = dict(enumerate(runs_by_macs))
     errors = {
-        'MACs': typical_and_worst(from_one_to_another(macs_only)),
-        'share': typical_and_worst(from_one_to_another(rooflines)),
+        'MACs': typical_and_worst(from_one_to_another(devices_by_macs)),
+        'share': typical_and_worst(from_one_to_another(devices)),
     }
     networks = sum(row.networks for row in rows)
     rows.append(DeviceErrors(ALL_DEVICES, networks, errors, 'both'))

@@ -6,7 +6,8 @@ Usage:
 
 Options:
   --per-layer    single layers as well
-  --calibrated   only data/calibrated.csv, by what was measured on devices
+  --calibrated   data/calibrated.csv, made anew of what was measured on devices,
+                 and nothing else
   --format F     table (default), csv, json
   -h, --help
 
@@ -34,10 +35,10 @@ Names of quantities say what the model went by:
   on a device, by roof    its roofline by itself, against the rate measured
   on a device, by share   the share of it that the other network attains
   on a device, by MACs    the MACs per second of the other network on it
-  networks on a device, typically, at worst    how far off each is by all others
-                     on it: geometric mean and most, either way; on all devices,
-                     by one other
-    by layer_us      by their share of the roofline and a time per layer
+  networks on a device    how far off each network is by all others on it, or on
+                     all devices by one other: "typically" is the geometric mean
+                     of these factors, either way, and "at worst" the largest
+    by layer_us      by the others' share of the roofline and a time per layer
 """
 
 import os
@@ -51,8 +52,9 @@ from fodlam import NO_HELP, command, place, to_json
 PROGRAM = 'validate.py'
 FORMATS = ('table', 'csv', 'json')
 DEVICES_NOTE = """\
-Networks on devices: typical error (worst) of each by all others on the device;
-of all devices, of each by one other."""
+Networks on a device, each modelled by all others that were measured on it; on
+all devices, each by one other: the typical error (the worst one).
+layer_us: by their share of the roofline and a time per layer."""
 
 # What the table calls sources whose names are too long for it.
 SHORT_SOURCES = {
@@ -75,8 +77,9 @@ def validate(per_layer=False):
     """Return the list of the rows that this program prints, as dicts.
 
     Each has 'quantity', which is for one frame; 'unit' (J, s or frame/s); 'published' and
-    'modelled', in that unit, or both None for a typical error; 'error_percent'; 'source'; and
-    'calibrated_on', the networks whose numbers a model of Eyeriss or EIE knows, or else None.
+    'modelled', in that unit, or both None for the typical or the worst error of many networks;
+    'error_percent'; 'source'; and 'calibrated_on', the networks whose numbers a model of Eyeriss or
+    EIE knows, or else None.
     per_layer: add rows for each published layer, after those of the sum over its kind.
     Raises InputError if a file in data/ or nets/ is missing or damaged.
     """
@@ -177,7 +180,7 @@ def run(argv, stdin, stdout, stderr):
 
         yield to_csv(rows)
     else:
-        # Typical errors, which have no published number, are in the second table.
+        # Typical and worst errors, which have no published number, are in the second table.
         yield rows_table([row for row in rows if row['published'] is not None])
         yield f'\n{DEVICES_NOTE}\n\n'
         yield devices_table()

@@ -444,9 +444,9 @@ class CommandLine(unittest.TestCase):
             self.assertLessEqual(max(map(len, lines)), 80)
             self.assertNotIn('..', result.out)  # no name is cut
             note = lines.index(
-                'Networks on devices: typical error (worst) of each by all others on the device;'
+                'Networks on a device, each modelled by all others that were measured on it; on'
             )
-            tables = lines[: lines.index('')], lines[note + 3 :]
+            tables = lines[: lines.index('')], lines[note + 4 :]
             for table in tables:
                 gaps = [i for i, c in enumerate(table[1]) if c == ' ']
                 for line in table:
