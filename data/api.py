@@ -103,15 +103,20 @@ def calibrate(accelerator: dict, rates: dict) -> dict:
     accelerator: a dict of its keys, as in a config. rates: {netfile: frames per second}, measured
     on it. One network tells the efficiency alone, and two or more the time per layer as well
     (nets/README.md, "Rooflines").
-    Raises InputError if a key, a net file or a rate is wrong, or above what the roofline allows.
+    Warns of numbers that look like a wrong unit. Raises InputError if a key, a net file or a rate
+    is wrong, or a rate is above what the roofline allows.
 
     >>> chip = {'macs': 1000, 'clock_mhz': 1000, 'dram_gb_per_s': 25}
     >>> round(calibrate(chip, {'googlenet.json': 400})['efficiency'], 3)
     0.661
     """
+    from fodlam.data.accelerators import unit_doubts
     from fodlam.data.calibration import calibrate
 
-    return calibrate(json_value(accelerator), json_value(rates))
+    calibrated = calibrate(json_value(accelerator), json_value(rates))
+    for doubt in unit_doubts(calibrated):
+        warnings.warn(doubt, stacklevel=2)
+    return calibrated
 
 
 def make_report(config, per_frame, per_layer, ranges, find_catalog):

@@ -10,6 +10,7 @@ import fodlam
 from fodlam import (
     MODEL_ENDINGS,
     NO_HELP,
+    complain,
     diagnose,
     make_estimate,
     open_stdin,
@@ -102,11 +103,15 @@ def run_with_options(argv, stdin, stdout, stderr):
         return
     stream, where = open_config(asked.get('config', '-'), stdin, stderr)
     if 'calibrate' in asked:
+        from fodlam.data.accelerators import unit_doubts
         from fodlam.data.calibration import calibrate_config
 
         with place(where):
             config = read_json(stream)
-            yield to_json(calibrate_config(config, asked['calibrate']))
+            accelerator = calibrate_config(config, asked['calibrate'])
+        for doubt in unit_doubts(accelerator):
+            complain(doubt, stderr)
+        yield to_json(accelerator)
         return
     if 'lines' in asked:
         from fodlam.data.sweeps import estimate_lines
