@@ -40,8 +40,9 @@ from fodlam.data.sweeps import KeptCatalogs
 # The part of all factors that a range leaves out at either end.
 LEFT_OUT = 0.05
 
-# The search for the time per layer: an interval in so many steps, which is then narrowed to those
-# beside the best one; and so many times. That finds it to 10^-7 of the first interval.
+# The search for the time per layer tries the ends of STEPS equal steps, and goes on between the two
+# beside the best. It does so ZOOMS times, each in a fifth of the interval before: that finds the
+# time to 10^-7 of the first interval.
 STEPS = 10
 ZOOMS = 10
 
@@ -79,11 +80,11 @@ def fit_share(runs):
 
 
 def fit_share_and_layer(runs):
-    """Return the Fit of two Runs or more: with it, the logarithms of their factors spread least.
+    """Return the Fit of two Runs or more with which the logarithms of their factors spread least.
 
     Two networks, a light and a heavy one, are met exactly. The time per layer is never negative.
-    Where the least spread takes an efficiency of 1 or more, as two networks much alike may do, the
-    Runs do not tell a time per layer: then this is `fit_share`.
+    Where that would take an efficiency of 1 or more, as with two networks much alike, the Runs do
+    not tell a time per layer, and the Fit is that of `fit_share`.
 
     >>> light, heavy = Run(roof_s=1, layers=10, macs=1, measured_s=4), Run(8, 20, 8, 20)
     >>> fit = fit_share_and_layer([light, heavy])  # (1 + 10 x 0.1) / 0.5, (8 + 20 x 0.1) / 0.5
@@ -91,7 +92,8 @@ def fit_share_and_layer(runs):
     (0.5, 0.1)
     """
 
-    # The share that each Run attains is a line: its height without a time per layer, and its slope.
+    # With a time per layer, a Run attains a larger share: (roof_s + layers * layer_s) / measured_s.
+    # That is a straight line over layer_s; these are (its height at 0, its slope).
     lines = [(run.roof_s / run.measured_s, run.layers / run.measured_s) for run in runs]
 
     def spread(layer_s):
@@ -99,8 +101,7 @@ def fit_share_and_layer(runs):
         mean = sum(logarithms) / len(logarithms)
         return sum([(logarithm - mean) ** 2 for logarithm in logarithms])
 
-    # With the longest time, the layers alone take as long as the networks, and the efficiency is
-    # above 1.
+    # The longest time is one with which the layers alone take as long as the networks did.
     shortest, longest = 0, geometric_mean([run.measured_s / run.layers for run in runs])
     for _ in range(ZOOMS):
         step = (longest - shortest) / STEPS
@@ -139,19 +140,13 @@ def errors_of(factors):
 def leave_one_out(runs, fit):
     """Return the list of the factor of each Run by a Fit of all others.
 
-    runs: at least two. fit: a function that returns the Fit of a list of Runs.
+    runs: a list of at least two. fit: a function that returns the Fit of a list of Runs.
     """
-    return list(kept_leave_one_out(tuple(runs), fit))
-
-
-@functools.lru_cache(100)  # the Runs of each device are asked for by several functions
-def kept_leave_one_out(runs, fit):
-    """Return `leave_one_out` of a tuple of Runs, as a tuple."""
     factors = []
     for index, run in enumerate(runs):
         others = runs[:index] + runs[index + 1 :]
         factors.append(fit(others).factor(run))
-    return tuple(factors)
+    return factors
 
 
 def from_one_to_another(devices):
@@ -176,18 +171,6 @@ def from_two_to_another(devices, fit):
         for known in itertools.combinations(runs, 2):
             fitted = fit([runs[network] for network in known])
             factors += [fitted.factor(runs[network]) for network in runs if network not in known]
-    return factors
-
-
-def from_many_to_another(devices):
-    """Return the list of the factor of each network on a device with many, by all others on it.
-
-    devices: {device: {network: Run}}.
-    """
-    factors = []
-    for runs in devices.values():
-        if len(runs) >= MANY_NETWORKS:
-            factors += leave_one_out(runs.values(), fit_device)
     return factors
 
 
@@ -239,29 +222,39 @@ def calibrate(accelerator, rates):
             raise ValueError(f'got {quote(accelerator)}; expected an object with its keys')
         members = {}
         for key, number in accelerator.items():
-            if key not in ('efficiency', 'layer_us'):
+            if key not in ('efficiency', 'layer_us'):  # which are chosen anew
                 members[key] = number
         bare = parse_accelerator(members)
     with place('rates'):
-        if not isinstance(rates, dict) or not rates:
-            raise ValueError(f'got {quote(rates)}; expected frames per second of some net files')
-        runs = []
-        for netfile, rate in rates.items():
-            if not isinstance(netfile, str):
-                raise ValueError(f'{quote(netfile)} is no net file; expected its name or path')
-            if not is_number(rate, MIN_NUMBER, MAX_NUMBER):
-                expected = f'frames per second, from {MIN_NUMBER:g} to {MAX_NUMBER:g}'
-                raise ValueError(f'{quote(netfile)} has {quote(rate)}; expected {expected}')
-            run = make_run(bare, netfile, rate, Catalog)
-            if run.roof_s > run.measured_s:
-                most = f'at most {1 / run.roof_s:.4g} frames per second, which is its roofline'
-                raise ValueError(f'{quote(netfile)} has {quote(rate)}; expected {most}')
-            runs.append(run)
+        runs = runs_of_rates(bare, rates)
     if len(runs) == 1:
         return {**members, 'efficiency': fit_share(runs).efficiency}
     fit = fit_share_and_layer(runs)
     layer_us = fit.layer_s * 1e6 * (bare.batch or 1)  # a layer is started once for a batch
     return {**members, 'efficiency': fit.efficiency, 'layer_us': layer_us}
+
+
+def runs_of_rates(accelerator, rates):
+    """Return the list of the Runs of some networks on an accelerator.
+
+    accelerator: an Accelerator without an efficiency and a time per layer. rates: see `calibrate`.
+    Raises ValueError if a rate is wrong, or InputError if a net file is.
+    """
+    if not isinstance(rates, dict) or not rates:
+        raise ValueError(f'got {quote(rates)}; expected frames per second of some net files')
+    runs = []
+    for netfile, rate in rates.items():
+        if not isinstance(netfile, str):
+            raise ValueError(f'{quote(netfile)} is no net file; expected its name or path')
+        if not is_number(rate, MIN_NUMBER, MAX_NUMBER):
+            expected = f'frames per second, from {MIN_NUMBER:g} to {MAX_NUMBER:g}'
+            raise ValueError(f'{quote(netfile)} has {quote(rate)}; expected {expected}')
+        run = make_run(accelerator, netfile, rate, Catalog)
+        if run.roof_s > run.measured_s:
+            most = f'at most {1 / run.roof_s:.4g} frames per second, which is its roofline'
+            raise ValueError(f'{quote(netfile)} has {quote(rate)}; expected {most}')
+        runs.append(run)
+    return runs
 
 
 def calibrate_config(config, path):
@@ -280,24 +273,40 @@ def read_rates(path):
 
     Raises InputError if it cannot be read, or a line of it is wrong.
     """
-    with place(f'file {quote(path)}'):
-        reader = csv.reader(read_text(path).splitlines())
+    where = f'file {quote(path)}'
+    with place(where):
+        reader = csv.reader(read_text(path).splitlines(), skipinitialspace=True)
         heading = next(reader, [])
         if heading != list(MEASURED_COLUMNS):
-            raise ValueError(f'begins with {quote(heading)}; expected {",".join(MEASURED_COLUMNS)}')
+            found, expected = ','.join(heading), ','.join(MEASURED_COLUMNS)
+            raise ValueError(f'begins with {quote(found)}; expected {expected}')
         rates = {}
         for cells in reader:
             if not cells:
                 continue
-            try:
-                netfile, rate = cells[0], float(cells[1])
-            except (IndexError, ValueError):
-                netfile = None
-            if netfile is None or netfile in rates or len(cells) != len(heading):
-                expected = 'a new net file, and its frames per second'
-                raise ValueError(f'line {reader.line_num}: {quote(cells)}; expected {expected}')
+            with place(f'{where}, line {reader.line_num}'):
+                netfile, rate = parse_rate(cells)
+                if netfile in rates:
+                    raise ValueError(f'{quote(netfile)} is there twice; expected it once')
             rates[netfile] = rate
+        if not rates:
+            raise ValueError('no rates; expected a line for each net file')
     return rates
+
+
+def parse_rate(cells):
+    """Return (netfile, frames per second) of a line; raise ValueError if it is wrong.
+
+    cells: the list of its texts.
+    """
+    expected = 'a net file, and its frames per second, such as googlenet.json,400'
+    problem = f'{quote(",".join(cells))}; expected {expected}'
+    if len(cells) != len(MEASURED_COLUMNS) or not cells[0]:
+        raise ValueError(problem)
+    try:
+        return cells[0], float(cells[1])
+    except ValueError:
+        raise ValueError(problem) from None
 
 
 # === Devices ===
@@ -340,39 +349,26 @@ def make_run(accelerator, netfile, frames_per_s, find_catalog):
 def calibrate_device(device, devices):
     """Return the Calibrated of a device; devices: {device: {network: Run}} of all of them.
 
-    Its errors are those of its own networks, each by all others, if there are many. They are those
-    of all devices, each network by two others, or by one, if the device has two to five networks,
-    or one.
-    A range is never narrower than what is known. That of a device with many networks is at least
-    that of all such devices together, which were not measured with the same networks; and that of a
-    device with few holds each of these.
+    The errors of a device with MANY_NETWORKS or more are those of its own networks, each by all
+    others. Fewer say little, so the errors are those of the networks of all devices: each by one
+    other on its device if this device has one network, and else each by two others.
     """
     runs = list(devices[device].values())
     fit = fit_device(runs)
     shares = [run.roof_s / run.measured_s for run in runs]
     if len(runs) >= MANY_NETWORKS:
-        errors = summarize(leave_one_out(runs, fit_device))
-        known = summarize(from_many_to_another(devices))[:2]
+        factors = leave_one_out(runs, fit_device)
+    elif len(runs) == 1:
+        factors = from_one_to_another(devices)
     else:
-        errors = of_one(devices) if len(runs) == 1 else of_two(devices, fit_share)
-        known = [fit.factor(run) for run in runs]
-    errors = errors._replace(
-        least=min(errors.least, *known),
-        most=max(errors.most, *known),
-    )
+        factors = from_two_to_another(devices, fit_share)
+    errors = summarize(factors)
+    # No range leaves out what is known of the device itself.
+    known = [fit.factor(run) for run in runs]
+    errors = errors._replace(least=min(errors.least, *known), most=max(errors.most, *known))
     return Calibrated(
         len(runs), fit.efficiency, fit.layer_s * 1e6, min(shares), max(shares), *errors
     )
-
-
-def of_one(devices):
-    """Return the Errors of all networks, each by one other on its device."""
-    return summarize(from_one_to_another(devices))
-
-
-def of_two(devices, fit):
-    """Return the Errors of all networks, each by two others on its device; fit: how."""
-    return summarize(from_two_to_another(devices, fit))
 
 
 def calibrated_csv():
