@@ -16,7 +16,7 @@ import definitions
 import onnx_encoder
 from support import NETFILES, ROOT, extract, fodlam, path, read, run, validator
 
-from fodlam.data import accelerators, calibration, devices, eyeriss, notes
+from fodlam.data import accelerators, calibration, comparisons, devices, eyeriss, notes
 
 DOCUMENTS = ('README.md', 'nets/README.md', 'data/README.md')
 NVDLA = 'nvdla-2048'
@@ -380,6 +380,26 @@ class Numbers(unittest.TestCase):
         )
         attained = devices.bound_note().partition('real devices ')[2]
         self.says(f'they {attained.removesuffix("it")}them')
+
+    def test_pairs_on_devices(self):
+        runs = calibration.measured_runs()
+        by_macs = {}
+        for device, networks in runs.items():
+            by_macs[device] = {name: comparisons.by_macs(run) for name, run in networks.items()}
+        highest = []
+        for measured in (runs, by_macs):
+            errors = calibration.errors_of(calibration.from_one_to_another(measured))
+            highest.append(f'{calibration.percentile(errors, 0.95):.1f}')
+        self.says(
+            f'all {len(errors):,} pairs; one in twenty is off by more than a factor of '
+            f'{highest[0]}, by MACs of {highest[1]}'
+        )
+        typical = []
+        for device, networks in runs.items():
+            if len(networks) >= devices.MANY_NETWORKS:
+                factors = calibration.from_one_to_another({device: networks})
+                typical.append(calibration.geometric_mean(calibration.errors_of(factors)) - 1)
+        self.says(f"Vitis AI's four boards, which have {min(typical):.0%} to {max(typical):.0%},")
 
     def test_typical_errors_on_devices(self):
         one, two, many = set(), set(), []
