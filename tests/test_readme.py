@@ -399,7 +399,7 @@ class Numbers(unittest.TestCase):
             if len(networks) >= devices.MANY_NETWORKS:
                 factors = calibration.from_one_to_another({device: networks})
                 typical.append(calibration.geometric_mean(calibration.errors_of(factors)) - 1)
-        self.says(f"Vitis AI's four boards, which have {min(typical):.0%} to {max(typical):.0%},")
+        self.says(f"Vitis AI's four boards have {min(typical):.0%} to {max(typical):.0%}; where")
 
     def test_typical_errors_on_devices(self):
         one, two, many = set(), set(), []
