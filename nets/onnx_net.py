@@ -23,18 +23,17 @@ from fodlam.nets.onnx_functions import (
     sort_nodes,
 )
 from fodlam.nets.onnx_inputs import find_stripped_weights, read_inputs, size_of
-from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES, follow_macs
+from fodlam.nets.onnx_macs import MACS_RULES, follow_macs
 from fodlam.nets.onnx_op import Op, Unfollowed
 from fodlam.nets.onnx_remedies import explain, find_remedy
 from fodlam.nets.onnx_repeats import follow_repeat
 from fodlam.nets.onnx_rules import POOL_TYPES
-from fodlam.nets.onnx_unmodelled import count_left_out
+from fodlam.nets.onnx_unmodelled import COUNTS, count_left_out
 
 # Names of weights that an exporter has made up, and that say nothing.
 GENERATED = re.compile('onnx::|val_[0-9]|[0-9]+$')
 
-# Operators with nodes inside, and the names of the two branches of an If.
-BODY_TYPES = ('If', 'Loop', 'Scan', 'SequenceMap')
+# The names of the two branches of an If.
 BRANCHES = ('then_branch', 'else_branch')
 
 
@@ -442,13 +441,11 @@ class OnnxNet(Net):
 
 
 def has_macs_type(type_):
-    """Return whether nodes of a type have MACs, or may have some if they are not of ONNX.
+    """Return whether nodes of a type have MACs themselves; those inside them do not count.
 
-    Nodes with others inside have none by themselves.
+    Operators that are not ONNX's own, and that have no rule, may have some.
     """
-    if type_ in BODY_TYPES:
-        return False
-    if type_ in MACS_RULES or type_ in UNMODELLED_TYPES:
+    if type_ in MACS_RULES or type_ in COUNTS:
         return True
     return '.' in type_ and type_ not in ALL_SHAPE_RULES
 
