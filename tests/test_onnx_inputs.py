@@ -353,12 +353,17 @@ class Sizes(Case):
     def test_no_command_where_it_cannot_help(self):
         odd = node('Odd', 'x', 'y', 'o') + field(7, 'mine')
         conv = node('Conv', 'y w', 'z')
+        sign = node('ReduceMax', 'x', 'c', keepdims=0)
+        then = graph([node('ReduceMax', 'x', 't', axes=[2])], outputs=[value('t')])
+        otherwise = graph([node('Identity', 'x', 'e')], outputs=[value('e')])
+        branch = node('If', 'c', 'q', 'if', then_branch=then, else_branch=otherwise)
         for nodes, part in (
             ([odd, conv], "give --same-shape mine.Odd if mine.Odd 'o', which is not of ONNX, has"),
             (
                 [node('NonZero', 'x', 'q', 'nz'), node('Odd', 'q', 'y'), conv],
                 "expected sizes that do not depend on numbers in the input, as of NonZero 'nz'",
             ),
+            ([sign, branch, node('Odd', 'q', 'y'), conv], "in the input, as of If 'if'; export the"),
         ):
             self.refused(nodes, [IMAGE], [KERNEL], part)
 
