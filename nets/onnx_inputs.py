@@ -47,12 +47,13 @@ RECURRENT_TYPES = ('GRU', 'LSTM', 'RNN')
 MAX_FOLLOWED = 100_000  # nodes that are looked at to find the batch of all inputs
 
 
-class Batch(namedtuple('Batch', 'size name note')):
+class Batch(namedtuple('Batch', 'size name note is_guess', defaults=('', False))):
     """The batch of a model's inputs.
 
     size: a number of frames, BATCH if it is a symbol, or None if nothing tells it.
     name: what the file calls it.
     note: a sentence for the user on which dimension it is, or '' if that is plain.
+    is_guess: whether neither the user, the file nor an operator tells which dimension it is.
     """
 
     __slots__ = ()
@@ -429,7 +430,7 @@ def find_batch(dims, axes, follower, given, where):
     for name in untold:
         axes[name] = likely_axis(dims[name])
     if given.batch:
-        return Batch(given.batch, str(given.batch), '')
+        return Batch(given.batch, str(given.batch))
     has_matrices = any(len(dims[name]) > 1 for name in axes)
     frames = {}  # {input: how many frames it holds, a dim}
     for name, axis in axes.items():
@@ -437,7 +438,7 @@ def find_batch(dims, axes, follower, given, where):
             continue
         frames[name] = 1 if axis == NO_BATCH else dims[name][axis]
     if not frames:
-        return Batch(None, '?', '')
+        return Batch(None, '?')
     first = next(iter(frames))
     for name in frames:
         if strength(frames[name]) > strength(frames[first]):
@@ -454,7 +455,7 @@ def find_batch(dims, axes, follower, given, where):
         is_plain = first not in untold or USUAL_NAME.fullmatch(name)
         size = BATCH
     note = '' if is_plain else batch_note(first, dims[first], axes[first], name)
-    return Batch(size, name, note)
+    return Batch(size, name, note, is_guess=first in untold)
 
 
 def strength(frame_count):

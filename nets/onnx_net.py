@@ -51,6 +51,7 @@ class OnnxNet(Net):
     depth: how many branches the node is inside of that is being added.
     has_sizes: whether the command line gives sizes.
     are_resized: whether it gives a size where the file has another number.
+    is_batch_guessed: whether nothing tells which dimension of the inputs is the batch.
 
     feature_inputs: names of the graph's inputs that are not weights.
     first_input: the first of these, or None.
@@ -100,6 +101,7 @@ class OnnxNet(Net):
         self.are_resized = inputs.are_resized
         self.batch = inputs.batch.size
         self.batch_name = inputs.batch.name
+        self.is_batch_guessed = inputs.batch.is_guess
         if inputs.batch.note:
             self.assumptions.append(inputs.batch.note)
         for value, dims in self.graph.shapes.items():

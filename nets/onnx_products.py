@@ -138,11 +138,31 @@ def multiply(op, index, left, right, stack_axes):
         return multiply_weights(transposed(right), transposed(left), op.net.batch)
     if not op.is_feature_map(index):
         return multiply_weights(left, right, op.net.batch)
+    check_frames_are_apart(op.net, left, right)
     shared = 1
     repeat = op.net.repeats.get(op.input(index))
     if repeat is not None and repeat.axis in stack_axes:
         shared = repeat.count
     return multiply_features(left, right, op.net.batch, shared)
+
+
+def check_frames_are_apart(net, left, right):
+    """Raise Refusal if a product of two feature maps multiplies frames by one another.
+
+    net: the OnnxNet; left, right: shapes of the operands as stacks of matrices.
+    Frames come first among what numbers the matrices: [frames, heads] or [frames * heads]. If they
+    do not, the dimension that was guessed to be the batch is another one. In attention within a
+    sequence of 50 positions, [50, 64], matrices are numbered by heads alone.
+    """
+    if not net.is_batch_guessed or not isinstance(net.batch, int):
+        return
+    stack = broadcast([left[:-2], right[:-2]])
+    first = next((size for size in stack if size != 1), 1)
+    if first % net.batch != 0:
+        raise Refusal(
+            f'multiplies parts of {net.batch} frames by one another; give --batch 1 if the inputs '
+            'are one frame, or the dimension that is the batch with --batch-axis'
+        )
 
 
 # === MatMul and Gemm ===

@@ -30,7 +30,7 @@ def explain(message, given):
     given: the Given of the command line.
     """
     if message.endswith('an export with batch 1'):
-        return f'{message}, or give the number of frames with --batch'
+        return f'{message}, or give the batch with --batch or --batch-axis'
     has_sizes = given.frame or given.inputs or given.symbols
     if has_sizes and message.startswith(MISMATCHES):
         problem = message.rpartition('; ')[0]

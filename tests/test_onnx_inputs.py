@@ -235,6 +235,33 @@ class Batch(Case):
         macs, _ = run(unsqueeze, [value('x', [3, 8, 8])], weights, '--input', '3,4,5')
         self.assertEqual(macs, {'c': 4 * 2 * 3 * 27})
 
+    def test_frames_are_not_multiplied_by_one_another(self):
+        """Attention tells what is a sequence: what numbers the matrices of its products is not."""
+        one = [node('Transpose', 'x', 't', perm=[1, 0]), node('MatMul', 'x t', 'y', 'qk')]
+        several = [
+            node('Transpose', 'x', 'q', perm=[1, 0, 2]),
+            node('Transpose', 'x', 't', perm=[1, 2, 0]),
+            node('MatMul', 'q t', 'y', 'qk'),
+        ]
+        heads = [
+            node('Reshape', 'x shape', 'h'),
+            node('Transpose', 'h', 'q', perm=[1, 2, 0, 3]),
+            node('Transpose', 'h', 't', perm=[1, 2, 3, 0]),
+            node('MatMul', 'q t', 'y', 'qk'),
+        ]
+        split = numbers('shape', 32, 8, 4, 4)
+        for dims, nodes, argv, macs in (
+            ([50, 16], one, ['--batch', '1'], 50 * 16 * 50),
+            ([50, 16], one, ['--batch', '50'], 16 * 50),
+            ([50, 2, 16], several, ['--batch-axis', '1'], 50 * 16 * 50),
+            ([32, 8, 16], heads, ['--batch-axis', '1'], 4 * 32 * 4 * 32),
+        ):
+            with self.subTest(dims=dims, argv=argv):
+                inputs = [value('x', dims)]
+                frames = f'multiplies parts of {dims[0]} frames by one another; give --batch 1'
+                self.refused(nodes, inputs, [split], frames)
+                self.assertEqual(run(nodes, inputs, [split], *argv)[0], {'qk': macs})
+
     def test_frames_of_a_convolution(self):
         """Frames that a convolution gets at once are its batch, whatever the user says."""
         nodes = [node('Conv', 'x w', 'y', 'c')]
@@ -363,7 +390,10 @@ class Sizes(Case):
                 [node('NonZero', 'x', 'q', 'nz'), node('Odd', 'q', 'y'), conv],
                 "expected sizes that do not depend on numbers in the input, as of NonZero 'nz'",
             ),
-            ([sign, branch, node('Odd', 'q', 'y'), conv], "in the input, as of If 'if'; export the"),
+            (
+                [sign, branch, node('Odd', 'q', 'y'), conv],
+                "in the input, as of If 'if'; export the",
+            ),
         ):
             self.refused(nodes, [IMAGE], [KERNEL], part)
 
