@@ -11,7 +11,7 @@ import os
 import re
 
 from fodlam import InputError, quote
-from fodlam.nets.layers import BATCH, Refusal, check_shape, sizes_differ
+from fodlam.nets.layers import BATCH, Refusal, Symbol, check_shape, sizes_differ
 from fodlam.nets.network import MACS, POOL, Net, Node
 from fodlam.nets.onnx_file import Wire, place_of, read_graph, read_module
 from fodlam.nets.onnx_follow import ALL_SHAPE_RULES, find_role, follow_numbers, follow_shapes
@@ -129,7 +129,7 @@ class OnnxNet(Net):
         Raises Refusal if it is not known so far; the message says what the user can do.
         """
         shape = self.shapes.get(value)
-        if not self.has_known_shape(value):
+        if not self.has_known_shape(value) or self.is_led_by_unknown_size(shape):
             state = f'symbolic, {list(shape)}' if shape else 'not in the file'
             raise Refusal(f'the shape of {quote(value)} is {state}; {find_remedy(self, value)}')
         for size in shape:
@@ -147,6 +147,15 @@ class OnnxNet(Net):
         is_batch_first = not any(size % BATCH == 0 for size in shape[1:])
         sizes = shape[1:] if value not in self.weights and is_batch_first else shape
         return all(isinstance(size, int) for size in sizes)
+
+    def is_led_by_unknown_size(self, shape):
+        """Return whether the first size of a shape is not known, as a size of an input is not.
+
+        It may be made of that, as where [1, 'sequence', 64] becomes ['sequence', 64].
+        """
+        if not shape or not isinstance(shape[0], Symbol):
+            return False
+        return any(not self.has_known_shape(name) for name in self.feature_inputs)
 
     def numbers(self, value):
         """Return the numbers of a value as a tuple, or None if it is not a small constant."""

@@ -13,6 +13,7 @@ import re
 from collections import namedtuple
 
 from fodlam.nets.layers import (
+    BATCH,
     Refusal,
     broadcast,
     count_per_frame,
@@ -154,7 +155,7 @@ def check_frames_are_apart(net, left, right):
     do not, the dimension that was guessed to be the batch is another one. In attention within a
     sequence of 50 positions, [50, 64], matrices are numbered by heads alone.
     """
-    if not net.is_batch_guessed or not isinstance(net.batch, int):
+    if not net.is_batch_guessed or net.batch == BATCH:
         return
     stack = broadcast([left[:-2], right[:-2]])
     first = next((size for size in stack if size != 1), 1)

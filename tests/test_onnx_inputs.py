@@ -377,6 +377,16 @@ class Sizes(Case):
             'image=C,H,W, or of a symbol with --dim h=SIZE',
         )
 
+    def test_remedies_name_a_size_that_has_become_the_first_one(self):
+        nodes = [node('Reshape', 'x rows', 'r'), node('MatMul', 'r v', 'y')]
+        self.refused(
+            nodes,
+            [value('x', [1, 'sequence', 64])],
+            [tensor('v', [64, 8]), numbers('rows', -1, 64)],
+            "the shape of 'r' is symbolic, [?, 64]; give the size of the first input with --input",
+            '--dim sequence=SIZE',
+        )
+
     def test_no_command_where_it_cannot_help(self):
         odd = node('Odd', 'x', 'y', 'o') + field(7, 'mine')
         conv = node('Conv', 'y w', 'z')
