@@ -15,7 +15,7 @@ this order, an input's batch is
 
 Where the file does not make it plain, a line for the user says which dimension was taken. If it
 turns out to be another one, as attention multiplies its parts by one another, the model is refused
-(check_frames_are_apart in onnx_products.py).
+(check_frames_are_apart and check_holds_frames in onnx_products.py).
 """
 
 import re

@@ -262,6 +262,15 @@ class Batch(Case):
                 self.refused(nodes, inputs, [split], frames)
                 self.assertEqual(run(nodes, inputs, [split], *argv)[0], {'qk': macs})
 
+    def test_a_step_of_a_sequence_holds_no_frames(self):
+        """As in an RNN whose steps are written out: one of 10 steps, of 3 frames."""
+        nodes = [node('Slice', 'x zero one zero', 's'), node('MatMul', 's v', 'y', 'fc')]
+        inputs, weights = [value('x', [10, 3, 16])], [numbers('zero', 0), numbers('one', 1)]
+        said = 'the first dimension is 1 where the batch of the first input is 10', '--batch-axis'
+        self.refused(nodes, inputs, [*self.WEIGHTS, *weights], *said)
+        argv = ['--batch-axis', '1']
+        self.assertEqual(run(nodes, inputs, [*self.WEIGHTS, *weights], *argv)[0], {'fc': 64})
+
     def test_frames_of_a_convolution(self):
         """Frames that a convolution gets at once are its batch, whatever the user says."""
         nodes = [node('Conv', 'x w', 'y', 'c')]
