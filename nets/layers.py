@@ -157,7 +157,7 @@ def count_per_frame(leading, batch):
     matrices, which are all but the last two.
     batch: the first dimension of the network's input, or None if it is not known. It may be a
     factor of any of the leading dimensions, as after a Reshape.
-    Raises ValueError if it cannot be told how many belong to one frame.
+    Raises Refusal if it cannot be told how many belong to one frame.
 
     >>> count_per_frame((8, 196), batch=8)  # 8 frames of 196 rows
     196

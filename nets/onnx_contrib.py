@@ -11,10 +11,7 @@ from fodlam.nets.layers import Refusal, broadcast, count_from_front, joined
 from fodlam.nets.onnx_images import global_pool_shape, image_shape, windowed_shape
 from fodlam.nets.onnx_macs import channels_last, channels_second, has_channels_last, move_window
 from fodlam.nets.onnx_op import IMAGE, Unfollowed, count_axes, example  # noqa: F401 (in examples)
-from fodlam.nets.onnx_rules import (
-    same_shape,
-    same_shapes,
-)
+from fodlam.nets.onnx_rules import same_shape, same_shapes
 
 MICROSOFT = 'com.microsoft.'
 

@@ -7,7 +7,6 @@ Source: Operators.md, github.com/onnx/onnx, quoted where an example does not say
 
 import math
 import struct
-from fractions import Fraction
 
 from fodlam.nets.layers import BATCH
 from fodlam.nets.onnx_macs import channels_last, channels_second, has_channels_last, move_window
@@ -264,13 +263,17 @@ def keep_aspect_ratio(op, sizes):
     policy = op.text('keep_aspect_ratio_policy', policies, default='stretch')
     if policy == 'stretch' or not sizes:
         return sizes
-    scales = []
+    scales = {}
     for axis, size in sizes.items():
-        scales.append(Fraction(size, op.shape()[axis]))
-    scale = min(scales) if policy == 'not_larger' else max(scales)
+        if math.isnan(op.shape()[axis]):
+            raise Unfollowed
+        scales[axis] = size / op.shape()[axis]
+    choose = min if policy == 'not_larger' else max
+    chosen = choose(scales, key=scales.get)
+    size, old_size = sizes[chosen], op.shape()[chosen]
     result = {}
-    for axis in sizes:
-        result[axis] = math.floor(scale * op.shape()[axis] + Fraction(1, 2))
+    for axis in sizes:  # size / old_size * shape[axis] + 1/2, without floats
+        result[axis] = (2 * size * op.shape()[axis] + old_size) // (2 * old_size)
     return result
 
 

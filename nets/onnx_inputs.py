@@ -13,7 +13,9 @@ this order, an input's batch is
     of one step each
   - or else the first one
 
-Where the file does not make it plain, a line for the user says which dimension was taken.
+Where the file does not make it plain, a line for the user says which dimension was taken. If it
+turns out to be another one, as attention multiplies its parts by one another, the model is refused
+(check_frames_are_apart and check_holds_frames in onnx_products.py).
 """
 
 import re
@@ -47,12 +49,13 @@ RECURRENT_TYPES = ('GRU', 'LSTM', 'RNN')
 MAX_FOLLOWED = 100_000  # nodes that are looked at to find the batch of all inputs
 
 
-class Batch(namedtuple('Batch', 'size name note')):
+class Batch(namedtuple('Batch', 'size name note is_guess', defaults=('', False))):
     """The batch of a model's inputs.
 
     size: a number of frames, BATCH if it is a symbol, or None if nothing tells it.
     name: what the file calls it.
     note: a sentence for the user on which dimension it is, or '' if that is plain.
+    is_guess: whether neither the user, the file nor an operator tells which dimension it is.
     """
 
     __slots__ = ()
@@ -429,7 +432,7 @@ def find_batch(dims, axes, follower, given, where):
     for name in untold:
         axes[name] = likely_axis(dims[name])
     if given.batch:
-        return Batch(given.batch, str(given.batch), '')
+        return Batch(given.batch, str(given.batch))
     has_matrices = any(len(dims[name]) > 1 for name in axes)
     frames = {}  # {input: how many frames it holds, a dim}
     for name, axis in axes.items():
@@ -437,24 +440,42 @@ def find_batch(dims, axes, follower, given, where):
             continue
         frames[name] = 1 if axis == NO_BATCH else dims[name][axis]
     if not frames:
-        return Batch(None, '?', '')
-    first = next(iter(frames))
-    for name in frames:
-        if strength(frames[name]) > strength(frames[first]):
-            first = name
-        if frames[name] == frames[first] == 1 and name in untold and axes[name] > 0:
-            first = name  # it is the one to be named, as its batch is a guess
-    check_agreement(dims, frames, first, where)
-    frame_count = frames[first]
+        return Batch(None, '?')
+    unusual = {name for name in untold if axes[name] > 0}
+    leader = find_leader(frames, unusual)
+    check_agreement(dims, frames, leader, where)
+    frame_count = frames[leader]
+    is_guess = leader in untold
     if is_number(frame_count):
-        is_plain = frame_count == 1 and (first not in untold or axes[first] == 0)
+        is_plain = frame_count == 1 and leader not in unusual
         size, name = frame_count, str(frame_count)
     else:
         name = frame_count if isinstance(frame_count, str) else '?'
-        is_plain = first not in untold or USUAL_NAME.fullmatch(name)
+        is_plain = not is_guess or USUAL_NAME.fullmatch(name)
         size = BATCH
-    note = '' if is_plain else batch_note(first, dims[first], axes[first], name)
-    return Batch(size, name, note)
+    note = '' if is_plain else batch_note(leader, dims[leader], axes[leader], name)
+    return Batch(size, name, note, is_guess)
+
+
+def find_leader(frames, unusual):
+    """Return the input that says most on the batch, which is then that of all inputs.
+
+    frames: {input: how many frames it holds, a dim}.
+    unusual: the set of inputs whose batch is a guess, and not the first dimension. If all inputs
+    hold one frame, the user should hear of one of these.
+
+    >>> find_leader({'scale': 1, 'image': 'N', 'mask': 8}, unusual={'mask'})
+    'image'
+    >>> find_leader({'scale': 1, 'sequence': 1}, unusual={'sequence'})
+    'sequence'
+    """
+    leader = next(iter(frames))
+    for name in frames:
+        says_more = strength(frames[name]) > strength(frames[leader])
+        is_to_be_named = frames[name] == frames[leader] == 1 and name in unusual
+        if says_more or is_to_be_named:
+            leader = name
+    return leader
 
 
 def strength(frame_count):
@@ -466,20 +487,20 @@ def strength(frame_count):
     return 3 if USUAL_NAME.fullmatch(str(frame_count)) else 2
 
 
-def check_agreement(dims, frames, first, where):
-    """Raise InputError if an input holds other numbers of frames than the first.
+def check_agreement(dims, frames, leader, where):
+    """Raise InputError if an input holds another number of frames than the leader.
 
     dims: {input: dims}; frames: {input: how many frames it holds, a dim}.
-    first: the input that says most on the batch.
+    leader: the input that says most on the batch.
     where: the name of the file, for messages.
     """
     for name, frame_count in frames.items():
-        if not is_number(frame_count) or frame_count == frames[first]:
+        if not is_number(frame_count) or frame_count == frames[leader]:
             continue
-        if frame_count == 1 and not is_number(frames[first]):
+        if frame_count == 1 and not is_number(frames[leader]):
             continue  # any number, and 1 is one
         shapes = []
-        for value in (first, name):
+        for value in (leader, name):
             shown = [size_of(dim, {}) for dim in dims[value]]
             shapes.append(f'{quote(value)} is {shown}, with a batch of {frames[value]}')
         raise InputError(

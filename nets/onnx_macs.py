@@ -244,10 +244,6 @@ MACS_RULES = {
     'com.microsoft.TransposeMatMul': MacsRule(product, weights=1),
 }
 
-# Operators that are not modelled, and that have MACs, or may have nodes inside that do. Operators
-# that are not ONNX's own may have MACs as well (see OnnxNet.apply_rules).
-UNMODELLED_TYPES = 'CausalConvWithState DeformConv If LinearAttention Loop Scan SequenceMap'.split()
-
 
 def has_kernel(type_):
     """Return whether an operator's weights are a kernel, which moves over an image."""

@@ -11,7 +11,7 @@ import os
 import re
 
 from fodlam import InputError, quote
-from fodlam.nets.layers import BATCH, Refusal, check_shape, sizes_differ
+from fodlam.nets.layers import BATCH, Refusal, Symbol, check_shape, sizes_differ
 from fodlam.nets.network import MACS, POOL, Net, Node
 from fodlam.nets.onnx_file import Wire, place_of, read_graph, read_module
 from fodlam.nets.onnx_follow import ALL_SHAPE_RULES, find_role, follow_numbers, follow_shapes
@@ -23,18 +23,17 @@ from fodlam.nets.onnx_functions import (
     sort_nodes,
 )
 from fodlam.nets.onnx_inputs import find_stripped_weights, read_inputs, size_of
-from fodlam.nets.onnx_macs import MACS_RULES, UNMODELLED_TYPES, follow_macs
+from fodlam.nets.onnx_macs import MACS_RULES, follow_macs
 from fodlam.nets.onnx_op import Op, Unfollowed
 from fodlam.nets.onnx_remedies import explain, find_remedy
 from fodlam.nets.onnx_repeats import follow_repeat
 from fodlam.nets.onnx_rules import POOL_TYPES
-from fodlam.nets.onnx_unmodelled import count_left_out
+from fodlam.nets.onnx_unmodelled import COUNTS, count_left_out
 
 # Names of weights that an exporter has made up, and that say nothing.
 GENERATED = re.compile('onnx::|val_[0-9]|[0-9]+$')
 
-# Operators with nodes inside, and the names of the two branches of an If.
-BODY_TYPES = ('If', 'Loop', 'Scan', 'SequenceMap')
+# The names of the two branches of an If.
 BRANCHES = ('then_branch', 'else_branch')
 
 
@@ -52,6 +51,7 @@ class OnnxNet(Net):
     depth: how many branches the node is inside of that is being added.
     has_sizes: whether the command line gives sizes.
     are_resized: whether it gives a size where the file has another number.
+    is_batch_guessed: whether nothing tells which dimension of the inputs is the batch.
 
     feature_inputs: names of the graph's inputs that are not weights.
     first_input: the first of these, or None.
@@ -101,6 +101,7 @@ class OnnxNet(Net):
         self.are_resized = inputs.are_resized
         self.batch = inputs.batch.size
         self.batch_name = inputs.batch.name
+        self.is_batch_guessed = inputs.batch.is_guess
         if inputs.batch.note:
             self.assumptions.append(inputs.batch.note)
         for value, dims in self.graph.shapes.items():
@@ -128,7 +129,7 @@ class OnnxNet(Net):
         Raises Refusal if it is not known so far; the message says what the user can do.
         """
         shape = self.shapes.get(value)
-        if not self.has_known_shape(value):
+        if not self.has_known_shape(value) or self.is_led_by_unknown_size(shape):
             state = f'symbolic, {list(shape)}' if shape else 'not in the file'
             raise Refusal(f'the shape of {quote(value)} is {state}; {find_remedy(self, value)}')
         for size in shape:
@@ -146,6 +147,15 @@ class OnnxNet(Net):
         is_batch_first = not any(size % BATCH == 0 for size in shape[1:])
         sizes = shape[1:] if value not in self.weights and is_batch_first else shape
         return all(isinstance(size, int) for size in sizes)
+
+    def is_led_by_unknown_size(self, shape):
+        """Return whether the first size of a shape is not known, as a size of an input is not.
+
+        It may be made of that, as where [1, 'sequence', 64] becomes ['sequence', 64].
+        """
+        if not shape or not isinstance(shape[0], Symbol):
+            return False
+        return any(not self.has_known_shape(name) for name in self.feature_inputs)
 
     def numbers(self, value):
         """Return the numbers of a value as a tuple, or None if it is not a small constant."""
@@ -442,13 +452,11 @@ class OnnxNet(Net):
 
 
 def has_macs_type(type_):
-    """Return whether nodes of a type have MACs, or may have some if they are not of ONNX.
+    """Return whether nodes of a type have MACs themselves; those inside them do not count.
 
-    Nodes with others inside have none by themselves.
+    Operators that are not ONNX's own, and that have no rule, may have some.
     """
-    if type_ in BODY_TYPES:
-        return False
-    if type_ in MACS_RULES or type_ in UNMODELLED_TYPES:
+    if type_ in MACS_RULES or type_ in COUNTS:
         return True
     return '.' in type_ and type_ not in ALL_SHAPE_RULES
 

@@ -33,9 +33,6 @@ from fodlam.nets.onnx_rules import (
     sliced_shape,
 )
 
-# Integers up to this are exact as 32-bit floats. A larger one, as a batch, is not known as a float.
-MAX_EXACT_FLOAT32 = 2**24
-
 
 class Double(float):
     """A 64-bit float; all other floats are 32-bit ones, as in most models."""
@@ -452,9 +449,11 @@ def power(number, exponent):
 
 
 def depends_on_batch(number, other, least):
-    """Return whether it depends on the batch which of two numbers is the larger one.
+    """Return whether it depends on the batch what a Max, a Min or a comparison makes.
 
-    least: the least number, other than 0 and negative ones, that the batch may be smaller than.
+    number, other: one of them may be a multiple of the batch, which is 1 or more.
+    least: with this number and larger ones, it depends on the batch. With smaller ones, all
+    batches make the same.
     """
     if is_batch(number) == is_batch(other):
         return False
@@ -463,7 +462,7 @@ def depends_on_batch(number, other, least):
 
 
 def larger(number, other):
-    """Max: the larger of two numbers. The batch is at least 1.
+    """Max: the larger of two numbers. A batch is never less than 1.
 
     >>> larger(3, 5), larger(BATCH, 1) == BATCH, larger(BATCH, 5)
     (5, True, nan)
@@ -485,7 +484,9 @@ def smaller(number, other):
 
 
 def compared(function):
-    """Return the function that compares two numbers; a batch can only be compared with 0 or less.
+    """Return the function that compares two numbers, if it does not depend on the batch.
+
+    A batch is more than 0; whether it is more than 1 is not known.
 
     >>> compared(operator.gt)(BATCH, 0), compared(operator.eq)(BATCH, 8)
     (True, nan)

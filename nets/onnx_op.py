@@ -369,6 +369,7 @@ class ExampleNet:
         self.repeats = {}
         self.assumptions = []
         self.batch = 1
+        self.is_batch_guessed = False
 
     def numbers(self, value):
         return self.constants.get(value)

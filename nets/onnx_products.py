@@ -13,6 +13,7 @@ import re
 from collections import namedtuple
 
 from fodlam.nets.layers import (
+    BATCH,
     Refusal,
     broadcast,
     count_per_frame,
@@ -135,14 +136,50 @@ def multiply(op, index, left, right, stack_axes):
     """
     if not op.is_feature_map(0):
         # Weights by features is the transposed product of the transposed matrices.
+        check_holds_frames(op.net, transposed(right))
         return multiply_weights(transposed(right), transposed(left), op.net.batch)
     if not op.is_feature_map(index):
+        check_holds_frames(op.net, left)
         return multiply_weights(left, right, op.net.batch)
+    check_frames_are_apart(op.net, left, right)
     shared = 1
     repeat = op.net.repeats.get(op.input(index))
     if repeat is not None and repeat.axis in stack_axes:
         shared = repeat.count
     return multiply_features(left, right, op.net.batch, shared)
+
+
+def check_holds_frames(net, features):
+    """Raise Refusal if features that are multiplied by weights do not hold all frames.
+
+    net: the OnnxNet; features: the shape of a stack of matrices.
+    If the batch was guessed, it is then another dimension: in an RNN whose steps are written out,
+    each step has a part of the sequence. A single row may be for all frames, such as a time.
+    """
+    if not net.is_batch_guessed or net.batch == BATCH:
+        return
+    rows = math.prod(features[:-1])
+    if rows != 1 and rows % net.batch != 0:
+        raise Refusal(wrong_batch_message(features[0], net.batch))
+
+
+def check_frames_are_apart(net, left, right):
+    """Raise Refusal if a product of two feature maps multiplies frames by one another.
+
+    net: the OnnxNet; left, right: shapes of the operands as stacks of matrices.
+    Frames come first among what numbers the matrices: [frames, heads] or [frames * heads]. If they
+    do not, the dimension that was guessed to be the batch is another one. In attention within a
+    sequence of 50 positions, [50, 64], matrices are numbered by heads alone.
+    """
+    if not net.is_batch_guessed or net.batch == BATCH:
+        return
+    stack = broadcast([left[:-2], right[:-2]])
+    first = next((size for size in stack if size != 1), 1)
+    if first % net.batch != 0:
+        raise Refusal(
+            f'multiplies parts of {net.batch} frames by one another; give --batch 1 if the inputs '
+            'are one frame, or the dimension that is the batch with --batch-axis'
+        )
 
 
 # === MatMul and Gemm ===

@@ -19,8 +19,9 @@ INFER_SHAPES = (
 # How messages start that say that sizes do not fit one another.
 MISMATCHES = ('cannot broadcast', 'cannot multiply', 'cannot reshape', 'inputs differ')
 
-# Operators whose outputs have sizes that depend on the numbers of a feature map.
-DATA_DEPENDENT_TYPES = ('Compress', 'NonMaxSuppression', 'NonZero', 'Unique')
+# Operators whose outputs have sizes that depend on the numbers of a feature map. With an If or a
+# Loop, these decide which nodes run, or how often.
+DATA_DEPENDENT_TYPES = ('Compress', 'If', 'Loop', 'NonMaxSuppression', 'NonZero', 'Unique')
 
 
 def explain(message, given):
@@ -29,7 +30,7 @@ def explain(message, given):
     given: the Given of the command line.
     """
     if message.endswith('an export with batch 1'):
-        return f'{message}, or give the number of frames with --batch'
+        return f'{message}, or give the batch with --batch or --batch-axis'
     has_sizes = given.frame or given.inputs or given.symbols
     if has_sizes and message.startswith(MISMATCHES):
         problem = message.rpartition('; ')[0]
@@ -51,7 +52,10 @@ def find_remedy(net, value):
     if cause is not None:
         shown = f'{excerpt(cause.type)} {quote(cause.name)}'
         if cause.type in DATA_DEPENDENT_TYPES:
-            return f'expected sizes that do not depend on numbers in the input, as of {shown}'
+            return (
+                f'expected sizes that do not depend on numbers in the input, as of {shown}; '
+                'export the parts of the model before and behind it as models of their own'
+            )
         if '.' in cause.type:
             return (
                 f'give --same-shape {shlex.quote(excerpt(cause.type))} if {shown}, which is not of '

@@ -74,23 +74,22 @@ def find_repeat(op, repeats):
 
 
 def kept(op, shape):
-    """Mul, Cast and others: as in the first input, if nothing but single numbers is combined.
+    """Mul, Cast and others: the copies stay, if all other inputs are single numbers.
 
     >>> op = example((1, 32, 197, 64), [0.125])
     >>> op.net.repeats['input 0'] = Repeat(axis=1, count=4)
     >>> kept(op, (1, 32, 197, 64))
     Repeat(axis=1, count=4)
     """
+    found = None  # the index of the input that holds copies
     for index in range(op.input_count):
-        value = op.node.inputs[index]
-        if value in op.net.repeats:
-            repeat = op.net.repeats[value]
-            same_shape = op.shape(index) == shape
+        if op.node.inputs[index] in op.net.repeats:
+            found = index
         elif math.prod(op.shape(index)) != 1:
             raise Unfollowed
-    if not same_shape:
+    if op.shape(found) != shape:
         raise Unfollowed
-    return repeat
+    return op.net.repeats[op.input(found)]
 
 
 def transposed(op, shape):

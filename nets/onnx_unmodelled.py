@@ -1,7 +1,7 @@
-"""ONNX: how many MACs operators have that FODLAM does not model, where that can be told.
+"""ONNX's operators with MACs that FODLAM does not model: how many MACs each of them has.
 
-A file's note on what is left out says how much it is. COUNTS has a rule for each operator: a
-function of an Op that returns the MACs of one frame.
+The note on what is left out of a net file says how much that is. COUNTS has a rule for each such
+operator: a function of an Op that returns the MACs of one frame.
 
 Source: Operators.md, github.com/onnx/onnx, quoted for each operator
 """
@@ -54,7 +54,7 @@ COUNTS = {
 
 
 def count_left_out(op):
-    """Return the MACs of one frame of a node that is not modelled, or None if they are not known.
+    """Return the MACs of one frame of a node that is left out, or None if they are not known.
 
     op: the Op of the node.
     """

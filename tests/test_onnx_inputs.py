@@ -235,6 +235,42 @@ class Batch(Case):
         macs, _ = run(unsqueeze, [value('x', [3, 8, 8])], weights, '--input', '3,4,5')
         self.assertEqual(macs, {'c': 4 * 2 * 3 * 27})
 
+    def test_frames_are_not_multiplied_by_one_another(self):
+        """Attention tells what is a sequence: what numbers the matrices of its products is not."""
+        one = [node('Transpose', 'x', 't', perm=[1, 0]), node('MatMul', 'x t', 'y', 'qk')]
+        several = [
+            node('Transpose', 'x', 'q', perm=[1, 0, 2]),
+            node('Transpose', 'x', 't', perm=[1, 2, 0]),
+            node('MatMul', 'q t', 'y', 'qk'),
+        ]
+        heads = [
+            node('Reshape', 'x shape', 'h'),
+            node('Transpose', 'h', 'q', perm=[1, 2, 0, 3]),
+            node('Transpose', 'h', 't', perm=[1, 2, 3, 0]),
+            node('MatMul', 'q t', 'y', 'qk'),
+        ]
+        split = numbers('shape', 32, 8, 4, 4)
+        for dims, nodes, argv, macs in (
+            ([50, 16], one, ['--batch', '1'], 50 * 16 * 50),
+            ([50, 16], one, ['--batch', '50'], 16 * 50),
+            ([50, 2, 16], several, ['--batch-axis', '1'], 50 * 16 * 50),
+            ([32, 8, 16], heads, ['--batch-axis', '1'], 4 * 32 * 4 * 32),
+        ):
+            with self.subTest(dims=dims, argv=argv):
+                inputs = [value('x', dims)]
+                frames = f'multiplies parts of {dims[0]} frames by one another; give --batch 1'
+                self.refused(nodes, inputs, [split], frames)
+                self.assertEqual(run(nodes, inputs, [split], *argv)[0], {'qk': macs})
+
+    def test_a_step_of_a_sequence_holds_no_frames(self):
+        """As in an RNN whose steps are written out: one of 10 steps, of 3 frames."""
+        nodes = [node('Slice', 'x zero one zero', 's'), node('MatMul', 's v', 'y', 'fc')]
+        inputs, weights = [value('x', [10, 3, 16])], [numbers('zero', 0), numbers('one', 1)]
+        said = 'the first dimension is 1 where the batch of the first input is 10', '--batch-axis'
+        self.refused(nodes, inputs, [*self.WEIGHTS, *weights], *said)
+        argv = ['--batch-axis', '1']
+        self.assertEqual(run(nodes, inputs, [*self.WEIGHTS, *weights], *argv)[0], {'fc': 64})
+
     def test_frames_of_a_convolution(self):
         """Frames that a convolution gets at once are its batch, whatever the user says."""
         nodes = [node('Conv', 'x w', 'y', 'c')]
@@ -350,14 +386,32 @@ class Sizes(Case):
             'image=C,H,W, or of a symbol with --dim h=SIZE',
         )
 
+    def test_remedies_name_a_size_that_has_become_the_first_one(self):
+        nodes = [node('Reshape', 'x rows', 'r'), node('MatMul', 'r v', 'y')]
+        self.refused(
+            nodes,
+            [value('x', [1, 'sequence', 64])],
+            [tensor('v', [64, 8]), numbers('rows', -1, 64)],
+            "the shape of 'r' is symbolic, [?, 64]; give the size of the first input with --input",
+            '--dim sequence=SIZE',
+        )
+
     def test_no_command_where_it_cannot_help(self):
         odd = node('Odd', 'x', 'y', 'o') + field(7, 'mine')
         conv = node('Conv', 'y w', 'z')
+        sign = node('ReduceMax', 'x', 'c', keepdims=0)
+        then = graph([node('ReduceMax', 'x', 't', axes=[2])], outputs=[value('t')])
+        otherwise = graph([node('Identity', 'x', 'e')], outputs=[value('e')])
+        branch = node('If', 'c', 'q', 'if', then_branch=then, else_branch=otherwise)
         for nodes, part in (
             ([odd, conv], "give --same-shape mine.Odd if mine.Odd 'o', which is not of ONNX, has"),
             (
                 [node('NonZero', 'x', 'q', 'nz'), node('Odd', 'q', 'y'), conv],
                 "expected sizes that do not depend on numbers in the input, as of NonZero 'nz'",
+            ),
+            (
+                [sign, branch, node('Odd', 'q', 'y'), conv],
+                "in the input, as of If 'if'; export the",
             ),
         ):
             self.refused(nodes, [IMAGE], [KERNEL], part)
