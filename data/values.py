@@ -4,10 +4,12 @@ A config from Python may have them wherever one in JSON has a number, true, fals
 NumPy nor pandas is imported: the methods of a value tell what it is.
 """
 
+import json
 import operator
 
-from fodlam import is_plain
+from fodlam import is_plain, quote
 
+JSON_WORDS = 'strings, numbers, true, false, lists, and objects with strings as keys'
 JSON_TYPES = {str, int, float, bool, type(None)}  # those that hold no other values
 
 
@@ -65,6 +67,21 @@ def json_value(value):
 
 
 def json_default(value):
-    """Return a value that json cannot write as one that it can: as JSON has it, or as its repr."""
+    """Return a value that json cannot write as JSON has it; raise ValueError if it cannot be."""
     converted = json_value(value)
-    return repr(value) if converted is value else converted
+    if converted is value:
+        raise ValueError(f'"netfile" has {quote(value)}; expected {JSON_WORDS}')
+    return converted
+
+
+def entries_json(entries):
+    """Return the JSON of a list of entries, as bytes; raise ValueError if it cannot be written.
+
+    >>> entries_json([{'name': 'conv1', 'ifmap': (3, 224, 224)}])
+    b'[{"name": "conv1", "ifmap": [3, 224, 224]}]'
+    """
+    try:
+        # A list inside itself is found out by its depth.
+        return json.dumps(entries, default=json_default, check_circular=False).encode()
+    except TypeError:  # of json.dumps, as of a key that is a tuple
+        raise ValueError(f'"netfile" has a key that is no string; expected {JSON_WORDS}') from None
