@@ -9,7 +9,6 @@ import operator
 
 from fodlam import is_plain, quote
 
-JSON_WORDS = 'strings, numbers, true, false, lists, and objects with strings as keys'
 JSON_TYPES = {str, int, float, bool, type(None)}  # those that hold no other values
 
 
@@ -67,11 +66,14 @@ def json_value(value):
 
 
 def json_default(value):
-    """Return a value that json cannot write as JSON has it; raise ValueError if it cannot be."""
+    """Return a value that json cannot write as one that it can: as JSON has it, or as its repr.
+
+    Raises ValueError for a set, which has no order, as lists of sizes must.
+    """
+    if isinstance(value, (set, frozenset)):
+        raise ValueError(f'"netfile" has a set, {quote(value)}; expected a list')
     converted = json_value(value)
-    if converted is value:
-        raise ValueError(f'"netfile" has {quote(value)}; expected {JSON_WORDS}')
-    return converted
+    return repr(value) if converted is value else converted
 
 
 def entries_json(entries):
@@ -84,4 +86,6 @@ def entries_json(entries):
         # A list inside itself is found out by its depth.
         return json.dumps(entries, default=json_default, check_circular=False).encode()
     except TypeError:  # of json.dumps, as of a key that is a tuple
-        raise ValueError(f'"netfile" has a key that is no string; expected {JSON_WORDS}') from None
+        raise ValueError(
+            '"netfile" has a key that is no string; expected objects with strings as keys'
+        ) from None

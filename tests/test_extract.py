@@ -7,8 +7,8 @@ import random
 import re
 import shlex
 import signal
-import struct
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
