@@ -673,8 +673,8 @@ class Catalog:
     """The layers of a net file with their costs by a model.
 
     netfile: see `read_net`. model: the model's class. arguments: of its constructor.
-    layers: {canonical name: Layer}, the layers with a cost. spellings: {name: Layer}, the same by
-    the names that reports have. entries: {canonical name: entry}, all layers.
+    layers: {canonical name: Layer}, the layers with a cost. forms: {name in reports: canonical
+    name}, of the same layers. entries: {canonical name: entry}, all layers.
     frames, left_out: see `Estimate`.
     whole: the sum over all layers with a cost, which the first estimate that needs it stores here.
     Raises InputError if the net file is wrong, or if no layer has a known cost.
@@ -683,7 +683,7 @@ class Catalog:
     def __init__(self, netfile, model, *arguments):
         costing = model(*arguments)
         self.entries = costing.entries = read_net(netfile)
-        self.layers, self.spellings, self.left_out = {}, {}, []
+        self.layers, self.forms, self.left_out = {}, {}, []
         self.frames = dict.fromkeys(KINDS, 1)
         self.whole = None
         where = net_place(netfile)
@@ -697,7 +697,7 @@ class Catalog:
                 self.left_out.append(entry)
             else:
                 self.layers[name] = layer
-                self.spellings[layer.name] = layer
+                self.forms[layer.name] = name
                 self.frames[kind] = layer.frames
         if not self.layers:
             with place(where):
@@ -748,14 +748,11 @@ def select(names, catalog):
     names: the value of "layers"; a layer that it names twice counts twice. catalog: of the network.
     Raises ValueError if a name is not that of a layer with a known cost.
     """
-    layers, spellings, selected = catalog.layers, catalog.spellings, []
+    layers, forms, selected = catalog.layers, catalog.forms, []
     for name in names:
         key = None
         if isinstance(name, str):
-            if name in spellings:  # as for most names, of which a sweep has very many
-                selected.append(spellings[name])
-                continue
-            key = canonical(name)
+            key = forms.get(name) or canonical(name)  # a sweep has very many names
         if key not in layers:
             from fodlam.data.mistakes import unknown_layer
 
