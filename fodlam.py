@@ -83,32 +83,36 @@ import sys
 if sys.version_info < (3, 10):  # noqa: UP036  (before anything that an older Python lacks)
     sys.exit(f'fodlam: Python 3.10 or newer is needed; this is Python {sys.version.split()[0]}')
 
+
+def end_on_interrupt():
+    """Let Ctrl-C end this process at once and silently, unless it is ignored or handled already."""
+    # Python has loaded this part of its signal.py, which itself takes a tenth of a start to load.
+    import _signal
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+
+if __name__ == '__main__':
+    end_on_interrupt()  # before the imports, which take time
+
 import gc
 import os
 from os.path import dirname, isfile, join, realpath
 
 HOME = dirname(realpath(__file__))  # the project's folder, even if a link to this file is run
 
-
-def excepthook(kind, error, trace):
-    """Print an uncaught exception as Python does, except Ctrl-C, which ends the run silently."""
-    if kind is not KeyboardInterrupt:
-        sys.__excepthook__(kind, error, trace)
-
-
 # This file is also the package of data/ and nets/. A room there writes "from fodlam import
 # read_table", and this file "from fodlam.data.sweeps import ..." in the function that needs it.
 __path__ = [HOME]
 if __name__ == '__main__':
     sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file a second time
-    sys.excepthook = excepthook
     # Looking for garbage takes 2% of a start, and a run leaves next to none.
     gc.disable()
     if HOME in sys.path:  # or a csv.py beside this file would be taken for Python's own
         sys.path.remove(HOME)
 
 import codecs
-import functools
 import json
 import math
 import reprlib
@@ -201,6 +205,8 @@ MAX_INPUT_BYTES = 16 * 2**20
 # Wider than anything real, but narrow enough that no result overflows or underflows a float.
 MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
 MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
+
+MAX_NAMED_LAYERS = 100_000  # in the "layers" of a config
 
 # Longer texts are cut: a value in an error message, a whole message.
 MAX_QUOTED_CHARACTERS = 80
@@ -339,7 +345,6 @@ class Estimate:
 # === Reading ===
 
 
-@functools.lru_cache(10_000)  # configs of a sweep name the same layers again and again
 def canonical(name):
     """Return a layer's name in the one form that all its spellings share.
 
@@ -409,10 +414,12 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
             name = row.get(key)
             # These lengths differ if a heading is there twice, or if a cell is missing or too many.
             is_whole = len(row) == len(headings) == len(cells)
-            if not is_whole or not name or canonical(name) in names:
-                expected = f'a new "{key}", and a cell for each of {headings}'
-                raise ValueError(f'row {reader.line_num}: {quote(cells)}; expected {expected}')
-            names.add(canonical(name))
+            form = canonical(name or '')
+            if not is_whole or not form or form in names:
+                from fodlam.data.mistakes import wrong_row
+
+                raise ValueError(wrong_row(reader.line_num, cells, key, headings))
+            names.add(form)
             table[name] = {}
             for field, (heading, factor) in columns.items():
                 cell = row.get(heading)
@@ -421,10 +428,9 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
                 except ValueError:
                     number = math.nan
                 if not least <= number <= MAX_NUMBER:
-                    raise ValueError(
-                        f'row {reader.line_num}, column "{heading}": {quote(cell)}; '
-                        f'expected a number from {least:g} to {MAX_NUMBER:g}'
-                    )
+                    from fodlam.data.mistakes import wrong_cell
+
+                    raise ValueError(wrong_cell(reader.line_num, heading, cell, least))
                 table[name][field] = number * factor
         if not table:
             raise ValueError(f'no rows: {quote(headings)}; expected some, below a heading')
@@ -443,12 +449,14 @@ def read_net(netfile):
         listed = list_entries(netfile)
     entries = {}
     for entry in listed:
-        if not is_plain_entry(entry) or canonical(entry['name']) in entries:
+        name = canonical(entry['name']) if is_plain_entry(entry) else None
+        if name is None or name in entries:
             with place(f'{where}[{len(entries)}]'):
                 from fodlam.data.entries import complete_entry
 
                 entry = complete_entry(entry, entries)
-        entries[canonical(entry['name'])] = entry
+            name = canonical(entry['name'])
+        entries[name] = entry
     return entries
 
 
@@ -607,8 +615,9 @@ class PublishedModel:
             return layer
         if kind != 'conv' and self.network['eie_name'] is None:
             return None
-        file = self.network['eyeriss_file']
-        raise ValueError(f'data/{file} and data/{EIE_FILE} have no {quote(name)}; expected its row')
+        from fodlam.data.mistakes import no_row
+
+        raise ValueError(no_row(self.network['eyeriss_file'], name))
 
 
 class AverageModel:
@@ -664,8 +673,9 @@ class Catalog:
     """The layers of a net file with their costs by a model.
 
     netfile: see `read_net`. model: the model's class. arguments: of its constructor.
-    layers: {canonical name: Layer}, the layers with a cost. entries: {canonical name: entry}, all
-    layers. frames, left_out: see `Estimate`.
+    layers: {canonical name: Layer}, the layers with a cost. forms: {name in reports: canonical
+    name}, of the same layers. entries: {canonical name: entry}, all layers.
+    frames, left_out: see `Estimate`.
     whole: the sum over all layers with a cost, which the first estimate that needs it stores here.
     Raises InputError if the net file is wrong, or if no layer has a known cost.
     """
@@ -673,7 +683,7 @@ class Catalog:
     def __init__(self, netfile, model, *arguments):
         costing = model(*arguments)
         self.entries = costing.entries = read_net(netfile)
-        self.layers, self.left_out = {}, []
+        self.layers, self.forms, self.left_out = {}, {}, []
         self.frames = dict.fromkeys(KINDS, 1)
         self.whole = None
         where = net_place(netfile)
@@ -681,16 +691,19 @@ class Catalog:
             kind = KIND_OF_TYPE.get(entry['type'])
             if kind is None:
                 continue
-            with place(f'{where}, layer {entry["name"]!r}'):
+            with place(f'{where}, layer {quote(entry["name"])}'):
                 layer = costing.layer(entry, kind)
             if layer is None:
                 self.left_out.append(entry)
             else:
                 self.layers[name] = layer
+                self.forms[layer.name] = name
                 self.frames[kind] = layer.frames
         if not self.layers:
-            problem = f'no cost is known of any of {quote(list(self.entries))}'
-            raise InputError(f'{where}: {problem}; expected conv or fc layers')
+            with place(where):
+                from fodlam.data.mistakes import no_costs
+
+                raise ValueError(no_costs(self.entries))
 
 
 # === Configuration ===
@@ -704,7 +717,8 @@ def is_plain(config):
     """Return whether a config has only PLAIN_KEYS, one network, and values of the right types."""
     if not isinstance(config, dict) or not PLAIN_KEYS.issuperset(config):
         return False
-    if 'layers' in config and (not isinstance(config['layers'], list) or not config['layers']):
+    layers = config.get('layers', ['all'])
+    if not isinstance(layers, list) or not 0 < len(layers) <= MAX_NAMED_LAYERS:
         return False
     if 'netfile' in config:
         return 'net' not in config and isinstance(config['netfile'], str)
@@ -734,9 +748,11 @@ def select(names, catalog):
     names: the value of "layers"; a layer that it names twice counts twice. catalog: of the network.
     Raises ValueError if a name is not that of a layer with a known cost.
     """
-    layers, selected = catalog.layers, []
+    layers, forms, selected = catalog.layers, catalog.forms, []
     for name in names:
-        key = canonical(name) if isinstance(name, str) else None
+        key = None
+        if isinstance(name, str):
+            key = forms.get(name) or canonical(name)  # a sweep has very many names
         if key not in layers:
             from fodlam.data.mistakes import unknown_layer
 
@@ -997,7 +1013,7 @@ def command(run=run, program='fodlam'):
         from fodlam.data.api import main
 
         sys.exit(main(sys.argv[1:], *streams, run, program))  # a notebook or a test, which goes on
-    sys.excepthook = excepthook
+    end_on_interrupt()
     for stream in streams[:2]:
         if stream and os.name == 'posix':
             # On a stream that does not block, Python takes "nothing yet" for the end of the input,

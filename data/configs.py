@@ -4,10 +4,10 @@ fodlam.py by itself does a config that has no keys but those of fodlam.PLAIN_KEY
 comes here, and so does a wrong one: `check_config` says what is wrong with it.
 """
 
-import json
 import os
 
 from fodlam import (
+    MAX_NAMED_LAYERS,
     PUBLISHED,
     AverageModel,
     PublishedModel,
@@ -15,7 +15,7 @@ from fodlam import (
     find_net,
     quote,
 )
-from fodlam.data.values import json_default
+from fodlam.data.values import entries_json
 
 CONFIG_KEYS = (
     'net netfile layers per_frame process_nm process_scaling scaling density accelerator title'
@@ -52,6 +52,9 @@ def check_config(config):
         raise ValueError(no_single_network(config))
     if 'layers' in config and not config['layers']:
         raise ValueError('"layers" is []; name at least one layer, or leave "layers" out for all')
+    if 'layers' in config and len(config['layers']) > MAX_NAMED_LAYERS:
+        problem = f'"layers" names {len(config["layers"])} layers'
+        raise ValueError(f'{problem}; expected at most {MAX_NAMED_LAYERS}')
     if 'net' in config and 'scaling' in config:
         raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
 
@@ -111,7 +114,11 @@ def find_any_net(config):
     """
     netfile = config.get('netfile')
     if isinstance(netfile, list):
-        return None, json.dumps(netfile, default=json_default).encode()
+        return None, entries_json(netfile)
     if isinstance(netfile, os.PathLike):
-        return None, os.fsdecode(netfile)
+        try:
+            return None, os.fsdecode(netfile)
+        except TypeError:
+            problem = f'"netfile" is {quote(netfile)}, whose path is no string'
+            raise ValueError(f'{problem}; expected a path') from None
     return find_net(config)

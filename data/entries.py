@@ -13,6 +13,7 @@ from fodlam.data.shape import (
     count_macs,
     fits,
     has_sizes,
+    parse_sizes,
     read_shape,
 )
 
@@ -22,6 +23,11 @@ SIZE_KEYS = ('ifmap', 'ofmap', 'kernel', 'stride', 'dilation', 'groups')
 # "Transpose", which has no MACs, and "ConvTranspose" have 0.82.
 LEAST_TYPE_RATIO = 0.83
 CONVOLUTION = r'\w*conv(?!er)\w*'  # "DepthwiseConv2D" is one, but not "Convert"
+
+# {key: how many sizes it has}
+SIZES = {
+    'ifmap': 3, 'ofmap': 3, 'stored': 3, 'kernel': 2, 'stride': 2, 'dilation': 2, 'groups': 1,
+}  # fmt: skip
 
 
 def complete_entry(entry, entries):
@@ -50,6 +56,7 @@ def complete_entry(entry, entries):
         check_shared(entry['shared'], type_)
     if type_ is None:
         check_no_macs(entry)
+        check_sizes(entry)
         return entry
     entry = {**entry, 'type': type_}
     if 'macs' not in entry:
@@ -100,6 +107,13 @@ def type_like(type_, least_ratio):
     if suggested is not None:
         return TYPE_NAMES[suggested]
     return 'Convolution' if re.fullmatch(CONVOLUTION, type_.casefold()) else None
+
+
+def check_sizes(entry):
+    """Raise ValueError if a size of a layer without MACs is not as those of other layers are."""
+    for key, count in SIZES.items():
+        if key in entry:
+            parse_sizes(entry, key, count)
 
 
 def work_out_macs(entry):

@@ -13,7 +13,7 @@ import os
 import re
 
 import fodlam
-from fodlam import HOME, KIND_OF_TYPE, PUBLISHED, canonical, quote
+from fodlam import EIE_FILE, HOME, KIND_OF_TYPE, MAX_NUMBER, PUBLISHED, canonical, quote
 
 # === Names ===
 
@@ -339,6 +339,37 @@ def json_problem(text, position, python_says):
     return f'{quote(rest)}; expected a value: a string in double quotes, a number, true, false, ...'
 
 
+# === Tables in data/ ===
+
+
+def wrong_row(number, cells, key, headings):
+    """Return the message for a row that lacks a cell or has one too many, or a name twice.
+
+    number: of the line that it ends on. cells: a list. key: the heading of the column of names.
+    headings: a list.
+    """
+    expected = f'a new "{key}", and a cell for each of {headings}'
+    return f'row {number}: {quote(cells)}; expected {expected}'
+
+
+def wrong_cell(number, heading, cell, least):
+    """Return the message for a cell that is no number, or too small or too large a one.
+
+    number: of the line that it is on. heading: of its column. cell: its text, or None.
+    least: the smallest number allowed.
+    """
+    expected = f'a number from {least:g} to {MAX_NUMBER:g}'
+    return f'row {number}, column "{heading}": {quote(cell)}; expected {expected}'
+
+
+def no_row(file, name):
+    """Return the message for a layer that the tables of its network lack.
+
+    file: Eyeriss's table in data/. name: of the layer.
+    """
+    return f'data/{file} and data/{EIE_FILE} have no {quote(name)}; expected its row'
+
+
 # === Configs ===
 
 CONFIG_EXAMPLE = (
@@ -469,6 +500,14 @@ def unknown_layer(name, key, catalog):
     else:
         reason = f'layers of type {quote(type_)} have no MACs and cost nothing, like'
     return f'{reason} {quote(name)}; {known}'
+
+
+def no_costs(entries):
+    """Return the message for a net file without a layer that has a cost.
+
+    entries: {canonical name: entry}, of all layers.
+    """
+    return f'no cost is known of any of {quote(list(entries))}; expected conv or fc layers'
 
 
 def wrong_lines(count, first):

@@ -22,21 +22,22 @@ from fodlam.data.reports import report_extras
 
 READ_BYTES = 2**16  # how much of a stream is read at a time
 
-# When the Catalogs that are kept have more entries of net files than this, in all some 50 MB, they
-# are forgotten.
-MAX_KEPT_ENTRIES = 20_000
+# Of the net files of Catalogs that are kept, as many characters are allowed together. A character
+# takes up to 20 bytes of memory, as [] does, so that 100 MB are enough; most net files take 10.
+MAX_KEPT_CHARACTERS = 5_000_000
 
 
 class KeptCatalogs:
     """The Catalogs that a sweep has made so far.
 
     catalogs: {(netfile, model, *arguments): Catalog}, by the arguments of Catalog.
-    entries: how many entries of net files they have together.
+    size: of their net files together; see `size_of`. Before it is more than MAX_KEPT_CHARACTERS,
+    all Catalogs are forgotten; that of a larger net file is not kept at all.
     """
 
     def __init__(self):
         self.catalogs = {}
-        self.entries = 0
+        self.size = 0
 
     def find(self, netfile, model, *arguments):
         """Return Catalog(netfile, model, *arguments), which is made only the first time.
@@ -50,12 +51,20 @@ class KeptCatalogs:
         key = (netfile, model, *arguments)
         catalog = self.catalogs.get(key)
         if catalog is None:
-            if self.entries > MAX_KEPT_ENTRIES:
+            catalog = Catalog(netfile, model, *arguments)
+            size = size_of(key, catalog)
+            if self.size + size > MAX_KEPT_CHARACTERS:
                 self.catalogs.clear()
-                self.entries = 0
-            catalog = self.catalogs[key] = Catalog(netfile, model, *arguments)
-            self.entries += len(catalog.entries)
+                self.size = 0
+            if size <= MAX_KEPT_CHARACTERS:
+                self.catalogs[key] = catalog
+                self.size += size
         return catalog
+
+
+def size_of(key, catalog):
+    """Return the size of what is kept of a Catalog, in characters; key: it is kept by this."""
+    return len(repr(key)) + len(repr(catalog.entries))
 
 
 # === --lines ===

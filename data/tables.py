@@ -38,6 +38,10 @@ PARTIAL_BLOCKS = ('', '▏', '▎', '▍', '▌', '▋', '▊', '▉')
 
 LARGEST_PART_HEADING = 'largest'
 
+# What a cell must not begin with, or spreadsheets may take it for a formula; the last four are of
+# full width, as Chinese and Japanese keyboards have them (owasp.org, "CSV Injection").
+FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r', '\n', '\uff1d', '\uff0b', '\uff0d', '\uff20')
+
 PICOS_PER_ONE = 1e12  # pJ per J, and ps per s
 
 # === Rows ===
@@ -265,7 +269,7 @@ def harmless(text):
     >>> harmless('=1+1')
     "'=1+1"
     """
-    if text.startswith(('=', '+', '-', '@')):
+    if text.startswith(FORMULA_STARTS):
         text = f"'{text}"
     return printable(text)
 

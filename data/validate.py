@@ -44,8 +44,20 @@ Names of quantities say what the model went by:
 import os
 import sys
 
-# The folder of fodlam.py, also if this file is run by way of a link to it.
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+if not __package__:
+    # As in nets/extract.py: Ctrl-C ends it, and no folder of the project is in sys.path.
+    FOLDER = os.path.dirname(os.path.realpath(__file__))
+    if FOLDER in sys.path:
+        sys.path.remove(FOLDER)
+    import _signal
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    from importlib import util
+
+    spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
+    sys.modules['fodlam'] = util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules['fodlam'])
 
 from fodlam import NO_HELP, command, place, to_json
 

@@ -4,9 +4,10 @@ A config from Python may have them wherever one in JSON has a number, true, fals
 NumPy nor pandas is imported: the methods of a value tell what it is.
 """
 
+import json
 import operator
 
-from fodlam import is_plain
+from fodlam import is_plain, quote
 
 JSON_TYPES = {str, int, float, bool, type(None)}  # those that hold no other values
 
@@ -65,6 +66,26 @@ def json_value(value):
 
 
 def json_default(value):
-    """Return a value that json cannot write as one that it can: as JSON has it, or as its repr."""
+    """Return a value that json cannot write as one that it can: as JSON has it, or as its repr.
+
+    Raises ValueError for a set, which has no order, as lists of sizes must.
+    """
+    if isinstance(value, (set, frozenset)):
+        raise ValueError(f'"netfile" has a set, {quote(value)}; expected a list')
     converted = json_value(value)
     return repr(value) if converted is value else converted
+
+
+def entries_json(entries):
+    """Return the JSON of a list of entries, as bytes; raise ValueError if it cannot be written.
+
+    >>> entries_json([{'name': 'conv1', 'ifmap': (3, 224, 224)}])
+    b'[{"name": "conv1", "ifmap": [3, 224, 224]}]'
+    """
+    try:
+        # A list inside itself is found out by its depth.
+        return json.dumps(entries, default=json_default, check_circular=False).encode()
+    except TypeError:  # of json.dumps, as of a key that is a tuple
+        raise ValueError(
+            '"netfile" has a key that is no string; expected objects with strings as keys'
+        ) from None

@@ -38,6 +38,7 @@ PREFIXES = {
 
 MAX_ROUNDING = 1e-9  # a smaller share of an energy is what sums of floats are off by
 
+MAX_TITLE_LENGTH = 1000  # of a config's own title, as tables and pictures show it
 MAX_TITLE_NAME_LENGTH = 40  # of a network in a title
 
 MAX_PLAIN_NUMBER = 10**12  # larger whole numbers are written as 1e+12
@@ -205,7 +206,10 @@ def title_of(estimate, layers):
     layers: the Estimate's Layers.
     """
     if estimate.config.get('title'):
-        return printable(estimate.config['title'])
+        title = estimate.config['title']
+        if len(title) > MAX_TITLE_LENGTH:
+            title = f'{title[:MAX_TITLE_LENGTH]}...'
+        return printable(title)
     return description_of(estimate, layers)
 
 

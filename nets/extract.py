@@ -37,22 +37,31 @@ Sources:
   ONNX   onnx.proto and Operators.md, github.com/onnx/onnx
 """
 
-if __name__ == '__main__':  # before the imports that take time, so that Ctrl-C just ends them
-    import signal
+import os
+import sys
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if not __package__:
+    # It is run as a script, perhaps by a link. No folder of the project may be in sys.path, or a
+    # csv.py there would be taken for Python's own. So fodlam.py is loaded by its path.
+    FOLDER = os.path.dirname(os.path.realpath(__file__))
+    if FOLDER in sys.path:
+        sys.path.remove(FOLDER)
+    import _signal  # what Python has loaded of its signal.py
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # before the imports that take time
+    from importlib import util
+
+    spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
+    sys.modules['fodlam'] = util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules['fodlam'])
 
 import argparse
 import contextlib
 import functools
-import os
 import re
+import signal
 import stat
-import sys
-
-if not __package__:
-    # It is run as a script, perhaps by a link. fodlam.py is one folder above the file itself.
-    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 from fodlam import InputError, __version__, command, complain, quote, to_json
 from fodlam import main as fodlam_main
@@ -110,22 +119,48 @@ def check_file(path):
 # === Writing net files ===
 
 
+# Signals that end a process. They wait while a net file is written.
+ENDING_SIGNALS = ('SIGINT', 'SIGTERM', 'SIGHUP')
+
+
+def is_open_as(path, stream):
+    """Return whether a path leads to what a stream writes to, as /dev/stdout does for stdout.
+
+    stream: a text stream, perhaps without a file below it, or None.
+    """
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(stream.fileno()))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
 def write_net_file(text, path, model_path):
     """Write the whole text of a net file; if that fails, leave the file as it was before.
 
     text: of the net file.
-    path: of the net file; if it is a link, the file that it leads to is written.
+    path: of the net file; if it is a link, the file that it leads to is written. If it is a pipe or
+    a device, that is written to.
     model_path: of the model, which is never overwritten.
     Raises InputError if the net file cannot be written.
     """
     try:
         target = os.path.realpath(path)
-        if os.path.exists(target):
-            if not os.path.isfile(target):
-                raise OSError(None, 'it is no regular file')
-            if os.path.samefile(target, model_path):
+        mode = None  # of a new file: as the system has it
+        if os.path.exists(path):
+            status = os.stat(path)
+            if not stat.S_ISREG(status.st_mode):
+                with open(path, 'w', encoding='utf-8') as file:
+                    file.write(text)
+                return
+            if os.path.samefile(path, model_path):
                 raise InputError(f'{quote(path)}: it is the model; expected another path')
-        write_and_rename(text, target)
+            mode = stat.S_IMODE(status.st_mode)
+            if not mode & 0o222 or not os.access(path, os.W_OK):
+                raise OSError(None, 'it may not be written')
+            if status.st_nlink > 1:
+                raise OSError(None, 'it has another name, a hard link, which would keep the old')
+        with ending_signals_wait():
+            write_and_rename(text, target, mode)
     except OSError as error:
         raise InputError(
             f'{quote(path)}: cannot be written ({error.strerror}); '
@@ -135,19 +170,37 @@ def write_net_file(text, path, model_path):
         raise InputError(f'{quote(path)}: no file can have this name; expected a path') from None
 
 
-def write_and_rename(text, path):
+@contextlib.contextmanager
+def ending_signals_wait():
+    """A context in which ENDING_SIGNALS wait until its end; on Windows, they do not."""
+    if not hasattr(signal, 'pthread_sigmask'):
+        yield
+        return
+    signals = [getattr(signal, name) for name in ENDING_SIGNALS]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def write_and_rename(text, path, mode):
     """Write text to a temporary file beside a path, then give it the name of the path.
 
+    mode: the permissions of the file; None: as the system has them for new files.
     Raises OSError if that fails; the temporary file is then removed.
     """
-    temporary = f'{path}.{os.getpid()}.new'
+    # A short name, as that of the path may be as long as names can be.
+    temporary = os.path.join(os.path.dirname(path), f'.{os.urandom(8).hex()}.new')
     # Outside the try: if the file is there already, somebody else wrote it, and it is not removed.
     file = open(temporary, 'x', encoding='utf-8')  # noqa: SIM115
     try:
         with file:
             file.write(text)
+        if mode is not None:
+            os.chmod(temporary, mode)
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:  # also KeyboardInterrupt, where signals do not wait
         with contextlib.suppress(OSError):
             os.remove(temporary)
         raise
@@ -294,7 +347,8 @@ def parse_number(text, option, pattern, expected, parser):
 def run(argv, stdin, stdout, stderr, program):
     """Yield the text that the command line asks for; print notes on the model to stderr.
 
-    argv: the arguments. stdin and stdout are not used; fodlam.main hands them to every program.
+    argv: the arguments. stdin is not used; fodlam.main hands it to every program.
+    stdout: a text stream, to tell whether --output is the same.
     program: what the extractor is called.
     """
     parser = make_parser(program)
@@ -312,7 +366,7 @@ def run(argv, stdin, stdout, stderr, program):
         network.check_nothing_left_out()
     sums = fuse(network.nodes, network.shapes, network.results)
     text = to_json(net_file(network.nodes, sums, network.results))
-    if options.output is None:
+    if options.output is None or is_open_as(options.output, stdout):
         yield text
     else:
         write_net_file(text, options.output, options.model)

@@ -41,6 +41,16 @@ def python(script, stdin=''):
     return result.stdout + result.stderr
 
 
+class PathOf(os.PathLike):
+    """An os.PathLike with any value as its path."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __fspath__(self):
+        return self.value
+
+
 class Names(unittest.TestCase):
     def test_dir_is_what_is_public(self):
         self.assertEqual(dir(fodlam), PUBLIC)
@@ -242,6 +252,24 @@ class Values(unittest.TestCase):
         circular = {'net': 'VGG16', 'title': []}
         circular['title'].append(circular)
         self.assertRaises(fodlam.InputError, fodlam.estimate, circular)
+
+    def test_what_json_cannot_have(self):
+        entry = {'name': 'a', 'type': 'InnerProduct', 'macs': 5}
+        circle = []
+        circle.append(circle)
+        for netfile, said in (
+            ([{(1, 2): 3}], 'a key that is no string; expected'),
+            ([{b'name': 'a'}], 'a key that is no string; expected'),
+            ([{**entry, 'ifmap': {1, 2}}], r'a set, \{1, 2\}; expected a list'),
+            ([{**entry, 'ifmap': frozenset([3])}], 'a set, .*; expected a list'),
+            (circle, 'nested too deep; expected'),
+            (PathOf(5), 'whose path is no string; expected a path'),
+            (PathOf(None), 'whose path is no string; expected a path'),
+        ):
+            with self.assertRaisesRegex(fodlam.InputError, said):
+                fodlam.estimate({'netfile': netfile})
+        named = fodlam.estimate({'netfile': PathOf(b'lenet.json')})
+        self.assertEqual(named, fodlam.estimate({'netfile': 'lenet.json'}))
 
     def test_the_users_config_stays_as_it_is(self):
         layers = Number(['FC6'])

@@ -1,5 +1,6 @@
 """Nothing lost: streams that are cut, full or slow, memory that runs out, and Ctrl-C."""
 
+import contextlib
 import functools
 import io
 import json
@@ -9,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 import unittest
 from unittest import mock
 
 from support import call, fodlam, path, run
 
-from fodlam.data import sweeps
+from fodlam.data import api, sweeps
 
 SWEEP = b'{"net": "VGG16"}\n' * 20_000
 EXPECTED = run('--lines', stdin=SWEEP).out
@@ -113,13 +115,26 @@ class Ends(unittest.TestCase):
     def test_interrupt_while_importing(self):
         with tempfile.TemporaryDirectory() as folder:
             with open(path(folder, 'json.py'), 'w', encoding='utf-8') as file:
-                file.write('raise KeyboardInterrupt\n')
+                file.write('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n')
             process = subprocess.run(
                 [sys.executable, path('fodlam.py')], capture_output=True, timeout=60,
                 env={**os.environ, 'PYTHONPATH': folder},
             )  # fmt: skip
         ended = process.returncode, process.stdout, process.stderr
         self.assertEqual(ended, (-signal.SIGINT, b'', b''))
+
+    @unittest.skipUnless(os.name == 'posix', 'needs signals: run it on Linux or macOS')
+    def test_interrupt_where_it_is_ignored(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(path(folder, 'json.py'), 'w', encoding='utf-8') as file:
+                file.write('import os, signal, sys\nos.kill(os.getpid(), signal.SIGINT)\n')
+                file.write('sys.exit(9)\n')
+            ignore = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+            process = subprocess.run(
+                [sys.executable, path('fodlam.py')], capture_output=True, timeout=60,
+                env={**os.environ, 'PYTHONPATH': folder}, preexec_fn=ignore,
+            )  # fmt: skip
+        self.assertEqual((process.returncode, process.stderr), (9, b''))
 
     @unittest.skipUnless(os.name == 'posix', 'needs signals: run it on Linux or macOS')
     def test_interrupt(self):
@@ -165,7 +180,7 @@ class Kept(unittest.TestCase):
         configs = [self.designs(buffer_kib=1 + i % 20) for i in range(100)]
         results, reads = self.sweep(configs)
         self.assertEqual(reads, 20)
-        with mock.patch('fodlam.data.sweeps.MAX_KEPT_ENTRIES', 30):
+        with mock.patch('fodlam.data.sweeps.MAX_KEPT_CHARACTERS', 5000):
             few, more_reads = self.sweep(configs)
         self.assertEqual(few, results)
         self.assertGreater(more_reads, 80)
@@ -173,7 +188,7 @@ class Kept(unittest.TestCase):
     def test_entries_without_a_cost_count_too(self):
         others = [{'name': f'relu{i}', 'type': 'ReLU'} for i in range(50)]
         nets = [[*others, {'name': 'a', 'type': 'InnerProduct', 'macs': i}] for i in range(5)]
-        with mock.patch('fodlam.data.sweeps.MAX_KEPT_ENTRIES', 30):
+        with mock.patch('fodlam.data.sweeps.MAX_KEPT_CHARACTERS', 5000):
             _, reads = self.sweep([{'netfile': net} for net in nets * 2])
         self.assertGreaterEqual(reads, 10)
 
@@ -184,6 +199,26 @@ class Kept(unittest.TestCase):
             for number in range(20_000):
                 kept.find('lenet.json', None, number)
         self.assertLess(time.process_time() - began, 3)  # counted anew for each: 30 s
+
+    def test_takes_memory_of_a_few_lines(self):
+        """Of lines with 100 kB each, 2 MB are kept: long names and members, and wrong lines."""
+        layer = {'name': 'a', 'type': 'InnerProduct', 'macs': 5}
+        long, sizes = 'x' * 100_000, [1] * 30_000
+        for make in (
+            lambda i: {'net': 'VGG16', 'layers': [f'{i}{long}']},
+            lambda i: {'netfile': [{**layer, 'name': f'{i}{long}'}]},
+            lambda i: {'netfile': [{**layer, 'macs': i, 'ifmap': sizes}]},
+            lambda i: {'netfile': [{**layer, 'macs': i}, {'name': 'b', 'type': long}]},
+        ):
+            kept = sweeps.KeptCatalogs()
+            with mock.patch('fodlam.data.sweeps.MAX_KEPT_CHARACTERS', 100_000):
+                tracemalloc.start()
+                for number in range(30):
+                    with contextlib.suppress(fodlam.InputError):
+                        api.make_report(make(number), False, False, False, kept.find)
+                now, _ = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+            self.assertLess(now, 2_000_000)  # if all were kept: 6 MB
 
     def test_numbers_that_are_equal_give_the_same(self):
         for one, other in ((1, 1.0), (10**22, 1e22), (64, 6.4e1)):
