@@ -17,7 +17,6 @@ Sources:
 
 import math
 from collections import namedtuple
-from fractions import Fraction
 
 from fodlam import Layer, canonical
 from fodlam.data.array import Product, array_cycles, count_streamed
@@ -279,24 +278,23 @@ class Buffered(namedtuple('Buffered', 'ifmap weights least_rows least_filters bu
     def least_traffic(self, frames):
         """Return (bytes of the ifmap, bytes of weights) that DRAM moves for a frame.
 
-        frames: how many there are to read the weights once for. If all their ifmaps do not fit the
-        buffer well, the weights may be read for fewer frames at a time, if that moves less.
+        frames: the most that are computed together, so that weights are read once for them. Fewer
+        are if that moves fewer bytes, so that a larger batch never costs time.
 
         >>> layer = Buffered(ifmap=600, weights=9000, least_rows=9, least_filters=100, buffer=1000)
-        >>> layer.traffic(1), layer.traffic(2), layer.traffic(3)  # 2 ifmaps take 2 pieces, 3 too
-        ((600, 9000.0), (600, 9000.0), (600, 6000.0))
-        >>> layer.traffic(4), layer.least_traffic(4)
-        ((600, 6750.0), (600, 6000.0))
+        >>> for frames in 1, 2, 3, 4:  # of 600 bytes each; they take pieces of 900 bytes
+        ...     print(layer.traffic(frames), layer.least_traffic(frames))
+        (600, 9000.0) (600, 9000.0)
+        (600, 9000.0) (600, 9000.0)
+        (600, 6000.0) (600, 6000.0)
+        (600, 6750.0) (600, 6000.0)
         """
-        traffic = self.traffic(frames)
-        # From some number of frames on, the weights stay, and more frames are never worse.
+        least = self.traffic(frames)
+        # As soon as all ifmaps are larger than the weights, these stay, and more is never worse.
         most_fewer = min(frames, math.ceil(self.weights / self.ifmap)) - 1
-        if most_fewer >= 1:
-            room = self.buffer - min(self.least_filters, self.buffer / 2)
-            pieces_per_frame = Fraction(self.ifmap) / Fraction(room)
-            fewer = best_denominator(pieces_per_frame, most_fewer)
-            traffic = min(traffic, self.traffic(fewer), key=sum)
-        return traffic
+        for fewer in range(1, most_fewer + 1):
+            least = min(least, self.traffic(fewer), key=sum)
+        return least
 
     def traffic(self, frames):
         """Return (bytes of the ifmap, bytes of weights) that DRAM moves for a frame.
@@ -316,28 +314,3 @@ class Buffered(namedtuple('Buffered', 'ifmap weights least_rows least_filters bu
         """
         room = self.buffer - min(least_slice, self.buffer / 2)
         return max(1, math.ceil(smaller / room))
-
-
-def best_denominator(number, most):
-    """Return the q, up to `most`, for which a number is rounded up the least to a multiple of 1/q.
-
-    number: a Fraction above 0. most: 1 or more.
-    These are the best approximations of a number from above, which its continued fraction gives
-    (as in Python's Fraction.limit_denominator).
-
-    >>> best_denominator(Fraction(71, 100), 10)  # 5/7 is 0.714; 8/10, 7/9 and 6/8 are more
-    7
-    """
-    if number.denominator <= most:
-        return number.denominator
-    p0, q0, p1, q1 = 0, 1, 1, 0  # the last two convergents, p0/q0 and p1/q1
-    numerator, denominator = number.numerator, number.denominator
-    while True:
-        whole, rest = divmod(numerator, denominator)
-        if q0 + whole * q1 > most:
-            break
-        p0, q0, p1, q1 = p1, q1, p0 + whole * p1, q0 + whole * q1
-        numerator, denominator = denominator, rest
-    if p1 >= number * q1:
-        return q1
-    return q0 + (most - q0) // q1 * q1
