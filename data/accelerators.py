@@ -16,12 +16,14 @@ from fodlam import (
     MIN_NUMBER,
     Estimate,
     is_number,
+    net_place,
     place,
     quote,
     read_table,
     select,
 )
 from fodlam.data.array import DATAFLOWS
+from fodlam.data.chain import doubt_chain
 from fodlam.data.demand import DemandModel
 from fodlam.data.devices import accuracy_notes, find_device, read_devices, time_limits
 from fodlam.data.roofline import (
@@ -87,8 +89,13 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     estimate.energy_by = costs.energy_by
     estimate.traffic = costs.traffic
     estimate.accelerator = accelerator
+    estimate.doubts = []
     if isinstance(config['accelerator'], dict):
-        estimate.doubts = unit_doubts(config['accelerator'])
+        estimate.doubts += unit_doubts(config['accelerator'])
+    if accelerator.feature_kib:
+        doubt = doubt_chain(catalog.entries)
+        if doubt:
+            estimate.doubts.append(f'{net_place(netfile)}: {doubt}')
     return estimate
 
 

@@ -19,6 +19,9 @@ from fodlam.data.shape import parse_shape
 # projection that adds.
 NEAR_LAYERS = 6
 
+# Types of layers without MACs that read more maps than one.
+JOINING_TYPES = ('Concat', 'Eltwise')
+
 
 class Staying(namedtuple('Staying', 'ifmap operand addend ofmap')):
     """Whether the maps of a layer stay on chip: four bools.
@@ -86,6 +89,29 @@ def find_source(name, before):
         expected = 'layers with MACs that stand before it, or null for the input of the network'
         raise ValueError(f'"from" names {quote(name)}; expected {expected}')
     return canonical(name)
+
+
+def doubt_chain(entries):
+    """Return what is wrong with taking a network for a chain, as a sentence; None if nothing is.
+
+    entries: {canonical name: entry}, all layers of its net file. Without "from", a layer counts as
+    reading the one before only, which is wrong if it reads two maps or more.
+
+    >>> doubt_chain({'a': {'name': 'a', 'type': 'Convolution'}})
+    >>> print(doubt_chain({'a': {'name': 'a', 'type': 'Convolution', 'addend': True}}))
+    no layer has "from", so each counts as reading the one before; but 'a' reads more than that
+    """
+    reads_more = None
+    for entry in entries.values():
+        if 'from' in entry:
+            return None
+        is_joining = entry['type'] in JOINING_TYPES or entry['type'] == 'MatMul'
+        if reads_more is None and (is_joining or entry.get('addend')):
+            reads_more = entry['name']
+    if reads_more is None:
+        return None
+    problem = 'no layer has "from", so each counts as reading the one before'
+    return f'{problem}; but {quote(reads_more)} reads more than that'
 
 
 class MapLayer(namedtuple('MapLayer', 'place entry reads ifmap operand ofmap')):
