@@ -21,7 +21,7 @@ from collections import namedtuple
 from fodlam import Layer, canonical
 from fodlam.data.array import Product, array_cycles, count_streamed
 from fodlam.data.chain import NOTHING_STAYS, find_staying, map_bytes, parse_reads
-from fodlam.data.shape import parse_shape
+from fodlam.data.shape import count_places, parse_shape
 
 # The keys of an accelerator that Demands depend on, with their defaults; fodlam.py's docstring says
 # what they are.
@@ -176,17 +176,15 @@ def demand_of_group(entry, shape, kind, mapping, staying):
     entry: the layer's dict in its net file. shape: the Shape of the group. kind: such as "conv".
     mapping: a Mapping. staying: a Staying.
     """
-    is_product = entry['type'] == 'MatMul'
-    P, Q, sy, sx = shape.P, shape.Q, shape.sy, shape.sx
+    sy, sx = shape.sy, shape.sx
     if entry['type'] == 'Deconvolution':
         # It does the same MACs as a convolution with stride 1 and an ofmap as large as its ifmap.
-        P, Q, sy, sx = shape.H, shape.W, 1, 1
+        sy, sx = 1, 1
     fc_batch = mapping.fc_batch if entry['type'] == 'InnerProduct' else 1
     is_dense_kernel = (shape.dy, shape.dx) == (1, 1)
     can_use_winograd = is_dense_kernel and (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
     gain = mapping.winograd_gain if can_use_winograd else 1
-    # In a MatMul both operands are features; the second takes the place of the weights.
-    weight_bytes = mapping.feature_bytes if is_product else mapping.weight_bytes
+    weight_bytes = bytes_of_weight(entry, mapping)
 
     # With a stride, only every py-th row and px-th column of the ifmap meets the same weights.
     # Where channels are handled in atoms, each of these py x px parts becomes a channel of its own,
@@ -205,27 +203,42 @@ def demand_of_group(entry, shape, kind, mapping, staying):
     ofmap = shape.A * shape.B * round_up(shape.K, mapping.channel_atom) * mapping.feature_bytes
 
     # How many frames, or in a MatMul groups, the weights are read once for.
-    sharers = shape.shared if is_product else max(mapping.batch or fc_batch, fc_batch)
+    sharers = fc_batch
+    if entry['type'] == 'MatMul':
+        sharers = shape.shared
+    elif mapping.batch is not None:
+        sharers = max(mapping.batch, fc_batch)
     if staying.operand:
         weights = 0
+    ifmap_traffic, weight_traffic = ifmap, weights / sharers
     if staying.ifmap:
-        ifmap_traffic, weight_traffic = 0, weights / sharers
+        ifmap_traffic = 0
     elif kind == 'conv' and mapping.buffer_kib < math.inf:
         extent = shape.dy * (shape.R - 1) + 1  # of the kernel, from its first row to its last
         least_rows = channels * min(extent, h) * w * mapping.feature_bytes
         least_filters = channels * r * s * min(shape.K, LEAST_FILTERS) * weight_bytes
         buffered = Buffered(ifmap, weights, least_rows, least_filters, mapping.buffer_kib * 1024)
         ifmap_traffic, weight_traffic = buffered.least_traffic(sharers)
-    else:
-        ifmap_traffic, weight_traffic = ifmap, weights / sharers
     ofmap_accesses = 0 if staying.ofmap else 1
     if entry.get('addend') and not staying.addend:
         ofmap_accesses += 1  # an addend is as large, and is read
     dram_bytes = ifmap_traffic + weight_traffic + ofmap_accesses * ofmap
 
     filters = round_up(shape.K * fc_batch, mapping.kernel_atom) / fc_batch
-    mac_slots = channels * P * Q * filters * shape.R * shape.S / (py * px) / gain
-    return mac_slots, gain, dram_bytes, 0 if is_product else weight_traffic
+    places = count_places(entry, shape)
+    mac_slots = channels * places * filters * shape.R * shape.S / (py * px) / gain
+    if entry['type'] == 'MatMul':
+        weight_traffic = 0
+    return mac_slots, gain, dram_bytes, weight_traffic
+
+
+def bytes_of_weight(entry, mapping):
+    """Return the bytes of a weight of a layer, or of a number of a MatMul's second operand.
+
+    entry: the layer's dict in its net file. mapping: a Mapping.
+    In a MatMul both operands are features; the second takes the place of the weights.
+    """
+    return mapping.feature_bytes if entry['type'] == 'MatMul' else mapping.weight_bytes
 
 
 def demand_of_array(entry, shape, mapping):
@@ -235,15 +248,11 @@ def demand_of_array(entry, shape, mapping):
     mapping: a Mapping with rows, cols and a dataflow.
     All MAC units of the array are taken for as long as the group runs.
     """
-    is_deconvolution = entry['type'] == 'Deconvolution'
-    pixels = shape.H * shape.W if is_deconvolution else shape.P * shape.Q
-    product = Product(shape.R * shape.S * shape.C, shape.K, pixels)
+    product = Product(shape.R * shape.S * shape.C, shape.K, count_places(entry, shape))
     array = mapping.rows, mapping.cols, mapping.dataflow
     streamed = count_streamed(product, *array)
-    is_product = entry['type'] == 'MatMul'
-    weight_bytes = mapping.feature_bytes if is_product else mapping.weight_bytes
     sram_bytes = (
-        streamed.weights * weight_bytes
+        streamed.weights * bytes_of_weight(entry, mapping)
         + streamed.features * mapping.feature_bytes
         + streamed.psums * mapping.psum_bytes
     )
