@@ -73,8 +73,8 @@ class Demand(
     weight_traffic: how many of these are weights; the others are features.
     sram_bytes: how many bytes go between the array and its buffer; 0 if its shape is not known.
     all_weights, largest_map: the bytes of the layer's weights, and of the largest of its maps.
-    dense: the Demand of another way to compute the layer, as one dense layer, or None. The faster
-    way counts.
+    dense: the Demand of the dense way to compute the layer, with all its groups as one layer; None
+    if there is none. The faster way counts.
     """
 
     __slots__ = ()
