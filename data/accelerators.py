@@ -184,7 +184,7 @@ def parse_accelerator(members):
         # this, the digits of a report would depend on which form the sweep met first.
         is_whole = value % 1 == 0 and value <= MAX_SIZE
         values[key] = int(value) if is_whole else float(value)
-    if any(key in values for key in ARRAY_KEYS):
+    if not values.keys().isdisjoint(ARRAY_KEYS):
         values['macs'] = find_macs(values)
     if 'sram_pj_per_byte' in values and 'rows' not in values:
         raise ValueError('"sram_pj_per_byte" needs the shape of the array; give "rows" and "cols"')
