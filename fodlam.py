@@ -328,7 +328,7 @@ class Estimate:
     energy_by: {part: J}, the total energy by its parts; or None.
     traffic: a roofline.Traffic, the bytes of all layers; None on Eyeriss and EIE.
     accelerator: a roofline.Accelerator; None if the layers run on Eyeriss and EIE.
-    doubts: sentences about numbers of the config that look like a mistake of units.
+    doubts: sentences about what looks like a mistake in the config or its net file.
     """
 
     ranges = bounds = energy_by = traffic = accelerator = None

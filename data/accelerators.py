@@ -16,12 +16,14 @@ from fodlam import (
     MIN_NUMBER,
     Estimate,
     is_number,
+    net_place,
     place,
     quote,
     read_table,
     select,
 )
 from fodlam.data.array import DATAFLOWS
+from fodlam.data.chain import doubt_chain
 from fodlam.data.demand import DemandModel
 from fodlam.data.devices import accuracy_notes, find_device, read_devices, time_limits
 from fodlam.data.roofline import (
@@ -87,8 +89,13 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     estimate.energy_by = costs.energy_by
     estimate.traffic = costs.traffic
     estimate.accelerator = accelerator
+    estimate.doubts = []
     if isinstance(config['accelerator'], dict):
-        estimate.doubts = unit_doubts(config['accelerator'])
+        estimate.doubts += unit_doubts(config['accelerator'])
+    if accelerator.feature_kib:
+        doubt = doubt_chain(catalog.entries)
+        if doubt:
+            estimate.doubts.append(f'{net_place(netfile)}: {doubt}')
     return estimate
 
 
@@ -138,7 +145,6 @@ def find_accelerator(value):
 # The keys of an array with a shape, and those that do not go together with them.
 ARRAY_KEYS = ('rows', 'cols', 'dataflow')
 NOT_WITH_ARRAY = ('channel_atom', 'kernel_atom', 'winograd_gain')
-NOT_PLAIN = {'batch', *ARRAY_KEYS}  # the keys that are whole numbers or texts
 # {key: (least, most)} of numbers.
 LIMITS = {
     **dict.fromkeys(ACCELERATOR_KEYS, (MIN_NUMBER, MAX_NUMBER)),
@@ -156,7 +162,7 @@ def parse_accelerator(members):
 
     members: {key: value}, as a config has them.
     """
-    values, others = {}, {}
+    values = {}
     for name, value in members.items():
         key = OTHER_NAMES.get(name, name)
         if key not in LIMITS:
@@ -166,8 +172,8 @@ def parse_accelerator(members):
         if key in values:
             same = [other for other in members if OTHER_NAMES.get(other) == key]
             raise ValueError(f'"{key}" and "{same[0]}" are two names of one key; give one')
-        if key in NOT_PLAIN:
-            others[key] = value
+        if key in PARSERS:
+            values[key] = PARSERS[key](key, value)
             continue
         least, most = LIMITS[key]
         if not is_number(value, least, most):
@@ -178,8 +184,8 @@ def parse_accelerator(members):
         # this, the digits of a report would depend on which form the sweep met first.
         is_whole = value % 1 == 0 and value <= MAX_SIZE
         values[key] = int(value) if is_whole else float(value)
-    if others:
-        values |= parse_others(others, values)
+    if not values.keys().isdisjoint(ARRAY_KEYS):
+        values['macs'] = find_macs(values)
     if 'sram_pj_per_byte' in values and 'rows' not in values:
         raise ValueError('"sram_pj_per_byte" needs the shape of the array; give "rows" and "cols"')
     for key in REQUIRED_KEYS:
@@ -202,41 +208,34 @@ def parse_whole(key, value):
     return int(value)
 
 
-def parse_others(others, values):
-    """Return {key: value} of the keys that are not just a number, as an Accelerator has them.
-
-    others: {key: value} of those that a config has, as it has them. values: of all other keys.
-    Raises ValueError if one is wrong, or does not go together with another key.
-    """
-    parsed = {}
-    if 'batch' in others:
-        parsed['batch'] = parse_whole('batch', others.pop('batch'))
-    if others:
-        parsed |= parse_array(others, values)
-    return parsed
+def parse_dataflow(key, value):
+    """Return the dataflow of an array; raise ValueError if it is none of DATAFLOWS."""
+    if value not in DATAFLOWS:
+        raise ValueError(f'"{key}" is {quote(value)}; choose from {", ".join(DATAFLOWS)}')
+    return value
 
 
-def parse_array(array, values):
-    """Return {key: value} of the shape of an array, with its number of "macs".
+# {key: the function that parses its value}, of the keys whose values are not just numbers.
+PARSERS = {**dict.fromkeys(WHOLE_LIMITS, parse_whole), 'dataflow': parse_dataflow}
 
-    array: {key: value} of those of ARRAY_KEYS that a config has. values: of the other keys.
-    Raises ValueError if one is missing or wrong, or if another key does not go together with them.
+
+def find_macs(values):
+    """Return the MACs per cycle of an array with a shape.
+
+    values: {key: value}, as `parse_accelerator` has them, with at least one of ARRAY_KEYS.
+    Raises ValueError if one of these is missing, or does not go together with another key.
     """
     for key in ARRAY_KEYS:
-        if key not in array:
+        if key not in values:
             raise ValueError(f'no "{key}"; expected all of {", ".join(ARRAY_KEYS)}, or none')
-    if array['dataflow'] not in DATAFLOWS:
-        known = ', '.join(DATAFLOWS)
-        raise ValueError(f'"dataflow" is {quote(array["dataflow"])}; choose from {known}')
     for key in NOT_WITH_ARRAY:
         if key in values:
             raise ValueError(f'"{key}" does not go with "rows" and "cols"; leave one out')
-    rows, cols = parse_whole('rows', array['rows']), parse_whole('cols', array['cols'])
-    macs = rows * cols
+    macs = values['rows'] * values['cols']
     if values.get('macs', macs) != macs:
         problem = f'"macs" is {values["macs"]}, but rows x cols is {macs}'
         raise ValueError(f'{problem}; leave "macs" out')
-    return {**array, 'rows': rows, 'cols': cols, 'macs': macs}
+    return macs
 
 
 # === Named accelerators ===

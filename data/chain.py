@@ -19,6 +19,9 @@ from fodlam.data.shape import parse_shape
 # projection that adds.
 NEAR_LAYERS = 6
 
+# Types of layers without MACs that read more maps than one.
+JOINING_TYPES = ('Concat', 'Eltwise')
+
 
 class Staying(namedtuple('Staying', 'ifmap operand addend ofmap')):
     """Whether the maps of a layer stay on chip: four bools.
@@ -88,6 +91,29 @@ def find_source(name, before):
     return canonical(name)
 
 
+def doubt_chain(entries):
+    """Return what may be wrong with taking a network for a chain, as a sentence, or None.
+
+    entries: {canonical name: entry}, all layers of its net file. Without "from", a layer counts as
+    reading the one before only, which is wrong if it reads two maps or more.
+
+    >>> doubt_chain({'a': {'name': 'a', 'type': 'Convolution'}})
+    >>> print(doubt_chain({'a': {'name': 'a', 'type': 'Convolution', 'addend': True}}))
+    no layer has "from", so each counts as reading the one before; but 'a' may read more
+    """
+    reads_more = None
+    for entry in entries.values():
+        if 'from' in entry:
+            return None
+        is_joining = entry['type'] in JOINING_TYPES or entry['type'] == 'MatMul'
+        if reads_more is None and (is_joining or entry.get('addend')):
+            reads_more = entry['name']
+    if reads_more is None:
+        return None
+    problem = 'no layer has "from", so each counts as reading the one before'
+    return f'{problem}; but {quote(reads_more)} may read more'
+
+
 class MapLayer(namedtuple('MapLayer', 'place entry reads ifmap operand ofmap')):
     """A layer with MACs, as far as its maps go.
 
@@ -125,13 +151,24 @@ def find_staying(entries, feature_kib, feature_bytes):
         if stays_by_itself(name, layer, readers.get(name, ()), room):
             staying.add(name)
     drop_partial(staying, layers)
-    return {
-        name: Staying(
-            *(bool(sources) and staying.issuperset(sources) for sources in layer.reads),
-            name in staying,
+    staying_by_name = {}
+    for name, layer in layers.items():
+        ifmap, operand, addend = layer.reads
+        staying_by_name[name] = Staying(
+            ifmap=all_stay(ifmap, staying),
+            operand=all_stay(operand, staying),
+            addend=all_stay(addend, staying),
+            ofmap=name in staying,
         )
-        for name, layer in layers.items()
-    }
+    return staying_by_name
+
+
+def all_stay(sources, staying):
+    """Return whether there are sources, and the ofmaps of all of them stay on chip.
+
+    sources: a tuple of canonical names and None. staying: the set of the names of maps that stay.
+    """
+    return len(sources) > 0 and staying.issuperset(sources)
 
 
 def list_layers(entries, feature_bytes):
@@ -143,10 +180,11 @@ def list_layers(entries, feature_bytes):
         try:
             shape, reads = parse_shape(entry), parse_reads(entry, before)
         except ValueError:
-            continue
-        finally:
-            before.append(name)
-        layers[name] = MapLayer(len(before), entry, reads, *map_bytes(entry, shape, feature_bytes))
+            reads = None
+        before.append(name)
+        if reads is not None:
+            sizes = map_bytes(entry, shape, feature_bytes)
+            layers[name] = MapLayer(len(before), entry, reads, *sizes)
     return layers
 
 

@@ -17,12 +17,11 @@ Sources:
 
 import math
 from collections import namedtuple
-from fractions import Fraction
 
 from fodlam import Layer, canonical
 from fodlam.data.array import Product, array_cycles, count_streamed
 from fodlam.data.chain import NOTHING_STAYS, find_staying, map_bytes, parse_reads
-from fodlam.data.shape import parse_shape
+from fodlam.data.shape import count_places, parse_shape
 
 # The keys of an accelerator that Demands depend on, with their defaults; fodlam.py's docstring says
 # what they are.
@@ -74,8 +73,8 @@ class Demand(
     weight_traffic: how many of these are weights; the others are features.
     sram_bytes: how many bytes go between the array and its buffer; 0 if its shape is not known.
     all_weights, largest_map: the bytes of the layer's weights, and of the largest of its maps.
-    dense: the Demand of another way to compute the layer, as one dense layer, or None. The faster
-    way counts.
+    dense: the Demand of the dense way to compute the layer, with all its groups as one layer; None
+    if there is none. The faster way counts.
     """
 
     __slots__ = ()
@@ -177,17 +176,15 @@ def demand_of_group(entry, shape, kind, mapping, staying):
     entry: the layer's dict in its net file. shape: the Shape of the group. kind: such as "conv".
     mapping: a Mapping. staying: a Staying.
     """
-    is_product = entry['type'] == 'MatMul'
-    P, Q, sy, sx = shape.P, shape.Q, shape.sy, shape.sx
+    sy, sx = shape.sy, shape.sx
     if entry['type'] == 'Deconvolution':
         # It does the same MACs as a convolution with stride 1 and an ofmap as large as its ifmap.
-        P, Q, sy, sx = shape.H, shape.W, 1, 1
+        sy, sx = 1, 1
     fc_batch = mapping.fc_batch if entry['type'] == 'InnerProduct' else 1
     is_dense_kernel = (shape.dy, shape.dx) == (1, 1)
     can_use_winograd = is_dense_kernel and (shape.R, shape.S, sy, sx) == (3, 3, 1, 1)
     gain = mapping.winograd_gain if can_use_winograd else 1
-    # In a MatMul both operands are features; the second takes the place of the weights.
-    weight_bytes = mapping.feature_bytes if is_product else mapping.weight_bytes
+    weight_bytes = bytes_of_weight(entry, mapping)
 
     # With a stride, only every py-th row and px-th column of the ifmap meets the same weights.
     # Where channels are handled in atoms, each of these py x px parts becomes a channel of its own,
@@ -206,27 +203,42 @@ def demand_of_group(entry, shape, kind, mapping, staying):
     ofmap = shape.A * shape.B * round_up(shape.K, mapping.channel_atom) * mapping.feature_bytes
 
     # How many frames, or in a MatMul groups, the weights are read once for.
-    sharers = shape.shared if is_product else max(mapping.batch or fc_batch, fc_batch)
+    sharers = fc_batch
+    if entry['type'] == 'MatMul':
+        sharers = shape.shared
+    elif mapping.batch is not None:
+        sharers = max(mapping.batch, fc_batch)
     if staying.operand:
         weights = 0
+    ifmap_traffic, weight_traffic = ifmap, weights / sharers
     if staying.ifmap:
-        ifmap_traffic, weight_traffic = 0, weights / sharers
+        ifmap_traffic = 0
     elif kind == 'conv' and mapping.buffer_kib < math.inf:
         extent = shape.dy * (shape.R - 1) + 1  # of the kernel, from its first row to its last
         least_rows = channels * min(extent, h) * w * mapping.feature_bytes
         least_filters = channels * r * s * min(shape.K, LEAST_FILTERS) * weight_bytes
         buffered = Buffered(ifmap, weights, least_rows, least_filters, mapping.buffer_kib * 1024)
         ifmap_traffic, weight_traffic = buffered.least_traffic(sharers)
-    else:
-        ifmap_traffic, weight_traffic = ifmap, weights / sharers
     ofmap_accesses = 0 if staying.ofmap else 1
     if entry.get('addend') and not staying.addend:
         ofmap_accesses += 1  # an addend is as large, and is read
     dram_bytes = ifmap_traffic + weight_traffic + ofmap_accesses * ofmap
 
     filters = round_up(shape.K * fc_batch, mapping.kernel_atom) / fc_batch
-    mac_slots = channels * P * Q * filters * shape.R * shape.S / (py * px) / gain
-    return mac_slots, gain, dram_bytes, 0 if is_product else weight_traffic
+    places = count_places(entry, shape)
+    mac_slots = channels * places * filters * shape.R * shape.S / (py * px) / gain
+    if entry['type'] == 'MatMul':
+        weight_traffic = 0
+    return mac_slots, gain, dram_bytes, weight_traffic
+
+
+def bytes_of_weight(entry, mapping):
+    """Return the bytes of a weight of a layer, or of a number of a MatMul's second operand.
+
+    entry: the layer's dict in its net file. mapping: a Mapping.
+    In a MatMul both operands are features; the second takes the place of the weights.
+    """
+    return mapping.feature_bytes if entry['type'] == 'MatMul' else mapping.weight_bytes
 
 
 def demand_of_array(entry, shape, mapping):
@@ -236,15 +248,11 @@ def demand_of_array(entry, shape, mapping):
     mapping: a Mapping with rows, cols and a dataflow.
     All MAC units of the array are taken for as long as the group runs.
     """
-    is_deconvolution = entry['type'] == 'Deconvolution'
-    pixels = shape.H * shape.W if is_deconvolution else shape.P * shape.Q
-    product = Product(shape.R * shape.S * shape.C, shape.K, pixels)
+    product = Product(shape.R * shape.S * shape.C, shape.K, count_places(entry, shape))
     array = mapping.rows, mapping.cols, mapping.dataflow
     streamed = count_streamed(product, *array)
-    is_product = entry['type'] == 'MatMul'
-    weight_bytes = mapping.feature_bytes if is_product else mapping.weight_bytes
     sram_bytes = (
-        streamed.weights * weight_bytes
+        streamed.weights * bytes_of_weight(entry, mapping)
         + streamed.features * mapping.feature_bytes
         + streamed.psums * mapping.psum_bytes
     )
@@ -279,24 +287,23 @@ class Buffered(namedtuple('Buffered', 'ifmap weights least_rows least_filters bu
     def least_traffic(self, frames):
         """Return (bytes of the ifmap, bytes of weights) that DRAM moves for a frame.
 
-        frames: how many there are to read the weights once for. If all their ifmaps do not fit the
-        buffer well, the weights may be read for fewer frames at a time, if that moves less.
+        frames: the most that are computed together, so that weights are read once for them. Fewer
+        are if that moves fewer bytes, so that a larger batch never costs time.
 
         >>> layer = Buffered(ifmap=600, weights=9000, least_rows=9, least_filters=100, buffer=1000)
-        >>> layer.traffic(1), layer.traffic(2), layer.traffic(3)  # 2 ifmaps take 2 pieces, 3 too
-        ((600, 9000.0), (600, 9000.0), (600, 6000.0))
-        >>> layer.traffic(4), layer.least_traffic(4)
-        ((600, 6750.0), (600, 6000.0))
+        >>> for frames in 1, 2, 3, 4:  # of 600 bytes each; they take pieces of 900 bytes
+        ...     print(layer.traffic(frames), layer.least_traffic(frames))
+        (600, 9000.0) (600, 9000.0)
+        (600, 9000.0) (600, 9000.0)
+        (600, 6000.0) (600, 6000.0)
+        (600, 6750.0) (600, 6000.0)
         """
-        traffic = self.traffic(frames)
-        # From some number of frames on, the weights stay, and more frames are never worse.
+        least = self.traffic(frames)
+        # As soon as all ifmaps are larger than the weights, these stay, and more is never worse.
         most_fewer = min(frames, math.ceil(self.weights / self.ifmap)) - 1
-        if most_fewer >= 1:
-            room = self.buffer - min(self.least_filters, self.buffer / 2)
-            pieces_per_frame = Fraction(self.ifmap) / Fraction(room)
-            fewer = best_denominator(pieces_per_frame, most_fewer)
-            traffic = min(traffic, self.traffic(fewer), key=sum)
-        return traffic
+        for fewer in range(1, most_fewer + 1):
+            least = min(least, self.traffic(fewer), key=sum)
+        return least
 
     def traffic(self, frames):
         """Return (bytes of the ifmap, bytes of weights) that DRAM moves for a frame.
@@ -316,28 +323,3 @@ class Buffered(namedtuple('Buffered', 'ifmap weights least_rows least_filters bu
         """
         room = self.buffer - min(least_slice, self.buffer / 2)
         return max(1, math.ceil(smaller / room))
-
-
-def best_denominator(number, most):
-    """Return the q, up to `most`, for which a number is rounded up the least to a multiple of 1/q.
-
-    number: a Fraction above 0. most: 1 or more.
-    These are the best approximations of a number from above, which its continued fraction gives
-    (as in Python's Fraction.limit_denominator).
-
-    >>> best_denominator(Fraction(71, 100), 10)  # 5/7 is 0.714; 8/10, 7/9 and 6/8 are more
-    7
-    """
-    if number.denominator <= most:
-        return number.denominator
-    p0, q0, p1, q1 = 0, 1, 1, 0  # the last two convergents, p0/q0 and p1/q1
-    numerator, denominator = number.numerator, number.denominator
-    while True:
-        whole, rest = divmod(numerator, denominator)
-        if q0 + whole * q1 > most:
-            break
-        p0, q0, p1, q1 = p1, q1, p0 + whole * p1, q0 + whole * q1
-        numerator, denominator = denominator, rest
-    if p1 >= number * q1:
-        return q1
-    return q0 + (most - q0) // q1 * q1

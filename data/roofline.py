@@ -12,6 +12,8 @@ little time.
 Terms:
   MAC slot  what one MAC unit of the array could do in one cycle
   ridge     the MAC slots per DRAM byte from which on layers wait for the array, and not for DRAM
+  dense way groups of channels computed as one dense layer, with zeros in its weights; where
+            channels are handled in atoms, it may be faster than one group after another
 
 Sources:
   AMAIX  Juenger, Zurstrassen, Kogel, Keding, Leupers, SAMOS 2020: rooflines of accelerators

@@ -90,11 +90,18 @@ def read_shape(entry):
 
 def count_macs(entry, shape):
     """Return the MACs of a layer; entry: its dict in its net file. shape: its Shape."""
-    # A convolution applies its kernels once for each pixel of the ofmap, a deconvolution once for
-    # each pixel of the ifmap.
-    is_deconvolution = entry['type'] == 'Deconvolution'
-    pixels = shape.H * shape.W if is_deconvolution else shape.P * shape.Q
-    return pixels * shape.C * shape.K // shape.groups * shape.R * shape.S
+    return count_places(entry, shape) * shape.C * shape.K // shape.groups * shape.R * shape.S
+
+
+def count_places(entry, shape):
+    """Return at how many places a layer applies its kernels.
+
+    entry: its dict in its net file. shape: its Shape.
+    That is once for each pixel of the ofmap, but in a deconvolution once for each of the ifmap.
+    """
+    if entry['type'] == 'Deconvolution':
+        return shape.H * shape.W
+    return shape.P * shape.Q
 
 
 def dilated(kernel, dilation):

@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import unittest
+from pathlib import Path
 
 from onnx_encoder import model, node, tensor, value
 from support import extract, fodlam, run
@@ -285,17 +286,92 @@ def features_by_sets(net, room):
     return moved
 
 
-class ResNet(unittest.TestCase):
-    def test_traffic(self):
-        """All maps stay with 2 MiB: the weights, the image and 1000 scores are left."""
-        totals = []
-        for feature_kib in (0, 1024, 2048):
-            chip = {**CHIP, 'feature_kib': feature_kib}
-            total = fodlam.estimate({'netfile': 'resnet50.json', 'accelerator': chip})['total']
-            totals.append(total['weight_traffic_bytes'] + total['feature_traffic_bytes'])
-        weights = 25_502_912  # of 53 conv layers and fc1000
-        self.assertEqual(totals[2], weights + 3 * 224 * 224 + 1000)
-        self.assertTrue(totals[0] > totals[1] > totals[2])
+def total_mb(net, feature_kib):
+    """Return the millions of bytes that DRAM moves for a frame."""
+    chip = {**CHIP, 'feature_kib': feature_kib}
+    total = fodlam.estimate({'netfile': net, 'accelerator': chip})['total']
+    return (total['weight_traffic_bytes'] + total['feature_traffic_bytes']) / 1e6
+
+
+def transformer(blocks=12, tokens=128, width=768, heads=12):
+    """Return the layers of a transformer of BERT base's size, without embeddings and pooler."""
+    net = []
+
+    def add(name, channels, filters, sources, **members):
+        net.append({
+            'name': name, 'type': 'InnerProduct', 'ifmap': [channels, tokens, 1],
+            'ofmap': [filters, tokens, 1], 'from': sources, **members,
+        })  # fmt: skip
+
+    before = None
+    for number in range(blocks):
+        q, k, v, scores, mixed, out, wide, last = (f'{name}{number}' for name in 'qkvsmowl')
+        for name in q, k, v:
+            add(name, width, width, [before])
+        product = {'type': 'MatMul', 'groups': heads}
+        add(scores, width, heads * tokens, [q, k], **product)
+        add(mixed, heads * tokens, width, [scores, v], **product)
+        add(out, width, width, [mixed, before], addend=True)
+        add(wide, width, 4 * width, [out])
+        add(last, 4 * width, width, [wide, out], addend=True)
+        before = last
+    return net
+
+
+class Networks(unittest.TestCase):
+    def test_resnet50(self):
+        """With 2 MiB all maps stay: the weights, the image and 1000 scores are left."""
+        torchvision = [total_mb('resnet50_torchvision.json', kib) for kib in (0, 1024, 2048)]
+        self.assertEqual([round(total, 1) for total in torchvision], [52.0, 34.5, 25.7])
+        weights = 25_502_912  # of 53 conv layers and the fc layer
+        self.assertEqual(torchvision[2] * 1e6, weights + 3 * 224 * 224 + 1000)
+        self.assertAlmostEqual(total_mb('resnet50.json', 2048), torchvision[2])
+
+    def test_a_transformer(self):
+        """BERT base: 12 blocks of 12 x 768 x 768 weights, and 98,304 bytes in and out."""
+        net = transformer()
+        map_mb, scores_mb = 128 * 768 / 1e6, 12 * 128 * 128 / 1e6
+        weights_mb = 12 * 12 * 768 * 768 / 1e6
+        # Written: q, k, v, m, o, l, and w four times; read: q, k, v, m, w (4), o twice, and what
+        # comes before a block four times. Scores are written and read.
+        everything = weights_mb + 12 * (10 * map_mb + 14 * map_mb + 2 * scores_mb)
+        self.assertAlmostEqual(total_mb(net, 0), everything)
+        # The first ifmap is read by q, k, v and o.
+        self.assertAlmostEqual(total_mb(net, 2048), weights_mb + 5 * map_mb)
+
+    def test_nets_here_are_chains_or_say_what_they_read(self):
+        paths = list(Path(fodlam.NETS_DIR).glob('*.json'))
+        self.assertGreater(len(paths), 20)
+        for path in paths:
+            self.assertIsNone(chain.doubt_chain(fodlam.read_net(path.name)), path.name)
+
+
+class Doubts(unittest.TestCase):
+    """Nets without "from" that are no chains."""
+
+    def told(self, net, **keys):
+        config = {'netfile': net, 'accelerator': {**CHIP, **keys}}
+        result = run(stdin=json.dumps(config).encode())
+        self.assertEqual(result.status, 0)
+        return result.err
+
+    def test_what_is_said(self):
+        expected = (
+            'fodlam: config "netfile": no layer has "from", so each counts as reading the one '
+            "before; but 'b' may read more\n"
+        )
+        first = pointwise('a', 3, 8)
+        for more in (
+            pointwise('b', 8, 8, addend=True),
+            {**pointwise('b', 8, 8), 'type': 'MatMul'},
+            {'name': 'b', 'type': 'Concat'},
+            {'name': 'b', 'type': 'Eltwise'},
+        ):
+            self.assertEqual(self.told([first, more], feature_kib=1), expected)
+            self.assertEqual(self.told([first, more]), '')
+        known = pointwise('b', 8, 8, addend=True, **{'from': ['a', None]})
+        self.assertEqual(self.told([first, known], feature_kib=1), '')
+        self.assertEqual(self.told([first, pointwise('b', 8, 8)], feature_kib=1), '')
 
 
 class Extracted(unittest.TestCase):
