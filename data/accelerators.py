@@ -39,11 +39,14 @@ from fodlam.data.words import engineering
 
 # Other names of keys, which earlier versions had.
 OTHER_NAMES = {'dram_gbps': 'dram_gb_per_s'}
-# {key: (a number that no real machine is above, what the unit is)}. Clocks are below 10 GHz, and
-# the largest arrays, on whole wafers, below 10^7 MACs.
+# Numbers that no real machine is above: clocks are below 10 GHz, and the largest arrays, on whole
+# wafers, below 10^7 MACs.
+MOST_CLOCK_MHZ = 100_000
+MOST_MACS = 10**8
+# {key: (the number that no real machine is above, what the unit is)}
 USUAL_LIMITS = {
-    'clock_mhz': (100_000, 'in MHz, not Hz: 1 GHz is 1000'),
-    'macs': (10**8, 'MACs per cycle, not per second: 1 TMAC/s at 1000 MHz is 1000'),
+    'clock_mhz': (MOST_CLOCK_MHZ, 'in MHz, not Hz: 1 GHz is 1000'),
+    'macs': (MOST_MACS, 'MACs per cycle, not per second: 1 TMAC/s at 1000 MHz is 1000'),
 }
 
 # {key of a config that does not go together with "accelerator": why}
@@ -63,9 +66,9 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises ValueError if the accelerator is wrong, or another key does not go together with it.
     """
-    for key, reason in CONFLICTS.items():
-        if key in config:
-            raise ValueError(f'"{key}" {reason}; leave one out')
+    if not CONFLICTS.keys().isdisjoint(config):
+        key = next(key for key in CONFLICTS if key in config)
+        raise ValueError(f'"{key}" {CONFLICTS[key]}; leave one out')
     with place('config: "accelerator"'):
         accelerator = find_accelerator(config['accelerator'])
     limits = time_limits(accelerator) if ranges else None
@@ -90,7 +93,8 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     estimate.traffic = costs.traffic
     estimate.accelerator = accelerator
     estimate.doubts = []
-    if isinstance(config['accelerator'], dict):
+    is_unusual = accelerator.clock_mhz > MOST_CLOCK_MHZ or accelerator.macs > MOST_MACS
+    if is_unusual and isinstance(config['accelerator'], dict):
         estimate.doubts += unit_doubts(config['accelerator'])
     if accelerator.feature_kib:
         doubt = doubt_chain(catalog.entries)
@@ -165,16 +169,16 @@ def parse_accelerator(members):
     values = {}
     for name, value in members.items():
         key = OTHER_NAMES.get(name, name)
-        if key not in LIMITS:
-            from fodlam.data.mistakes import choices
-
-            raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS, key)}')
         if key in values:
             same = [other for other in members if OTHER_NAMES.get(other) == key]
             raise ValueError(f'"{key}" and "{same[0]}" are two names of one key; give one')
         if key in PARSERS:
             values[key] = PARSERS[key](key, value)
             continue
+        if key not in LIMITS:
+            from fodlam.data.mistakes import choices
+
+            raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS, key)}')
         least, most = LIMITS[key]
         if not is_number(value, least, most):
             expected = f'a number from {least:g} to {most:g}'

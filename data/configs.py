@@ -50,11 +50,14 @@ def check_config(config):
         from fodlam.data.mistakes import no_single_network
 
         raise ValueError(no_single_network(config))
-    if 'layers' in config and not config['layers']:
-        raise ValueError('"layers" is []; name at least one layer, or leave "layers" out for all')
-    if 'layers' in config and len(config['layers']) > MAX_NAMED_LAYERS:
-        problem = f'"layers" names {len(config["layers"])} layers'
-        raise ValueError(f'{problem}; expected at most {MAX_NAMED_LAYERS}')
+    if 'layers' in config:
+        count = len(config['layers'])
+        if not count:
+            expected = 'name at least one layer, or leave "layers" out for all'
+            raise ValueError(f'"layers" is []; {expected}')
+        if count > MAX_NAMED_LAYERS:
+            expected = f'expected at most {MAX_NAMED_LAYERS}'
+            raise ValueError(f'"layers" names {count} layers; {expected}')
     if 'net' in config and 'scaling' in config:
         raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')
 
@@ -113,12 +116,12 @@ def find_any_net(config):
     their netfile, and a list cannot be a key of a dict.
     """
     netfile = config.get('netfile')
+    if netfile is None or isinstance(netfile, str):
+        return find_net(config)
     if isinstance(netfile, list):
         return None, entries_json(netfile)
-    if isinstance(netfile, os.PathLike):
-        try:
-            return None, os.fsdecode(netfile)
-        except TypeError:
-            problem = f'"netfile" is {quote(netfile)}, whose path is no string'
-            raise ValueError(f'{problem}; expected a path') from None
-    return find_net(config)
+    try:
+        return None, os.fsdecode(netfile)
+    except TypeError:
+        problem = f'"netfile" is {quote(netfile)}, whose path is no string'
+        raise ValueError(f'{problem}; expected a path') from None

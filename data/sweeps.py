@@ -198,10 +198,7 @@ class ReportWriter:
             numbers += (cost.energy_j, cost.latency_s)
         traffic = estimate.traffic
         if traffic is None:
-            groups = tuple(estimate.sums)
-            template = self.sums_templates.get(groups)
-            if template is None:
-                template = self.sums_templates[groups] = sums_template(groups)
+            template = self.find_template(estimate.sums)
         else:
             template = traffic.template
             if template is None:
@@ -216,10 +213,27 @@ class ReportWriter:
                 self.frames = estimate.frames
                 self.frames_text = members_text({'frames': estimate.frames})
             frames_text = self.frames_text
-        has_parts = estimate.bounds or estimate.energy_by
-        if not (has_parts or estimate.left_out or 'title' in estimate.config):  # as in most reports
-            return f'{sums},{frames_text}}}'
-        return f'{sums},{frames_text},{members_text(report_extras(estimate))}}}'
+        if estimate.energy_by or estimate.left_out or 'title' in estimate.config:
+            return f'{sums},{frames_text},{members_text(report_extras(estimate))}}}'
+        if estimate.bounds:
+            return f'{sums},{frames_text},"bounds":{self.costs_text(estimate.bounds)}}}'
+        return f'{sums},{frames_text}}}'
+
+    def costs_text(self, costs):
+        """Return {name: Cost} as compact JSON."""
+        numbers = []
+        for cost in costs.values():
+            numbers += (cost.energy_j, cost.latency_s)
+        text = self.find_template(costs) % tuple(numbers)
+        return text.replace('None', 'null') + '}'
+
+    def find_template(self, costs):
+        """Return the result of `sums_template` for the names of {name: Cost}."""
+        names = tuple(costs)
+        template = self.sums_templates.get(names)
+        if template is None:
+            template = self.sums_templates[names] = sums_template(names)
+        return template
 
 
 def members_text(members):
