@@ -807,9 +807,10 @@ def to_report(estimate, per_layer):
     layers = estimate.make_layers() if per_layer else []
     if per_layer:
         report['layers'] = [layer_report(layer) for layer in layers]
-    is_plain = PLAIN_KEYS.issuperset(estimate.config) and not estimate.left_out
+    is_original = PLAIN_KEYS.issuperset(estimate.config)
+    has_extras = estimate.ranges or estimate.left_out or not is_original
     # This file does its job alone, too; then published layers lack the bytes that they moved.
-    if (per_layer and isfile(f'{DATA_DIR}/reports.py')) or estimate.ranges or not is_plain:
+    if has_extras or (per_layer and isfile(join(HOME, 'data', 'reports.py'))):
         from fodlam.data.reports import add_extras
 
         add_extras(report, estimate, layers)
