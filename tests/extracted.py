@@ -1,10 +1,11 @@
 """What the extractor's tests share: whether FODLAM takes what it wrote, how it refuses."""
 
 import os
+import random
 import re
 import tempfile
 
-from support import fodlam
+from support import extract, fodlam
 
 CONFIGS = ({}, {'accelerator': 'nvdla-2048'}, {'scaling': 'shape'})
 
@@ -41,3 +42,19 @@ def is_refused(test, result, seed):
     test.assertRegex(result.err, r'\Aextract.py: [^\n]+\n\Z', seed)
     test.assertRegex(result.err, REMEDY, seed)
     return True
+
+
+def count_refused(test, model, variants):
+    """Return how many variants of an ONNX model, with a byte or two changed, the extractor refuses.
+
+    model: its bytes. variants: how many are tried. Each is held against `is_refused`.
+    """
+    refused = 0
+    for seed in range(variants):
+        rng = random.Random(seed)
+        content = bytearray(model)
+        for _ in range(rng.choice((1, 1, 2))):
+            place = rng.randrange(len(content))
+            content[place] = (content[place] + rng.choice((1, -1, 2, 8, 32, 128))) % 256
+        refused += is_refused(test, extract('m.onnx', bytes(content)), seed)
+    return refused
