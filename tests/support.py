@@ -1,6 +1,7 @@
 """What the tests share: where the project is, and ways to run its commands in this process."""
 
 import io
+import math
 import os
 import sys
 import tempfile
@@ -37,6 +38,11 @@ def read(*parts):
     """Return the text of a file of the project."""
     with open(path(*parts), encoding='utf-8') as file:
         return file.read()
+
+
+def seeds(count):
+    """Return the seeds of `count` random cases; only the first fifth without FODLAM_ALL_SEEDS."""
+    return range(count if os.environ.get('FODLAM_ALL_SEEDS') else math.ceil(count / 5))
 
 
 def call(main, argv, stdin=None):
