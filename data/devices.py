@@ -200,7 +200,7 @@ TWO_NETWORKS = Errors(least=0.434, most=2.38, typical=1.332, worst=8.77)
 
 # {device: a sentence on its power}, where that may be far off. On an Edge TPU, QuTiBench has 0.53 W
 # for GoogLeNet and MobileNet, and 2.0 to 2.9 W for EfficientNets, with an idle power of 0.81 W
-# instead of 0.25 W: evidently another set-up. On other devices, the power of a network is 1% to 8%
+# instead of 0.25 W: evidently another set-up. On other devices, the power of a network is 1% to 7%
 # from their mean, and 21% on zcu104-dpu.
 POWER_NOTES = {
     'edge-tpu': (

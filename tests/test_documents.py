@@ -122,7 +122,9 @@ class Nets(Says, unittest.TestCase):
     def test_json(self):
         (block,) = blocks_in('json', NETS)
         conv1, relu1, fc1 = fodlam.read_net(block.encode()).values()
-        self.assertEqual((conv1['macs'], relu1.get('macs'), fc1['macs']), (105415200, None, 37748736))
+        self.assertEqual(
+            (conv1['macs'], relu1.get('macs'), fc1['macs']), (105415200, None, 37748736)
+        )
 
     def test_every_member(self):
         said = re.findall(r'`(\w+)`', ' '.join(row[0] for row in rows_below(NETS, 'member')))
@@ -306,9 +308,7 @@ class EieByDensity(Says, unittest.TestCase):
 
     def test_example(self):
         macs = 4096 * 4096
-        dense, pruned = (
-            eie.even_time(macs, eie.Density(weights, 1)) * 1e6 for weights in (1, 0.1)
-        )
+        dense, pruned = (eie.even_time(macs, eie.Density(weights, 1)) * 1e6 for weights in (1, 0.1))
         self.says(
             f'there are {macs / 1e6:.1f} million entries, which take {dense:.0f} us',
             f'each weight takes {eie.count_entries(1, 0.1) / 0.1:.2f} entries, and the layer takes '
@@ -419,7 +419,9 @@ class Accelerators(Says, unittest.TestCase):
             bound = [layer for layer in report['layers'] if layer['bound'] == 'memory']
             shares.append(f'{total(bound) / report["total"]["latency"]:.0%}')
         alexnet, lenet = shares
-        self.says(f'AlexNet is memory-bound for {alexnet} of its time on `{NVDLA}`, LeNet for {lenet}')
+        self.says(
+            f'AlexNet is memory-bound for {alexnet} of its time on `{NVDLA}`, LeNet for {lenet}'
+        )
 
     def test_energies_to_start_from(self):
         """Horowitz, ISSCC 2014, 45 nm: 8-bit 0.2 + 0.03 pJ, 32-bit float 3.7 + 0.9 pJ, DRAM, SRAM."""
@@ -547,7 +549,9 @@ class Ranges(Says, unittest.TestCase):
         model = by_shape.ShapeModel('dennard', by_shape.UNKNOWN)
         self.assertLess(model.conv_ratio_limits[1].energy_j, ratio)
         fc = errors_like(r'.* FC\d latency by density')
-        self.says(f'| by density | cost / {1 + max(fc) / 100:.2f} | cost / {1 + min(fc) / 100:.2f} |')
+        self.says(
+            f'| by density | cost / {1 + max(fc) / 100:.2f} | cost / {1 + min(fc) / 100:.2f} |'
+        )
 
     def test_of_networks_by_shape(self):
         said = []
@@ -670,7 +674,9 @@ class Reports(unittest.TestCase):
         found = set()
         for report in self.reports():
             found |= report.get('energy_by', {}).keys()
-        (row,) = [row for row in rows_below(DATA, 'member', 'unit', 'when') if 'energy_by' in row[0]]
+        (row,) = [
+            row for row in rows_below(DATA, 'member', 'unit', 'when') if 'energy_by' in row[0]
+        ]
         self.assertEqual(set(re.findall(r'`(\w+)`', row[-1])), found)
 
 
@@ -706,7 +712,8 @@ class Accuracy(Says, unittest.TestCase):
         self.says(f'adds the {len(published)} published layers')
         for quantity, by in (('latency', 'shape'), ('energy', 'shape'), ('energy', 'zeros')):
             vgg16, alexnet = (
-                span(errors_like(f'{net} CONV.* {quantity} by {by}')) for net in ('VGG16', 'AlexNet')
+                span(errors_like(f'{net} CONV.* {quantity} by {by}'))
+                for net in ('VGG16', 'AlexNet')
             )
             layers_of = "'s" if by == 'zeros' else "'s conv layers"
             self.says(f"VGG-16{layers_of} are off by {vgg16} and AlexNet's by {alexnet}")
