@@ -237,8 +237,8 @@ class EyerissByShape(Says, unittest.TestCase):
         published = layers('VGG16', 'conv')[0]['latency'] * 1e3
         self.says(
             f'compute {compute - link:.1f} ms, buffer {buffer - link:.1f} ms and link '
-            f'{link:.1f} ms. The time is {buffer - link:.1f} + {link:.1f} = {time:.1f} ms, before '
-            f'rounding, where the paper measured {published:.1f} ms'
+            f'{link:.1f} ms. Buffer and link together take {time:.1f} ms, where the paper has '
+            f'{published:.1f} ms'
         )
 
     def test_example_of_rows(self):
@@ -548,6 +548,7 @@ class Ranges(Says, unittest.TestCase):
         # It is larger than the largest ratio of energies, too.
         model = by_shape.ShapeModel('dennard', by_shape.UNKNOWN)
         self.assertLess(model.conv_ratio_limits[1].energy_j, ratio)
+        self.assertEqual(model.known_kernels, {(3, 3), (5, 5), (11, 11)})
         fc = errors_like(r'.* FC\d latency by density')
         self.says(
             f'| by density | cost / {1 + max(fc) / 100:.2f} | cost / {1 + min(fc) / 100:.2f} |'
