@@ -520,7 +520,7 @@ def node_scale(from_nm, to_nm, rule):
     """Return the factors (power, time) from one process node to another.
 
     rule: "dennard" or None, by which time scales by the ratio of the nodes and power by its square
-    (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
+    (data/README.md, "Process nodes"); or "stillmaker", a fit (data/process.py) to some nodes.
     Raises ValueError if there is no such rule, or if the fit has no such node.
 
     >>> power, time = node_scale(45, 90, 'dennard')

@@ -1,6 +1,6 @@
 """Demands: what a layer asks of an accelerator, in MACs and bytes, however fast that is.
 
-A Demand depends on the Mapping of an accelerator only, and is for one frame. nets/README.md,
+A Demand depends on the Mapping of an accelerator only, and is for one frame. data/README.md,
 "Rooflines", has all formulas.
 
 Terms:

@@ -1,7 +1,7 @@
 """Rooflines: how much time and energy the layers of a network take on an accelerator.
 
 A layer takes the longer of two times: that of its MACs at the peak rate of the array of MAC units,
-and that of its bytes at the bandwidth of DRAM. nets/README.md, "Rooflines", has all formulas.
+and that of its bytes at the bandwidth of DRAM. data/README.md, "Rooflines", has all formulas.
 
 They are worked out in two steps. First, the Demand of each layer (data/demand.py): so many MACs and
 bytes, however fast the accelerator is. It depends on the accelerator's Mapping only. Then, the

@@ -78,7 +78,7 @@ def random_chip(chance):
     return chip
 
 
-# --- The formulas of nets/README.md, a second time, in whole numbers and fractions ---
+# --- The formulas of data/README.md, a second time, in whole numbers and fractions ---
 
 
 def up(number, multiple):

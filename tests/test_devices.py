@@ -234,7 +234,7 @@ class Vitis(unittest.TestCase):
             typical_by_macs.append(typical)
             all_by_macs += errors
         self.assertEqual(len(all_by_share), 1082)
-        said = ' '.join(read('README.md').split())
+        said = ' '.join(read('data', 'README.md').split())
         for typicals, errors, percent, factor in (
             (typical_by_share, all_by_share, 39, 4.3),
             (typical_by_macs, all_by_macs, 102, 11.7),
@@ -242,7 +242,7 @@ class Vitis(unittest.TestCase):
             mean = calibration.geometric_mean(typicals)
             self.assertAlmostEqual((mean - 1) * 100, percent, delta=0.6)
             self.assertEqual(round(calibration.percentile(errors, 0.95), 1), factor)
-        self.assertIn('the mean is 39%, by MACs 102%', said)
+        self.assertIn('the mean is 39%; by MACs, it is 102%', said)
 
 
 class Calibrated(unittest.TestCase):
@@ -323,8 +323,8 @@ class Calibrated(unittest.TestCase):
                 held.append(low.latency_s <= left_out.measured_s <= high.latency_s)
         self.assertEqual(len(held), 77)
         self.assertGreaterEqual(sum(held) / len(held), 0.9)
-        said = ' '.join(read('README.md').split())
-        self.assertIn(f'holds {sum(held)} of 77 networks that it did not know', said)
+        said = ' '.join(read('data', 'README.md').split())
+        self.assertIn(f'hold {sum(held)} of 77 networks that they did not know', said)
 
 
 class Calibrate(unittest.TestCase):
