@@ -93,7 +93,7 @@ class Documents(unittest.TestCase):
     """What holds of both."""
 
     def test_sentences_are_short(self):
-        for document in (NETS, DATA):
+        for document in DOCUMENTS:
             for sentence in sentences(document):
                 self.assertLessEqual(len(sentence.split()), MOST_WORDS, f'{document}: {sentence}')
 
@@ -299,6 +299,7 @@ class EyerissByShape(Says, unittest.TestCase):
             f'The model says {by_size:.0f} frame/s, so its time is 117/{by_size:.0f} = '
             f'{117 / round(by_size):.2f} times too long. By MACs, it is {by_macs:.0f} frame/s.'
         )
+        self.assertIn(f'runs at {by_size:.0f} frame/s', ' '.join(read('README.md').split()))
 
 
 class EieByDensity(Says, unittest.TestCase):
