@@ -8,6 +8,7 @@ Jouppi et al., ISCA 2017, on Google's first Tensor Processing Unit (TPU).
 """
 
 import functools
+import math
 
 import fodlam
 from fodlam import (
@@ -39,15 +40,21 @@ from fodlam.data.words import engineering
 
 # Other names of keys, which earlier versions had.
 OTHER_NAMES = {'dram_gbps': 'dram_gb_per_s'}
-# Numbers that no real machine is above: clocks are below 10 GHz, and the largest arrays, on whole
-# wafers, below 10^7 MACs.
-MOST_CLOCK_MHZ = 100_000
+# Numbers that no real machine is beyond: clocks are from 1 MHz to 10 GHz, the largest arrays, on
+# whole wafers, have fewer than 10^7 MACs, and their memories less than 10^8 GB/s.
+LEAST_CLOCK_MHZ, MOST_CLOCK_MHZ = 1, 100_000
 MOST_MACS = 10**8
-# {key: (the number that no real machine is above, what the unit is)}
-USUAL_LIMITS = {
-    'clock_mhz': (MOST_CLOCK_MHZ, 'in MHz, not Hz: 1 GHz is 1000'),
-    'macs': (MOST_MACS, 'MACs per cycle, not per second: 1 TMAC/s at 1000 MHz is 1000'),
-}
+MOST_DRAM_GB_PER_S = 10**8
+CLOCK_UNIT = 'in MHz, not {}: 1 GHz is 1000'
+DRAM_UNIT = 'in 10^9 bytes per second: 20 GB/s is 20'
+# [(key, the least and the most that a real machine has, what the unit is)]
+USUAL_LIMITS = [
+    ('clock_mhz', LEAST_CLOCK_MHZ, math.inf, CLOCK_UNIT.format('GHz')),
+    ('clock_mhz', 0, MOST_CLOCK_MHZ, CLOCK_UNIT.format('Hz')),
+    ('macs', 0, MOST_MACS, 'MACs per cycle, not per second: 1 TMAC/s at 1000 MHz is 1000'),
+    ('dram_gb_per_s', 0, MOST_DRAM_GB_PER_S, DRAM_UNIT),
+    ('dram_gbps', 0, MOST_DRAM_GB_PER_S, DRAM_UNIT),
+]
 
 # {key of a config that does not go together with "accelerator": why}
 CONFLICTS = {
@@ -93,8 +100,12 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     estimate.traffic = costs.traffic
     estimate.accelerator = accelerator
     estimate.doubts = []
-    is_unusual = accelerator.clock_mhz > MOST_CLOCK_MHZ or accelerator.macs > MOST_MACS
-    if is_unusual and isinstance(config['accelerator'], dict):
+    is_usual = (
+        LEAST_CLOCK_MHZ <= accelerator.clock_mhz <= MOST_CLOCK_MHZ
+        and accelerator.macs <= MOST_MACS
+        and accelerator.dram_gb_per_s <= MOST_DRAM_GB_PER_S
+    )
+    if not is_usual and isinstance(config['accelerator'], dict):
         estimate.doubts += unit_doubts(config['accelerator'])
     if accelerator.feature_kib:
         doubt = doubt_chain(catalog.entries)
@@ -112,8 +123,8 @@ def unit_doubts(members):
     ['config: "accelerator": "clock_mhz" is 1000000000.0, which is in MHz, not Hz: 1 GHz is 1000']
     """
     doubts = []
-    for key, (most, unit) in USUAL_LIMITS.items():
-        if members.get(key, 0) > most:
+    for key, least, most, unit in USUAL_LIMITS:
+        if not least <= members.get(key, least) <= most:
             doubts.append(f'config: "accelerator": "{key}" is {members[key]}, which is {unit}')
     return doubts
 
