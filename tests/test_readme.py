@@ -142,16 +142,16 @@ class Numbers(Says, unittest.TestCase):
 
     document = README
 
-    def errors(self, kind, how):
-        """Return '<network> <error>, ...' of the latency of both networks' layers of a kind.
+    def errors(self, kind, how, quantity='latency'):
+        """Return '<network> <error>, ...' of the costs of both networks' layers of a kind.
 
-        how: the end of the quantity in data/validate.py, with OTHER for the other network.
+        how: the end of the name of a figure in data/validate.py, with OTHER for the other network.
         """
         rows = {row['quantity']: row['error_percent'] for row in validator.validate()}
         cells = []
         for net, name, other in (('VGG16', 'VGG-16', 'AlexNet'), ('AlexNet', 'AlexNet', 'VGG16')):
-            quantity = f'{net} {kind} latency {how.replace("OTHER", other)}'
-            cells.append(f'{name} {rows[quantity]:+.0f}%')
+            figure = f'{net} {kind} {quantity} {how.replace("OTHER", other)}'
+            cells.append(f'{name} {rows[figure]:+.0f}%')
         return ', '.join(cells)
 
     def test_first_example(self):
@@ -167,36 +167,47 @@ class Numbers(Says, unittest.TestCase):
         netfiles = [name for name in os.listdir(path('nets')) if name.endswith('.json')]
         self.says(f'`nets/` has {len(netfiles)} net files already')
 
-    def test_errors(self):
-        conv, fc = (self.errors(kind, "by OTHER's MACs") for kind in ('conv', 'fc'))
-        conv_by_shape = self.errors('conv', "by OTHER's shape")
-        self.says(
-            f'| conv: {conv}; fc: {fc} |',
-            f'| conv layers on Eyeriss | {conv_by_shape} |',
-            f'| fc layers on EIE | {self.errors("fc", "by density")} |',
-        )
+    def test_errors_by_macs(self):
+        how = "by OTHER's MACs"
+        conv, fc = (self.errors(kind, how) for kind in ('conv', 'fc'))
+        energy = self.errors('conv', how, 'energy')
+        self.says(f'| conv: {conv}; fc: {fc} | conv: {energy}; fc: the same as in time |')
+        self.assertEqual(self.errors('fc', how, 'energy'), fc)
+
+    def test_errors_by_shape(self):
+        how = "by OTHER's shape"
+        time, energy = (self.errors('conv', how, quantity) for quantity in ('latency', 'energy'))
+        self.says(f'| conv layers on Eyeriss | {time} | {energy} |')
+
+    def test_errors_by_density(self):
+        time = self.errors('fc', 'by density')
+        self.says(f'| fc layers on EIE | {time} | the same as in time |')
+        self.assertEqual(self.errors('fc', 'by density', 'energy'), time)
+
+    def test_nvdla(self):
         rows = [row for row in validator.validate() if ' on nvdla-' in row['quantity']]
         worst = max(abs(row['error_percent']) for row in rows)
         self.assertEqual(len(rows), 7)
-        self.says(
-            f'| ResNet-50 on seven NVDLAs: up to {math.ceil(worst * 10) / 10}% |',
-            f'so {math.ceil(worst * 10) / 10}% is no error',
-        )
+        self.says(f'on its seven configurations is within {math.ceil(worst * 10) / 10}% of')
 
-    def test_typical_errors_on_devices(self):
-        one, two, many = set(), set(), []
-        for row in devices.read_calibrated().values():
-            if row.networks >= devices.MANY_NETWORKS:
-                many.append(row.typical)
-            else:
-                (one if row.networks == 1 else two).add(f'{row.typical:.2f}')
+    def test_errors_on_devices(self):
+        rows = devices.read_calibrated().values()
+        for are_many in (False, True):
+            group = [row for row in rows if (row.networks >= devices.MANY_NETWORKS) == are_many]
+            typical = [row.typical for row in group]
+            worst = max(row.worst for row in group)
+            self.says(
+                f'| typically a factor of {min(typical):.2f} to {max(typical):.2f}, '
+                f'at worst {worst:.1f} |'
+            )
+
+    def test_rooflines(self):
+        attained = re.search(r'attain (\d+)% to (\d+)% of', devices.bound_note())
+        least, most = int(attained[1]), int(attained[2])
         self.says(
-            f'typically a factor of {two.pop()} to {one.pop()} |',
-            f'typically a factor of {min(many):.2f} to {max(many):.2f} |',
+            f'Measured devices attain {least}% to {most}% of their rooflines',
+            f'| devices take {100 / most:.2g} to {100 / least:.2g} times as long |',
         )
-        self.assertEqual((one, two), (set(), set()))
-        attained = re.search(r'attain (\d+%) to (\d+%) of', devices.bound_note())
-        self.says(f'Measured devices attain {attained[1]} to {attained[2]} of their rooflines')
 
     def test_networks_of_devices(self):
         counts = {name: row.networks for name, row in devices.read_calibrated().items()}
@@ -216,7 +227,7 @@ class Numbers(Says, unittest.TestCase):
             f'Eyeriss ran {frames["VGG16"]} frames of VGG-16, or {frames["AlexNet"]} of AlexNet'
         )
         batched, framed = (fodlam.diagnose(x)['average']['latency']['conv'] for x in (False, True))
-        self.says(f'By MACs, they are for {batched / framed:.2f} frames')
+        self.says(f'By MACs, that is {batched / framed:.2f} frames for any network')
 
     def test_dense_layers(self):
         kept = [
