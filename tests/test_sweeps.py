@@ -1,4 +1,4 @@
-"""--lines: many configurations in one process."""
+"""--lines and `fodlam.sweep`: many configs in one process."""
 
 import io
 import json
@@ -10,11 +10,13 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import GROUPS, Terminal, fodlam, path, read, run
+from support import Terminal, fodlam, path, read, run
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
-ALEXNET = {**json.loads(read('tests', 'golden', 'alexnet.json')), 'frames': {'conv': 4, 'fc': 1}}
+
+
+ALEXNET = {**json.loads(read('tests', 'original', 'alexnet.json')), 'frames': {'conv': 4, 'fc': 1}}
 
 
 class Lines(unittest.TestCase):
@@ -35,7 +37,10 @@ class Lines(unittest.TestCase):
         stdin = b'{"net": "VGG16"}\n\n{"net": "VGG11"}\n \t\r\n[\n\xff\n{"net": "VGG16"}\r\n{"net": "AlexNet"}'
         result = run('--lines', stdin=stdin)
         results = list(map(json.loads, result.out.splitlines()))
-        good = {**json.loads(read('tests', 'golden', 'vgg16.json')), 'frames': {'conv': 3, 'fc': 1}}
+        good = {
+            **json.loads(read('tests', 'original', 'vgg16.json')),
+            'frames': {'conv': 3, 'fc': 1},
+        }
         self.assertEqual([results[0], results[4]], [good, good])
         self.assertEqual(results[5], ALEXNET)
         for index, start in (
@@ -131,19 +136,22 @@ class Lines(unittest.TestCase):
                 fodlam.main(['--lines'], stdin, stdout, err)
             self.assertRegex(err.buffer.getvalue().decode(), rf'\A{expected}\Z')
 
-    def test_fuzz(self):
-        """Nothing that is in a line is the end of the others."""
-        rng = random.Random(1)
-        good = json.dumps(CONFIGS[0]).encode()
-        lines = []
-        for _ in range(1000):
-            start = rng.randrange(len(good))
-            end = start + rng.choice((0, 1, 5))
-            lines.append(good[:start] + rng.randbytes(2).replace(b'\n', b'') + good[end:])
-        result = run('--lines', stdin=b'\n'.join(lines))
-        results = list(map(json.loads, result.out.splitlines()))
-        self.assertEqual(len(results), 1000)
-        self.assertTrue(all(set(r) == {'error'} or set(r) == {*GROUPS, 'frames'} for r in results))
+
+class FromPython(unittest.TestCase):
+    def test_sweep(self):
+        configs = [{'net': 'VGG16'}, {'net': 'VGG19'}, {'netfile': 'lenet.json'}, None]
+        first, wrong, third, none = fodlam.sweep(configs, per_frame=True, range=True)
+        self.assertEqual(first, fodlam.estimate(configs[0], per_frame=True, range=True))
+        self.assertEqual(third, fodlam.estimate(configs[2], per_frame=True, range=True))
+        self.assertIn('VGG19', wrong['error'])
+        self.assertIn('expected an object', none['error'])
+
+    def test_sweep_is_lazy(self):
+        def endless():
+            while True:
+                yield {'net': 'AlexNet'}
+
+        self.assertEqual(next(fodlam.sweep(endless())), fodlam.estimate({'net': 'AlexNet'}))
 
 
 if __name__ == '__main__':
