@@ -70,7 +70,10 @@ class Calibrated(unittest.TestCase):
             self.assertAlmostEqual(calibration.percentile(numbers, (i + 1) / 20), cut)
 
     def test_ranges_hold_networks_that_the_calibration_did_not_know(self):
-        """Of 77 networks, each left out, at least 90% are in the range that --range gives them."""
+        """Of 77 networks, each left out, at least 90% are in the range that --range gives them.
+
+        It takes a second, as every device is calibrated anew without each of its networks.
+        """
         runs, measured, kept = calibration.measured_runs(), devices.read_devices(), KeptCatalogs()
         held = []
         for device, of_device in runs.items():

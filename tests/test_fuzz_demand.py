@@ -8,9 +8,7 @@ from fractions import Fraction
 
 from random_nets import random_chip, random_layer
 from results import on_chip
-from support import fodlam
-
-SEEDS = range(400)
+from support import fodlam, seeds
 
 
 def up(number, multiple):
@@ -103,7 +101,7 @@ class Formulas(unittest.TestCase):
         self.assertTrue(math.isclose(one, other, rel_tol=1e-9), f'{one} {other} {message}')
 
     def test_random_layers(self):
-        for seed in SEEDS:
+        for seed in seeds(400):
             chance = random.Random(seed)
             entry, chip = random_layer(chance), random_chip(chance)
             seconds, weights, features = expected_of(entry, chip)
@@ -121,7 +119,7 @@ class Formulas(unittest.TestCase):
             'feature_kib': [0, 1, 4, 20, 100, 1e6],
             'fc_batch': [1, 2, 4, 8],
         }
-        for seed in SEEDS[:120]:
+        for seed in seeds(120):
             chance = random.Random(seed)
             chip = random_chip(chance)
             net = [{**random_layer(chance), 'name': f'l{index}'} for index in range(4)]

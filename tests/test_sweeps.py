@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import Terminal, fodlam, path, read, run
+from support import Terminal, fodlam, path, read, run, seeds
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
@@ -21,8 +21,10 @@ ALEXNET = {**json.loads(read('tests', 'original', 'alexnet.json')), 'frames': {'
 
 class Lines(unittest.TestCase):
     def test_results_are_those_of_single_runs(self):
-        rng = random.Random(1)
-        configs = [rng.choice(({}, {'process_nm': 28})) | rng.choice(CONFIGS) for _ in range(100)]
+        configs = []
+        for seed in seeds(100):
+            rng = random.Random(seed)
+            configs.append(rng.choice(({}, {'process_nm': 28})) | rng.choice(CONFIGS))
         stdin = ''.join(json.dumps(config) + '\n' for config in configs).encode()
         for flags in ([], ['--per-frame'], ['--range'], ['--per-layer', '--range', '--per-frame']):
             result = run('--lines', *flags, stdin=stdin)
