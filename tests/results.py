@@ -63,10 +63,12 @@ def features(net, feature_kib, **keys):
     return {layer['name']: layer['feature_traffic_bytes'] for layer in report['layers']}
 
 
-@functools.cache
+make_rows = functools.cache(validator.validate)
+
+
 def validated(per_layer=False):
-    """Return the rows of data/validate.py, which are not to be changed."""
-    return validator.validate(per_layer)
+    """Return the rows of data/validate.py, which are made once, and are not to be changed."""
+    return make_rows(per_layer)
 
 
 @functools.cache

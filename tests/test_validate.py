@@ -1,6 +1,7 @@
 """data/validate.py: its rows and its command line, and what data/README.md says of them."""
 
 import csv
+import functools
 import io
 import json
 import math
@@ -27,6 +28,8 @@ from support import (
     validate,
     validator,
 )
+
+from fodlam.data import comparisons
 
 README = read('data', 'README.md')
 
@@ -147,6 +150,18 @@ class Rows(unittest.TestCase):
 
 
 class CommandLine(unittest.TestCase):
+    """What is printed of the rows, which are worked out once for all of these tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        for target, kept in (
+            ('fodlam.data.validate.validate', validated),
+            ('fodlam.data.comparisons.device_errors', functools.cache(comparisons.device_errors)),
+        ):
+            patched = mock.patch(target, kept)
+            patched.start()
+            cls.addClassCleanup(patched.stop)
+
     def test_formats_agree(self):
         for flags in ([], ['--per-layer']):
             rows = validated(per_layer=bool(flags))
@@ -240,7 +255,9 @@ class CommandLine(unittest.TestCase):
         )
         self.assertEqual(validator.main(['--wrong'], None, io.StringIO(), None), 2)
 
-    def test_damage(self):
+
+class Damage(unittest.TestCase):
+    def test_is_one_line(self):
         """A file that is missing or damaged is one line on stderr."""
 
         def change(file, old, new):
