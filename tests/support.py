@@ -1,5 +1,6 @@
 """What the tests share: where the project is, and ways to run its commands in this process."""
 
+import contextlib
 import cProfile
 import io
 import math
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import namedtuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -105,6 +107,25 @@ def python(*argv, stdin='', cwd=ROOT, **options):
         [sys.executable, *argv], input=stdin, capture_output=True, cwd=cwd, env=clean_environment(),
         timeout=TIME_LIMIT_S, encoding='utf-8', **options,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def started(*argv, **options):
+    """Start a process of this Python, and kill it after a while, so that no read waits for ever.
+
+    options: for subprocess.Popen. The process heeds Ctrl-C, also where this one ignores it.
+    """
+    command = [sys.executable, *argv]
+    prepare = heed_interrupts if os.name == 'posix' else None
+    process = subprocess.Popen(command, preexec_fn=prepare, **options)
+    timer = threading.Timer(TIME_LIMIT_S, process.kill)
+    timer.start()
+    try:
+        with process:
+            yield process
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def clean_environment():

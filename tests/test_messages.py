@@ -201,8 +201,9 @@ class Messages(unittest.TestCase):
             'with python3 -m json.tool --compact\n',
         )
         process = subprocess.run(
-            [sys.executable, '-m', 'json.tool', '--compact'], input=config, capture_output=True
-        )
+            [sys.executable, '-m', 'json.tool', '--compact'], input=config, capture_output=True,
+            timeout=60,
+        )  # fmt: skip
         self.assertEqual(run('--lines', stdin=process.stdout).status, 0)
         self.assertEqual(run(stdin=config).status, 0)
 
@@ -245,7 +246,7 @@ class Messages(unittest.TestCase):
         for command in extract, costs:
             result = subprocess.run(
                 command.replace('python3', shlex.quote(sys.executable)), shell=True,
-                capture_output=True, text=True, timeout=60,
+                capture_output=True, encoding='utf-8', timeout=60,
             )  # fmt: skip
             self.assertEqual((result.returncode, result.stderr), (0, ''), command)
         self.assertGreater(json.loads(result.stdout)['conv']['latency'], 0)

@@ -42,8 +42,8 @@ class NetFiles(unittest.TestCase):
             self.assertLess(len(result.err), 1000)
 
     def test_many_keys_take_no_longer_if_one_is_twice(self):
-        members = ', '.join(f'"{index}": 0' for index in [*range(300_000), 299_999])
-        self.assertIn("duplicate key '299999'", self.estimate(f'{{{members}}}'.encode()).err)
+        members = ', '.join(f'"{index}": 0' for index in [*range(60_000), 59_999])
+        self.assertIn("duplicate key '59999'", self.estimate(f'{{{members}}}'.encode()).err)
 
     def test_many_choices_are_cut(self):
         net = [{'name': f'conv{i}', 'type': 'Convolution', 'macs': 1} for i in range(5000)]

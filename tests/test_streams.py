@@ -14,7 +14,7 @@ import tracemalloc
 import unittest
 from unittest import mock
 
-from support import call, fodlam, path, run
+from support import call, fodlam, heed_interrupts, path, run, started
 
 from fodlam.data import api, sweeps
 
@@ -23,14 +23,8 @@ EXPECTED = run('--lines', stdin=SWEEP).out
 
 
 def start(*argv, **streams):
-    """Return a started process of fodlam.py, with output that Python does not buffer."""
-    command = [sys.executable, '-u', path('fodlam.py'), *argv]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, **streams)
-
-
-def heed_interrupts():
-    """Let a process that is about to start die of SIGINT, even if this one would not."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Start a process of fodlam.py, with output that Python does not buffer."""
+    return started('-u', path('fodlam.py'), *argv, stderr=subprocess.PIPE, **streams)
 
 
 class Trickle(io.BytesIO):
@@ -118,7 +112,7 @@ class Ends(unittest.TestCase):
                 file.write('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n')
             process = subprocess.run(
                 [sys.executable, path('fodlam.py')], capture_output=True, timeout=60,
-                env={**os.environ, 'PYTHONPATH': folder},
+                env={**os.environ, 'PYTHONPATH': folder}, preexec_fn=heed_interrupts,
             )  # fmt: skip
         ended = process.returncode, process.stdout, process.stderr
         self.assertEqual(ended, (-signal.SIGINT, b'', b''))
@@ -142,9 +136,7 @@ class Ends(unittest.TestCase):
         installed = "import fodlam, sys; sys.argv[1:] = ['--lines']; fodlam.command()"
         pipes = dict.fromkeys(('stdin', 'stdout', 'stderr'), subprocess.PIPE)
         for command in (['fodlam.py', '--lines'], ['-m', 'fodlam', '--lines'], ['-c', installed]):
-            # A shell that runs the tests in the background has SIGINT ignored, which is inherited.
-            settled = {'cwd': path(), 'preexec_fn': heed_interrupts, **pipes}
-            with subprocess.Popen([sys.executable, *command], **settled) as process:
+            with started(*command, cwd=path(), **pipes) as process:
                 process.stdin.write(b'{"net": "VGG16"}\n')
                 process.stdin.flush()
                 self.assertTrue(process.stdout.readline())  # by now it waits for more

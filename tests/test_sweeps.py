@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import Terminal, fodlam, path, read, run, seeds
+from support import Terminal, fodlam, path, read, run, seeds, started
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
@@ -64,7 +64,7 @@ class Lines(unittest.TestCase):
         config = {'netfile': 'lenet.json', 'accelerator': 'nvdla-32'}
         config |= {'density': {}, 'scaling': 'shape', 'process_scaling': 'dennard', 'process_nm': 7}
         told = set()
-        for seed in '1', '2', '3', '4', '5':
+        for seed in '1', '2', '3':
             process = subprocess.run(
                 [sys.executable, path('fodlam.py')], input=json.dumps(config).encode(),
                 capture_output=True, env={**os.environ, 'PYTHONHASHSEED': seed}, timeout=60,
@@ -116,8 +116,8 @@ class Lines(unittest.TestCase):
         self.assertLessEqual(reads.call_count, 101 + 10)
 
     def test_a_pipe_can_be_followed(self):
-        command = [sys.executable, path('fodlam.py'), '--lines']
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        pipes = dict.fromkeys(('stdin', 'stdout'), subprocess.PIPE)
+        with started(path('fodlam.py'), '--lines', **pipes) as process:
             for _ in range(3):
                 process.stdin.write(b'{"net": "VGG16"}\n')
                 process.stdin.flush()
