@@ -33,6 +33,13 @@ class Mistakes(unittest.TestCase):
             with self.subTest(text[:40]):
                 self.assert_mistake(text, *parts)
 
+    def test_a_net_file_that_is_no_name(self):
+        expected = 'expected a file in nets/, a path, or a list of entries'
+        for value in (5, 1.5, None, True, {}):
+            result = run(stdin=json.dumps({'netfile': value}).encode())
+            said = f'fodlam: config: "netfile" is {value}; {expected}\n'
+            self.assertEqual(result, (1, '', said))
+
     def test_long_names_are_cut(self):
         self.assert_mistake(
             {'net': 'a\nb\u2028' * 1000}, 'choose from AlexNet, VGG16', 'lenet.json', '...'

@@ -115,6 +115,15 @@ class Density(unittest.TestCase):
             self.assertEqual(both.pop('left_out'), {'layers': 1, 'macs': matmul['macs']})
             self.assertEqual(both, alone)
 
+    def test_products_of_feature_maps_have_no_density(self):
+        """Also where they say one themselves, beside an fc layer that has its own."""
+        own = {'weight_density': 0.1, 'activation_density': 0.3}
+        config = {'netfile': [fc(**own), {**fc(**own), 'name': 'qk', 'type': 'MatMul'}]}
+        report = fodlam.estimate({**config, 'scaling': 'shape'}, per_layer=True)
+        sources = {layer['name']: layer['source'] for layer in report['layers']}
+        self.assertEqual(sources, {'fc': 'by density'})
+        self.assertEqual(report['left_out'], {'layers': 1, 'macs': 4096 * 4096})
+
     def test_whose_densities(self):
         own = fc(weight_density=0.1, activation_density=0.3)
         other = {'weights': 0.5, 'activations': 0.5}

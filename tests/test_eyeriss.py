@@ -70,17 +70,11 @@ class Dilation(unittest.TestCase):
 
 
 class Limits(unittest.TestCase):
-    CONFIGS = (
-        {'netfile': 'resnet50.json', 'scaling': 'shape'},
-        {'netfile': 'resnet50.json', 'scaling': 'shape', 'process_nm': 130},
-        {'net': 'VGG16', 'accelerator': 'nvdla-64'},
-        {'netfile': 'googlenet.json', 'accelerator': 'edge-tpu', 'layers': ['conv1/7x7_s2']},
-        {'netfile': 'lenet.json', 'accelerator': {'macs': 9, 'clock_mhz': 1, 'dram_gbps': 1}},
-    )
+    """Computing, the buffer and the link."""
 
     def test_half_of_resnet50_is_bound_by_the_link(self):
         """../shared/facts/eyeriss-shape.md; 49% before rows that nothing touches stayed away."""
-        found = layers_of(self.CONFIGS[0])
+        found = layers_of({'netfile': 'resnet50.json', 'scaling': 'shape'})
         link = [layer for layer in found if layer.get('bound') == 'link']
         self.assertAlmostEqual(len(link) / 53, 0.5, delta=0.1)
 
@@ -98,6 +92,34 @@ class Limits(unittest.TestCase):
         halved = {**touched, 'ifmap': [64, 4, 8]}
         self.assertGreater(self.latency_and_bound(touched), self.latency_and_bound(halved))
 
+    def test_rows_between_kernels_stay_away(self):
+        """Kernels of 2 rows with stride 3 at 4 places touch rows 0, 1, 3, 4, 6, 7, 9, 10 of 12."""
+        entry = {
+            'name': 'c', 'type': 'Convolution', 'macs': 1000 * 4 * 5 * 2 * 2, 'ifmap': [1000, 12, 7],
+            'ofmap': [1, 4, 5], 'kernel': [2, 2], 'stride': [3, 1],
+        }  # fmt: skip
+        cost, bound = eyeriss.eyeriss_cost(entry)
+        link_s = 2 * (1000 * 8 * 7 + 1 * 4 * 5) / 0.48e9
+        # Partial sums: q is 8 * 3 / 2 = 12 channels, for an ofmap of up to 14 x 14.
+        buffer_s = 4 * (1000 / 12 * 4 * 5) / 3e9
+        compute_s = 80_000 / (168 * 200e6 * 0.85)
+        self.assertGreater(compute_s, buffer_s)
+        self.assertAlmostEqual(cost.latency_s / (compute_s + link_s), 1)
+        self.assertEqual(bound, 'link')
+
+    def test_an_oblong_ofmap_is_as_large_as_its_longer_side(self):
+        """q is 8 * 14 / 28 = 4 channels, for 7 x 28 as for 28 x 7 and for 28 x 28."""
+        for height, width in ((7, 28), (28, 7), (28, 28)):
+            entry = {
+                'name': 'c', 'type': 'Convolution', 'macs': 64 * height * width * 9 * 10,
+                'ifmap': [64, height + 2, width + 2], 'ofmap': [10, height, width], 'kernel': [3, 3],
+            }  # fmt: skip
+            cost, bound = eyeriss.eyeriss_cost(entry)
+            buffer_s = 4 * (64 / 4 * 10 * height * width) / 3e9
+            ifmap = 64 * (height + 2) * (width + 2)
+            link_s = 2 * (ifmap + 10 * height * width) / 0.48e9
+            self.assertAlmostEqual(cost.latency_s / (buffer_s + link_s), 1, msg=entry)
+
     def test_depthwise_layers_have_a_wider_range(self):
         shape = {'ifmap': [8, 8, 8], 'ofmap': [8, 6, 6], 'kernel': [3, 3]}
         entry = {'name': 'a', 'type': 'Convolution', 'macs': 8 * 36 * 9, 'groups': 8, **shape}
@@ -110,9 +132,7 @@ class Limits(unittest.TestCase):
 
 
 class Deconvolution(unittest.TestCase):
-    """What changes of the code had once gone unnoticed."""
-
-    def test_a_deconvolutions_ifmap_in_the_shape_model(self):
+    def test_goes_pixel_by_pixel_of_its_ifmap(self):
         """All of it is read, and the rule for summed channels goes by it."""
         entry = {
             'name': 'd', 'type': 'Deconvolution', 'macs': 14 * 14 * 64 * 64 * 16,
@@ -128,10 +148,6 @@ class Deconvolution(unittest.TestCase):
 
 
 class Dram(unittest.TestCase):
-    CHIP = {'macs': 1024, 'clock_mhz': 1000, 'dram_gbps': 10}
-
-    KEYS = {'mac': ('mac_pj', 0.5), 'dram': ('dram_pj_per_byte', 160), 'power': ('power_mw', 100)}
-
     def test_what_dram_would_add_to_eyeriss(self):
         """8 to 16% for AlexNet and 5 to 11% for VGG-16, at 160 to 320 pJ a byte; MB are 2^20."""
         for net, least, most in (('AlexNet', 8, 16), ('VGG16', 5, 11)):

@@ -24,6 +24,8 @@ from drawings import (
 from estimates import LEFT_OUT, NOTES, ROOFLINE_BOUNDS, made, with_config
 from support import run
 
+from fodlam.data import pictures
+
 
 class Every(unittest.TestCase):
     """What holds of every picture."""
@@ -152,6 +154,15 @@ class Themes(unittest.TestCase):
 
 
 class Text(unittest.TestCase):
+    def test_a_title_has_three_lines_at_the_most(self):
+        for words, lines in ((5, 1), (20, 2), (30, 3), (50, 3), (500, 3)):
+            elements, bottom = pictures.draw_heading('a word ' * words, [])
+            self.assertEqual(len(elements), lines, words)
+            _, higher = pictures.draw_heading('a', [])
+            self.assertEqual(bottom - higher, (lines - 1) * pictures.TITLE_LINE_HEIGHT)
+        remarks = ['a word ' * 500]
+        self.assertGreater(len(pictures.draw_heading('a', remarks)[0]), 30)  # all of a remark
+
     def test_title_and_notes(self):
         root = drawn(made(frames=3), notes=NOTES[:1])
         self.assertEqual(root.find(f'{SVG}title').text, 'X on Eyeriss and EIE, a batch of 3 frames')
