@@ -66,11 +66,11 @@ class Rooflines(unittest.TestCase):
         long_axis = roofline_plot.ticks_between(1e-30, 1e60)
         self.assertLessEqual(sum(tick.has_number for tick in long_axis), 11)
 
-    def test_very_many_layers_take_time_in_proportion(self):
-        """Held against all others, four times the layers would take sixteen times the calls."""
-        few, many = made(150, bounds=ROOFLINE_BOUNDS), made(600, bounds=ROOFLINE_BOUNDS)
+    def test_very_many_layers_take_little_longer_than_many(self):
+        """Labels look out for 100 dots at the most. For all, it would take four times the calls."""
+        few, many = made(300, bounds=ROOFLINE_BOUNDS), made(1200, bounds=ROOFLINE_BOUNDS)
         ratio = count_calls(lambda: drawn(many)) / count_calls(lambda: drawn(few))
-        self.assertLess(ratio, 6)
+        self.assertLess(ratio, 2.5)
         named = [text for text in texts(drawn(many)) if text.startswith('layer-')]
         self.assertTrue(1 <= len(named) <= 100)
 
@@ -81,9 +81,9 @@ class Rooflines(unittest.TestCase):
             entries = [{'name': f'l{i}', 'type': 'Convolution', **shape} for i in range(count)]
             return written(entries, accelerator='nvdla-32')
 
-        ratio = count_calls(lambda: draw(600)) / count_calls(lambda: draw(150))
+        ratio = count_calls(lambda: draw(400)) / count_calls(lambda: draw(100))
         self.assertLess(ratio, 6)
-        self.assertIn('l0 and 599 more', texts(draw(600)))
+        self.assertIn('l0 and 399 more', texts(draw(400)))
 
 
 if __name__ == '__main__':
