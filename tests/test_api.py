@@ -35,8 +35,8 @@ FORMATS = [name for name in formats.FORMATS if name != 'json']
 def python(script, stdin=''):
     """Return what a script prints in a process of its own that can import fodlam."""
     result = subprocess.run(
-        [sys.executable, '-c', script], cwd=ROOT, input=stdin, capture_output=True, text=True,
-        timeout=60,
+        [sys.executable, '-c', script], cwd=ROOT, input=stdin, capture_output=True, timeout=60,
+        encoding='utf-8', env={**os.environ, 'PYTHONIOENCODING': 'utf-8'},
     )  # fmt: skip
     return result.stdout + result.stderr
 
@@ -126,7 +126,7 @@ class Hints(unittest.TestCase):
             '-c',
             f'import sys; sys.path.append({ROOT!r}); {script}',
         ]
-        result = subprocess.run(clean, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(clean, capture_output=True, encoding='utf-8', timeout=60)
         self.assertIn("'fodlam.data.api'", result.stdout, result.stderr)
         self.assertNotIn("'typing'", result.stdout)
 

@@ -61,6 +61,11 @@ def sections():
     return result
 
 
+def quoted_config(match):
+    """Return the path of a config for a shell; match: of "{config}/" and its name."""
+    return shlex.quote(path('config', match[1]))
+
+
 class Messages(unittest.TestCase):
     SECTIONS = sections()
 
@@ -71,7 +76,7 @@ class Messages(unittest.TestCase):
         for given, message in rows:
             message = message.replace('{extract}', mistakes.extract_command())
             message = message.replace('{fodlam}', mistakes.fodlam_command())
-            message = message.replace('{config}', path('config'))
+            message = re.sub(r'\{config\}/(\S+)', quoted_config, message)
             with self.subTest(given):
                 result = answer(given)
                 self.assertEqual(result, (status, '', f'fodlam: {message}\n'))
@@ -222,8 +227,10 @@ class Messages(unittest.TestCase):
             self.assertIn('| fodlam --per-frame\n', run('m.onnx').err)
         self.in_folder()
         with mock.patch('shutil.which', lambda name: None):
-            self.assertEqual(mistakes.extract_command(), f'python3 {path("nets", "extract.py")}')
-            self.assertEqual(mistakes.fodlam_command(), f'python3 {path("fodlam.py")}')
+            self.assertEqual(
+                mistakes.extract_command(), f'python3 {shlex.quote(path("nets", "extract.py"))}'
+            )
+            self.assertEqual(mistakes.fodlam_command(), f'python3 {shlex.quote(path("fodlam.py"))}')
             with mock.patch('fodlam.data.mistakes.HOME', '/a b'):  # no fodlam.py: it is a package
                 self.assertEqual(mistakes.extract_command(), 'python3 -m fodlam.nets.extract')
                 self.assertEqual(mistakes.fodlam_command(), 'python3 -m fodlam')
