@@ -100,10 +100,10 @@ def sweep(title, make_config, result):
             rng = random.Random(count)
             with open(paths[-1], 'w', encoding='utf-8') as file:
                 file.writelines(json.dumps(make_config(rng)) + '\n' for _ in range(count))
-        result = os.path.join(ROOT, 'tests', *result.split('/'))
+        printed = os.path.join(ROOT, 'tests', *result.split('/'))
         compare(
             f'100,000 configs with {title}, against json alone',
-            lambda: seconds([sys.executable, '-c', JSON_ALONE, result], paths[1]),
+            lambda: seconds([sys.executable, '-c', JSON_ALONE, printed], paths[1]),
             lambda: seconds([*FODLAM, '--lines'], paths[1]),
             pairs=5,
         )

@@ -27,10 +27,7 @@ from fodlam.data import pictures
 from fodlam.data.roofline import Accelerator
 
 SVG = '{http://www.w3.org/2000/svg}'
-
-
 ODD_NAME = '<script>alert("1")</script>&\x00\ud800\n'
-
 
 # Hundredths of the size that the characters from " " to "~" take in DejaVu Sans and in Liberation
 # Sans (as wide as Arial and Helvetica), as Chromium 156 measured them, rounded up.
@@ -42,8 +39,6 @@ DEJAVU_SANS = [
         '50 62 64 55 64 62 36 64 64 28 28 58 28 98 64 62 64 64 42 53 40 64 60 82 60 60 53 64 34 64 84'
     ).split()
 ]
-
-
 LIBERATION_SANS = [
     int(width)
     for width in (

@@ -7,23 +7,16 @@ import math
 from support import fodlam
 
 from fodlam import Cost, Estimate, Layer
+from fodlam.data import tables
 from fodlam.data.roofline import Accelerator
 
 EYERISS_BOUNDS, ROOFLINE_BOUNDS = ('compute', 'buffer', 'link'), ('compute', 'memory')
-
-
 PARTS = ('mac', 'dram', 'power')
-
-
 LEFT_OUT = [{'type': 'MatMul', 'macs': macs} for macs in [10**9 - 23] + [1] * 23]
-
-
 NOTES = [
     "conv: Eyeriss's batch of 3 frames; fc: 1 frame; --per-frame for one",
     'A roofline is a bound: ' + 'real devices attain 18 to 62% of it, and so do these; ' * 3,
 ]
-
-
 ACCELERATOR = Accelerator(macs=1000, clock_mhz=1000, dram_gb_per_s=10)
 
 
@@ -113,6 +106,11 @@ def every_estimate():
 def with_config(estimate, **config):
     """Return an Estimate with another config."""
     return changed(estimate, config=config)
+
+
+def table_lines(estimate, notes=()):
+    """Return the lines of an Estimate's table."""
+    return tables.estimate_table(estimate, list(notes), 'utf-8').splitlines()
 
 
 def changed(estimate, **attributes):

@@ -26,9 +26,7 @@ from fodlam.nets import extract as extractor  # noqa: E402
 # The two networks of the papers, by their net files.
 NETFILES = {net: fodlam.PUBLISHED[net]['netfile'] for net in fodlam.AVERAGED}
 GROUPS = (*fodlam.KINDS, 'total')  # that the reports of CNNs sum over
-
 TIME_LIMIT_S = 60  # for a process that a test starts
-
 Result = namedtuple('Result', 'status out err')
 
 
@@ -37,6 +35,16 @@ class Terminal(io.TextIOWrapper):
 
     def isatty(self):
         return True
+
+
+class Ascii(io.TextIOWrapper):
+    """A standard output that can show ASCII alone."""
+
+    def __init__(self):
+        super().__init__(io.BytesIO(), 'ascii')
+
+    def getvalue(self):
+        return self.buffer.getvalue().decode()
 
 
 def path(*parts):

@@ -75,8 +75,6 @@ class Units(unittest.TestCase):
 
 
 class Defaults(unittest.TestCase):
-    """What changes of the code had once gone unnoticed."""
-
     def test_defaults_of_optional_keys(self):
         """Each key that may be left out is as though it had its default."""
         bare = {'macs': 64, 'clock_mhz': 1000, 'dram_gbps': 1}

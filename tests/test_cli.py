@@ -16,8 +16,6 @@ from fodlam.data import by_shape, configs, formats, options, roofline
 
 VGG16 = read('config', 'vgg16.json').encode()
 GOLDEN = read('tests', 'original', 'vgg16.json')
-
-
 FLAGS = [names.split(',')[-1] for names in options.FLAGS if names != '--validate']
 
 

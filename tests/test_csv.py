@@ -7,34 +7,15 @@ import math
 import tempfile
 import unittest
 
-from estimates import LEFT_OUT, PARTS, ROOFLINE_BOUNDS, changed, estimate_of, made
-from support import GROUPS, fodlam, path, read, run
+from estimates import LEFT_OUT, PARTS, ROOFLINE_BOUNDS, changed, estimate_of, made, table_lines
+from support import GROUPS, Ascii, fodlam, path, read, run
 
 from fodlam import Cost, quantities
 from fodlam.data import formats, tables
 
 VGG16 = path('config', 'vgg16.json')
-
-
 FRCNN = path('config', 'faster-rcnn-vgg-m.json')
-
-
 CHIP = {'macs': 4096, 'clock_mhz': 700, 'dram_gb_per_s': 30}
-
-
-def table(estimate, notes=()):
-    """Return the lines of an Estimate's table."""
-    return tables.estimate_table(estimate, list(notes), 'utf-8').splitlines()
-
-
-class Ascii(io.TextIOWrapper):
-    """A standard output that can show ASCII alone."""
-
-    def __init__(self):
-        super().__init__(io.BytesIO(), 'ascii')
-
-    def getvalue(self):
-        return self.buffer.getvalue().decode()
 
 
 class Csv(unittest.TestCase):
@@ -166,7 +147,7 @@ class Csv(unittest.TestCase):
         estimate = estimate_of(layers)
         for row in csv.DictReader(io.StringIO(tables.estimate_csv(estimate))):
             self.assertEqual((row['energy'], row['energy_share']), ('', ''))
-        self.assertRegex('\n'.join(table(estimate)), r'\ntotal +6.000 M +- +74.04 us +100% ')
+        self.assertRegex('\n'.join(table_lines(estimate)), r'\ntotal +6.000 M +- +74.04 us +100% ')
 
     def test_diagnose(self):
         rows = self.rows('--diagnose')

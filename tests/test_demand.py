@@ -205,7 +205,7 @@ class Groups(unittest.TestCase):
 
 
 class Slices(unittest.TestCase):
-    """What changes of the code had once gone unnoticed."""
+    """What is in the buffer at a time, by shapes made for it."""
 
     def layer(self, kernel, ifmap, filters, **keys):
         """Return a conv layer's DRAM bytes on a small chip, by hand-made shapes."""

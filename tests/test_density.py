@@ -17,8 +17,6 @@ CONV = {
     'name': 'c', 'type': 'Convolution', 'macs': 64 * 14 * 14 * 512 * 9, 'ifmap': [512, 14, 14],
     'ofmap': [64, 14, 14], 'kernel': [3, 3],
 }  # fmt: skip
-
-
 FC = {'name': 'f', 'type': 'InnerProduct', 'macs': 4096 * 4096}
 
 

@@ -4,17 +4,12 @@ import csv
 import io
 import unittest
 
-from estimates import ROOFLINE_BOUNDS, estimate_of, made
+from estimates import ROOFLINE_BOUNDS, estimate_of, made, table_lines
 from support import path, python, run
 
 from fodlam.data import pictures, tables
 
 VGG16 = path('config', 'vgg16.json')
-
-
-def table(estimate, notes=()):
-    """Return the lines of an Estimate's table."""
-    return tables.estimate_table(estimate, list(notes), 'utf-8').splitlines()
 
 
 class Rooms(unittest.TestCase):
@@ -43,14 +38,14 @@ class Rooms(unittest.TestCase):
         estimate = estimate_of(layers)
         sums = [row['layer'] for row in csv.DictReader(io.StringIO(tables.estimate_csv(estimate)))]
         self.assertEqual(sums[-4:], ['conv', 'fc', 'norm', 'total'])
-        self.assertRegex('\n'.join(table(estimate)), r'\nnorm +1.000 M +123.4 uJ +17% ')
+        self.assertRegex('\n'.join(table_lines(estimate)), r'\nnorm +1.000 M +123.4 uJ +17% ')
         picture = pictures.draw_picture(estimate, [])
         self.assertIn('>norm layers: 123.4 uJ, 12.34 us<', picture)
         self.assertIn('<rect class="norm"', picture)
 
     def test_one_more_part_of_energy(self):
         estimate = made(3, bounds=ROOFLINE_BOUNDS, parts=('mac', 'dram', 'leak'))
-        self.assertIn('energy: 50% mac, 33% dram, 17% leak', table(estimate))
+        self.assertIn('energy: 50% mac, 33% dram, 17% leak', table_lines(estimate))
         self.assertIn('energy_leak', tables.estimate_csv(estimate).splitlines()[0])
         picture = pictures.draw_picture(estimate, [])
         self.assertIn('>leak 17%<', picture)

@@ -14,8 +14,6 @@ from support import Terminal, fodlam, path, read, run, seeds, started
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
-
-
 ALEXNET = {**json.loads(read('tests', 'original', 'alexnet.json')), 'frames': {'conv': 4, 'fc': 1}}
 
 

@@ -1,6 +1,5 @@
 """--format table: tables for people."""
 
-import io
 import json
 import random
 import tempfile
@@ -17,36 +16,18 @@ from estimates import (
     estimate_of,
     every_estimate,
     made,
+    table_lines,
     with_config,
 )
-from support import GROUPS, fodlam, path, read, run
+from support import GROUPS, Ascii, fodlam, path, read, run
 
 from fodlam import Cost
 from fodlam.data import formats, notes, tables, words
 from fodlam.data.roofline import ACCELERATOR_KEYS
 
 VGG16 = path('config', 'vgg16.json')
-
-
 FRCNN = path('config', 'faster-rcnn-vgg-m.json')
-
-
 CHIP = {'macs': 4096, 'clock_mhz': 700, 'dram_gb_per_s': 30}
-
-
-def table(estimate, notes=()):
-    """Return the lines of an Estimate's table."""
-    return tables.estimate_table(estimate, list(notes), 'utf-8').splitlines()
-
-
-class Ascii(io.TextIOWrapper):
-    """A standard output that can show ASCII alone."""
-
-    def __init__(self):
-        super().__init__(io.BytesIO(), 'ascii')
-
-    def getvalue(self):
-        return self.buffer.getvalue().decode()
 
 
 class Table(unittest.TestCase):
@@ -75,7 +56,9 @@ class Table(unittest.TestCase):
                     layer.replaced(name=f'{name}{i}')
                     for i, layer in enumerate(estimate.make_layers())
                 ]
-                lines = table(changed(estimate, make_layers=lambda layers=layers: layers), NOTES)
+                lines = table_lines(
+                    changed(estimate, make_layers=lambda layers=layers: layers), NOTES
+                )
                 self.check(lines)
                 heading = next(line for line in lines if line.startswith('layer')).split()
                 self.assertTrue({'share', 'latency'} <= set(heading))
@@ -94,17 +77,19 @@ class Table(unittest.TestCase):
             ),
         ):
             estimate = with_config(made(frames=3), **config)
-            self.assertEqual(table(estimate)[:2], [title, ''])
+            self.assertEqual(table_lines(estimate)[:2], [title, ''])
         estimate = with_config(made(frames=3), net='VGG16', title='Ours\n2')
         description = 'VGG16 on Eyeriss and EIE, a batch of 3 frames'
-        self.assertEqual(table(estimate)[:3], ['Ours 2', description, ''])
+        self.assertEqual(table_lines(estimate)[:3], ['Ours 2', description, ''])
         for frames, expected in (
             (1, 'one frame'),
             (3.0197, '3.02 frames'),
             (4, 'a batch of 4 frames'),
         ):
-            self.assertEqual(table(made(frames=frames))[0], f'X on Eyeriss and EIE, {expected}')
-        self.assertEqual(table(made(0))[0], 'X on Eyeriss and EIE, one frame')
+            self.assertEqual(
+                table_lines(made(frames=frames))[0], f'X on Eyeriss and EIE, {expected}'
+            )
+        self.assertEqual(table_lines(made(0))[0], 'X on Eyeriss and EIE, one frame')
 
     def test_titles_say_how_layers_are_costed(self):
         fc8 = {'layers': ['fc8']}
@@ -173,7 +158,7 @@ class Table(unittest.TestCase):
             self.assertIn(f'>{expected}<', run('--format', 'svg', stdin=stdin).out)
         out = run('--format', 'table', stdin=b'{"netfile": "lenet.json"}').out
         self.assertNotIn('published', out)
-        self.assertNotIn('published', '\n'.join(table(made(0))))
+        self.assertNotIn('published', '\n'.join(table_lines(made(0))))
 
     def test_keys_of_an_accelerator_in_words(self):
         keys = {'mac_pj': 0.5, 'efficiency': 0.4, 'buffer_kib': 512, 'fc_batch': 8}
@@ -220,7 +205,7 @@ class Table(unittest.TestCase):
             ({'process_scaling': 'dennard'}, 'Eyeriss and EIE,'),
             ({'process_scaling': 'stillmaker'}, 'Eyeriss and EIE at 65 nm by stillmaker,'),
         ):
-            self.assertIn(expected, table(with_config(made(), net='VGG16', **keys))[0])
+            self.assertIn(expected, table_lines(with_config(made(), net='VGG16', **keys))[0])
 
     def test_little_is_not_nothing_and_nothing_goes_nowhere(self):
         layers = made(5, bounds=ROOFLINE_BOUNDS, parts=PARTS).make_layers()
@@ -229,14 +214,18 @@ class Table(unittest.TestCase):
             if layer.kind == 'fc':
                 layer.cost = Cost(0.0, layer.cost.latency_s)
                 layer.energy_by = dict.fromkeys(PARTS, 0.0)
-        rows = {line.split()[0]: line.split() for line in table(estimate_of(layers))[2:] if line}
+        rows = {
+            line.split()[0]: line.split() for line in table_lines(estimate_of(layers))[2:] if line
+        }
         headings = 'layer MACs energy share largest latency share bound used'.split()
         self.assertEqual(rows['layer'], headings)
         self.assertEqual((rows['layer-1'][-1], rows['layer-1'][6]), ('<1%', 'mac'))
         self.assertFalse(set(rows['fc']) & set(PARTS))
 
     def test_last_lines(self):
-        lines = table(made(7, bounds=ROOFLINE_BOUNDS, parts=PARTS, left_out=LEFT_OUT), notes=NOTES)
+        lines = table_lines(
+            made(7, bounds=ROOFLINE_BOUNDS, parts=PARTS, left_out=LEFT_OUT), notes=NOTES
+        )
         end = lines[lines.index('', 2) + 1 :]
         self.assertEqual(end[0], 'energy: 50% mac, 33% dram, 17% power')
         self.assertRegex(end[1], '^left out: 24 products of two feature maps, 1.000 G MACs')
@@ -244,12 +233,14 @@ class Table(unittest.TestCase):
         self.assertIn(NOTES[0], end)
         self.assertTrue(' '.join(end).endswith(NOTES[1].strip()))
         sources = 'conv: published; fc: published'
-        self.assertEqual(table(made(), notes=NOTES[:1])[-3:], ['', sources, NOTES[0]])
-        self.assertNotEqual(table(made())[-1], '')
-        self.assertNotIn('largest', '\n'.join(table(made())))
-        self.assertEqual(table(made(frames=3), notes=NOTES[:1])[-2:], ['MACs: 1 frame', NOTES[0]])
+        self.assertEqual(table_lines(made(), notes=NOTES[:1])[-3:], ['', sources, NOTES[0]])
+        self.assertNotEqual(table_lines(made())[-1], '')
+        self.assertNotIn('largest', '\n'.join(table_lines(made())))
+        self.assertEqual(
+            table_lines(made(frames=3), notes=NOTES[:1])[-2:], ['MACs: 1 frame', NOTES[0]]
+        )
         for estimate in (made(), made(3, True, frames=3)):  # no batch; no column of MACs
-            self.assertNotIn('MACs: 1 frame', table(estimate, notes=NOTES[:1]))
+            self.assertNotIn('MACs: 1 frame', table_lines(estimate, notes=NOTES[:1]))
         sources = 'fc: published, scaled from 45 nm'
         for per_frame, note in ((False, notes.DIAGNOSE_NOTE), (True, 'all costs: 1 frame')):
             diagnosed = formats.render_diagnosis(fodlam.diagnose(per_frame), per_frame, 'table')
@@ -271,13 +262,13 @@ class Table(unittest.TestCase):
             estimate = made(7, bounds=ROOFLINE_BOUNDS, parts=PARTS)
             estimate.bounds = {}  # as the names of sums are long, too
             layers = [x.replaced(name='x' * length) for x in estimate.make_layers()]
-            lines = table(changed(estimate, make_layers=lambda layers=layers: layers))
+            lines = table_lines(changed(estimate, make_layers=lambda layers=layers: layers))
             self.check(lines)
             self.assertEqual(lines[2].split()[1:], headings.split(), length)
 
     def test_sums_by_bound(self):
         estimate = made(7, bounds=EYERISS_BOUNDS)
-        lines = table(estimate)
+        lines = table_lines(estimate)
         for bound, cost in estimate.bounds.items():
             share = f'{cost.latency_s / estimate.sums["total"].latency_s:.0%}'
             time = words.engineering(cost.latency_s, 's')

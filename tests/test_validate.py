@@ -32,30 +32,20 @@ from support import (
 from fodlam.data import comparisons
 
 README = read('data', 'README.md')
-
-
 KEYS = 'quantity unit published modelled error_percent source calibrated_on'.split()
-
 
 # Of a network that the papers measured, in order; X is the other one.
 CONV = ['MACs', 'shape', "X's MACs", "X's shape"]
 
-
 # What energies alone depend on.
 ENERGY = ['zeros', "X's zeros", 'time', 'time, zeros']
-
-
 FC = ['MACs', "X's MACs", 'density']
-
-
 VITIS = {
     'kv260-dpu': 19,
     'ultra96-dpu-b1600': 8,
     'zcu102-dpu-3xb4096': 19,
     'zcu104-dpu-2xb4096': 19,
 }
-
-
 DEVICES = list(csv.DictReader(read('data', 'devices.csv').splitlines()))
 
 
