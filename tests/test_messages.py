@@ -77,6 +77,8 @@ class Messages(unittest.TestCase):
             message = message.replace('{extract}', mistakes.extract_command())
             message = message.replace('{fodlam}', mistakes.fodlam_command())
             message = re.sub(r'\{config\}/(\S+)', quoted_config, message)
+            # In a locale without the characters of its path, a message has blanks in their place.
+            message = ''.join(c if c.isprintable() else ' ' for c in message)
             with self.subTest(given):
                 result = answer(given)
                 self.assertEqual(result, (status, '', f'fodlam: {message}\n'))
@@ -241,6 +243,8 @@ class Messages(unittest.TestCase):
     @unittest.skipIf(os.name == 'nt', 'the commands are for a POSIX shell')
     def test_the_commands_work(self):
         """Those of a message, run as they are, cost the model that was given as a config."""
+        if not path().isprintable():
+            self.skipTest('this locale lacks characters of the path of the project')
         self.in_folder()
         with open('my model.prototxt', 'w', encoding='utf-8') as file:
             file.write(
