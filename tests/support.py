@@ -124,7 +124,7 @@ def started(*argv, **options):
     options: for subprocess.Popen. The process heeds Ctrl-C, also where this one ignores it.
     """
     command = [sys.executable, *argv]
-    prepare = heed_interrupts if os.name == 'posix' else None
+    prepare = heed_signals if os.name == 'posix' else None
     process = subprocess.Popen(command, preexec_fn=prepare, **options)
     timer = threading.Timer(TIME_LIMIT_S, process.kill)
     timer.start()
@@ -145,12 +145,15 @@ def clean_environment():
     return {**env, 'PYTHONIOENCODING': 'utf-8'}
 
 
-def heed_interrupts():
-    """Let a process that is about to start die of SIGINT.
+def heed_signals():
+    """Let a process that is about to start die of SIGINT, SIGTERM and SIGHUP.
 
-    Also where this one ignores it, as one does that a shell's script runs in the background.
+    Also where this one ignores them: of a shell's script, one in the background ignores SIGINT,
+    and one that nohup starts ignores SIGHUP.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def count_calls(function):

@@ -14,7 +14,7 @@ import tracemalloc
 import unittest
 from unittest import mock
 
-from support import call, fodlam, heed_interrupts, path, run, started
+from support import call, fodlam, heed_signals, path, run, started
 
 from fodlam.data import api, sweeps
 
@@ -112,7 +112,7 @@ class Ends(unittest.TestCase):
                 file.write('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n')
             process = subprocess.run(
                 [sys.executable, path('fodlam.py')], capture_output=True, timeout=60,
-                env={**os.environ, 'PYTHONPATH': folder}, preexec_fn=heed_interrupts,
+                env={**os.environ, 'PYTHONPATH': folder}, preexec_fn=heed_signals,
             )  # fmt: skip
         ended = process.returncode, process.stdout, process.stderr
         self.assertEqual(ended, (-signal.SIGINT, b'', b''))
