@@ -155,7 +155,7 @@ class Themes(unittest.TestCase):
 
 class Text(unittest.TestCase):
     def test_a_title_has_three_lines_at_the_most(self):
-        for words, lines in ((5, 1), (20, 2), (30, 3), (50, 3), (500, 3)):
+        for words, lines in ((4, 1), (10, 2), (18, 3), (40, 3), (500, 3)):
             elements, bottom = pictures.draw_heading('a word ' * words, [])
             self.assertEqual(len(elements), lines, words)
             _, higher = pictures.draw_heading('a', [])
