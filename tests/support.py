@@ -1,5 +1,7 @@
 """What the tests share: where the project is, and ways to run its commands in this process."""
 
+import atexit
+import functools
 import io
 import math
 import os
@@ -14,6 +16,9 @@ sys.path.insert(0, ROOT)
 import fodlam  # noqa: E402
 from fodlam.data import validate as validator  # noqa: E402
 from fodlam.nets import extract as extractor  # noqa: E402
+
+# The command line's parser is always the same, and to make it takes as long as a small model does.
+extractor.make_parser = functools.cache(extractor.make_parser)
 
 # The two networks of the papers, by their net files.
 NETFILES = {net: fodlam.PUBLISHED[net]['netfile'] for net in fodlam.AVERAGED}
@@ -63,10 +68,23 @@ def validate(*argv):
     return call(validator.main, argv)
 
 
+@functools.cache
+def scratch():
+    """Return the path of a folder that is removed when the tests end.
+
+    Thousands of tests write a file there: a folder for each of them takes longer than the tests.
+    """
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
 def extract(model, text, *argv):
     """Return the Result of `nets/extract.py` on a file called `model` that holds `text`."""
-    with tempfile.TemporaryDirectory() as folder:
-        name = path(folder, model)
-        with open(name, 'wb') as file:
-            file.write(text if isinstance(text, bytes) else text.encode())
+    name = path(scratch(), model)
+    with open(name, 'wb') as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    try:
         return call(extractor.main, [name, *argv])
+    finally:
+        os.remove(name)
