@@ -74,6 +74,19 @@ def count_lines(function):
     return count
 
 
+def check_linear(test, run, step=30):
+    """Check that a function takes as long for each more of something as for the one before.
+
+    test: a TestCase. run: a function of a count. step: from one count to the next, of three.
+    """
+    run(step)  # what is loaded and kept the first time
+    lines = []
+    for count in (step, 2 * step, 3 * step):
+        lines.append(count_lines(functools.partial(run, count)))
+    first, second = lines[1] - lines[0], lines[2] - lines[1]
+    test.assertLess(second, 1.03 * first)
+
+
 def check_changed(test, model, content, cases, change, least, most, notes=NOTES):
     """Check that each change of a model is extracted, or refused in one line with a remedy.
 

@@ -232,6 +232,14 @@ class Layers(CaffeCase):
         text = DATA + layer('s', 'Slice', 'top: "t" slice_param { slice_point: 1 }', 'data')
         text += layer('c', 'Convolution', convolution(1, 1) + 'bottom: "t" top: "d"', 's')
         self.refused(text, 'operands differ: [2, 1, 32, 24] and [2, 2, 32, 24]')
+        large = DATA + layer('l', 'Input', 'input_param { shape { dim: [2, 3, 33, 24] } }')
+        said = (
+            'cannot crop [2, 3, 32, 24] to [2, 3, 33, 24]; expected a second bottom that is no la'
+        )
+        self.refused(large + layer('a', 'Crop', 'bottom: "l"', 'data'), said)
+        flat = DATA + layer('f', 'Flatten', '', 'data')
+        said = 'cannot crop [2, 3, 32, 24] to [2, 2304]; expected a second bottom that is no larger'
+        self.refused(flat + layer('a', 'Crop', 'bottom: "f"', 'data'), said)
         text = DATA + layer('b', 'Pooling', pooling(2, 2), 'data')
         text += layer('a', 'Upsample', 'bottom: "b"', 'data')
         self.refused(text, 'a mask of [2, 3, 16, 12] for [2, 3, 32, 24]; expected the same shape')

@@ -29,6 +29,7 @@ class Shapes(unittest.TestCase):
                 [3, 7, 6],
             ),
             ('Crop', 'bottom: "small"', [3, 4, 5]),
+            ('Crop', 'bottom: "data"', [3, 32, 24]),
             ('Crop', 'bottom: "small" crop_param { axis: 3 offset: 2 }', [3, 32, 5]),
             ('Slice', 'top: "y" top: "z"', [1, 32, 24]),
             ('Slice', 'top: "y" slice_param { axis: 2 slice_point: 10 }', [3, 10, 24]),
@@ -51,6 +52,11 @@ class Shapes(unittest.TestCase):
             (pooling(2, 2), [16, 12]),
             (pooling(3, 2), [16, 12]),  # rounded up
             (pooling(3, 2, 'round_mode: FLOOR'), [15, 11]),
+            (pooling(3, 2, 'round_mode: 1'), [15, 11]),
+            (pooling(3, 2, 'round_mode: CEIL'), [16, 12]),
+            (pooling(3, 2, 'ceil_mode: false'), [15, 11]),  # NVIDIA's word for it
+            (pooling(3, 2, 'ceil_mode: true'), [16, 12]),
+            (pooling(3, 2, 'ceil_mode: true round_mode: FLOOR'), [15, 11]),
             (pooling(3, 2, 'pad: 1'), [17, 13]),
             (pooling(2, 2, 'pad: 1'), [17, 13]),
             (pooling(1, 2, 'pad: 1'), [17, 13]),
@@ -90,9 +96,15 @@ class Shapes(unittest.TestCase):
             text += layer('p', 'Pooling', pooling(2, 2), 'x')
             self.assertEqual(entries(text)['c']['stored'], [6, 16, 12])
         text = DATA + layer('c', 'Convolution', convolution(6, 1), 'data')
-        text += layer('x', 'ShuffleChannel', 'shuffle_channel_param { group: 3 }', 'c')
-        self.assertEqual(after(text), [6, 32, 24])
-        self.assertNotIn('stored', entries(text + layer('p', 'Pooling', pooling(2, 2), 'x'))['c'])
+        for type_, parameters in (
+            ('ShuffleChannel', 'shuffle_channel_param { group: 3 }'),
+            ('Normalize', 'norm_param { across_spatial: false }'),  # SSD's
+            ('MVN', ''),
+        ):
+            behind = text + layer('x', type_, parameters, 'c')
+            self.assertEqual(after(behind), [6, 32, 24])
+            behind += layer('p', 'Pooling', pooling(2, 2), 'x')
+            self.assertNotIn('stored', entries(behind)['c'], type_)
 
     def test_axpy(self):
         """SENet: factors of the pooled input, times the input, and the input added."""

@@ -291,6 +291,15 @@ class Frames(OnnxCase):
             self.assertEqual(result.status, 1, first)
             self.assertIn(f'the first dimension is {first} where the batch', result.err)
 
+    def test_one_frame_of_a_batch_that_is_no_number(self):
+        """A first dimension of 1 is one frame; of 2, it could be anything."""
+        nodes, weights = [node('Odd', 'image', 'x'), node('Conv', 'x w', 'y', 'c')], [KERNEL]
+        inputs = [value('image', ['N', 8, 3, 8, 8])]
+        macs, _ = run(nodes, inputs, weights, values=[value('x', [1, 3, 8, 8])])
+        self.assertEqual(macs, {'c': CONV_MACS})
+        said = 'the first dimension is 2 where the batch of the first input is N'
+        self.refused(nodes, inputs, weights, said, values=[value('x', [2, 3, 8, 8])])
+
     def test_rows_that_may_hold_a_batch(self):
         """[N, 197, 50] as [-1, 50] has an unknown number of rows, or one that holds N times 197."""
         for x, batch in (

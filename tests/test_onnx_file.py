@@ -82,6 +82,8 @@ class WireFormat(unittest.TestCase):
             ('MAX_REPEATED', 2, outputs, 22, 'more than 2 outputs'),
             ('MAX_REPEATED', 1, attributes, 35, 'more than 1 attributes'),
             # Its names have 1 byte for x, 1 for y, 4 for its own and 4 for the type, at byte 27.
+            # The second node has 9 more, and the input 1.
+            ('MAX_NAME_BYTES', 20, names, None, ''),
             ('MAX_NAME_BYTES', 9, names, 27, 'names of more than 9 bytes'),
             # Four fields of the model come first: version, producer, graph, version of operators.
             ('MAX_FIELDS', 4, self.RELU, 11, 'more than 4 fields'),

@@ -30,6 +30,15 @@ class Fusing(unittest.TestCase):
         net = self.net(node('GlobalAveragePool', 'y', 'g'))
         self.assertEqual(net['c']['stored'], [8, 1, 1])
 
+    def test_pooling_in_one_dimension(self):
+        """46 numbers in a row become 23; in a net file, they are an image of height 1."""
+        nodes = [
+            node('Conv', 'x v', 'y', 'c'),
+            node('MaxPool', 'y', 'p', kernel_shape=[2], strides=[2]),
+        ]
+        (entry,) = layers(nodes, {'x': ['N', 4, 50]}, [tensor('v', [8, 4, 5])])
+        self.assertEqual((entry['ofmap'], entry['stored']), ([8, 1, 46], [8, 1, 23]))
+
     def test_no_pooling(self):
         relu = node('Relu', 'y', 'r')
         pool = node('MaxPool', 'r', 'p', kernel_shape=[2, 2], strides=[2, 2])

@@ -137,7 +137,12 @@ class Matrix(unittest.TestCase):
 
     def test_positions(self):
         """A transformer's layer is applied to each token, also if the batch is folded into them."""
-        for x, batch in ((['N', 197, 50], 'N'), ([2, 197, 50], 2), ([197 * 2, 50], 2)):
+        for x, batch in (
+            (['N', 197, 50], 'N'),
+            ([2, 197, 50], 2),
+            ([197 * 2, 50], 2),
+            ([1, 197, 50], 'N'),
+        ):
             entry = self.fc(x, batch)
             self.assertEqual((entry['macs'], entry['ifmap']), (197 * 500, [50, 197, 1]))
         self.assertEqual(self.fc([197, 2, 50], batch=2)['macs'], 197 * 500)

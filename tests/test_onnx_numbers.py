@@ -4,6 +4,7 @@ import math
 import unittest
 
 from extracted_onnx import (
+    CONV_MACS,
     IMAGE,
     KERNEL,
     OnnxCase,
@@ -120,6 +121,9 @@ class Numbers(unittest.TestCase):
             ('NonZero', [constant('i0', [2, 2], [0, 5, 6, 0])], {}, (0, 1, 1, 0)),
             ('ConstantOfShape', [[2]], {'value': numbers('', 7)}, (7, 7)),
             ('ConstantOfShape', [[2]], {}, (0.0, 0.0)),
+            ('ConstantOfShape', [[2, 3]], {'value': numbers('', 7)}, (7,) * 6),
+            ('ConstantOfShape', [[64]], {'value': numbers('', 7)}, (7,) * 64),
+            ('ConstantOfShape', [[65]], {'value': numbers('', 7)}, None),  # too many
         ))  # fmt: skip
         parts = self.numbers('Split', [matrix, [1, 2]], 2, axis=1)
         self.assertEqual(parts, [(1, 4), (2, 3, 5, 6)])
@@ -293,6 +297,32 @@ class Arithmetic(OnnxCase):
         weights = [KERNEL, tensor('k', [1, 5]), tensor('e', [5, 4]), numbers('axes', 2, 3),
                    self.POINTS]  # fmt: skip
         self.check_macs(5 * 6 * 6 * 4, steps, weights=weights)
+
+    def test_expanding_to_what_a_mask_chooses(self):
+        """As PyTorch writes x.expand(-1, 3, -1, -1), where -1 keeps a size."""
+        steps = [
+            node('Shape', 'target', 'rank'),
+            node('ConstantOfShape', 'rank', 'ones', value=numbers('', 1)),
+            node('Mul', 'ones minus_one', 'minus_ones'),
+            node('Equal', 'target minus_ones', 'kept'),
+            node('Where', 'kept ones target', 'sizes'),
+            node('Expand', 'x sizes', 'a'),
+            node('Conv', 'a w', 'y', 'c'),
+        ]
+        weights = [KERNEL, numbers('target', -1, 3, -1, -1), numbers('minus_one', -1)]
+        self.check_macs(CONV_MACS, steps, {'x': ['N', 1, 8, 8]}, weights)
+
+    def test_expanding_to_the_shape_of_another(self):
+        """Sizes are compared with themselves, the batch too, which is a symbol."""
+        steps = [
+            node('Shape', 'x', 'sizes'),
+            node('Equal', 'sizes sizes', 'same'),
+            node('Where', 'same sizes one', 'chosen'),
+            node('Expand', 'mean chosen', 'a'),
+            node('Conv', 'a w', 'y', 'c'),
+        ]
+        inputs = {'x': ['N', 1, 8, 8], 'mean': ['N', 3, 1, 1]}
+        self.check_macs(CONV_MACS, steps, inputs, [KERNEL, numbers('one', 1)])
 
     def test_flattening_by_a_part_of_a_shape(self):
         steps = [

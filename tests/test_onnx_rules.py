@@ -175,6 +175,7 @@ class Shapes(OnnxCase):
             ('RandomNormal', [], {'shape': [2, 3]}, (2, 3)),
             ('Range', [7, 1, -2], {}, (3,)),
             ('Range', [0, 10, 0], {}, None),
+            ('ConstantOfShape', [[2, 3]], {}, (2, 3)),
             ('ConstantOfShape', [[-1]], {}, None),
             ('ConstantOfShape', [[2**40]], {}, None),
         ))  # fmt: skip
