@@ -13,7 +13,18 @@ from definitions import DATA, chain, convolution, inner_product, layer
 from extracted import check_linear
 from extracted_onnx import IMAGE, KERNEL
 from onnx_encoder import model, node
-from support import call, extract, extractor, fodlam, path, scratch
+from support import (
+    TIME_LIMIT_S,
+    call,
+    clean_environment,
+    extract,
+    extractor,
+    fodlam,
+    heed_signals,
+    path,
+    python,
+    scratch,
+)
 
 
 class Files(unittest.TestCase):
@@ -91,22 +102,16 @@ class Options(unittest.TestCase):
 class Script(unittest.TestCase):
     """The program as a process of its own."""
 
-    def run_script(self, *argv, **options):
-        """Return the finished process of this Python; options: of subprocess.run."""
-        return subprocess.run(
-            [sys.executable, *argv], capture_output=True, encoding='utf-8', timeout=60, **options
-        )
-
     @unittest.skipUnless(hasattr(signal, 'SIGKILL'), 'no such signals here; run it on Linux')
     def test_ctrl_c_during_imports(self):
         """A module that is imported stops the process as Ctrl-C would: no traceback."""
         with tempfile.TemporaryDirectory() as folder:
             with open(path(folder, 'argparse.py'), 'w', encoding='utf-8') as file:
                 file.write('import os, signal; os.kill(os.getpid(), signal.SIGINT)')
-            environment = {**os.environ, 'PYTHONPATH': folder}
-            done = self.run_script(
-                path('nets', 'extract.py'), '--help', env=environment,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            done = subprocess.run(
+                [sys.executable, path('nets', 'extract.py'), '--help'], capture_output=True,
+                env={**clean_environment(), 'PYTHONPATH': folder}, preexec_fn=heed_signals,
+                timeout=TIME_LIMIT_S, encoding='utf-8',
             )  # fmt: skip
             found = done.returncode, done.stdout, done.stderr
             self.assertEqual(found, (-signal.SIGINT, '', ''))
@@ -129,7 +134,7 @@ class Script(unittest.TestCase):
             with tempfile.TemporaryDirectory() as folder:
                 with open(path(folder, name), 'wb') as file:
                     file.write(content)
-                done = self.run_script('-c', script, '', path(folder, name))
+                done = python('-c', script, '', path(folder, name))
             self.assertEqual(done.stderr, '')
             loaded = done.stdout.partition('loaded')[2].split()
             found = {module for module in loaded if module.startswith('fodlam.nets.')}
@@ -141,7 +146,7 @@ class Script(unittest.TestCase):
         """Who opened one would wait for ever."""
         with tempfile.TemporaryDirectory() as folder:
             os.mkfifo(path(folder, 'n.onnx'))
-            done = self.run_script(path('nets', 'extract.py'), path(folder, 'n.onnx'))
+            done = python(path('nets', 'extract.py'), path(folder, 'n.onnx'))
         self.assertEqual((done.returncode, done.stdout), (1, ''))
         self.assertIn('a folder, pipe or device; expected a file', done.stderr)
 
@@ -152,7 +157,7 @@ class Script(unittest.TestCase):
                 os.symlink(path('nets', 'extract.py'), link)
             except OSError:
                 self.skipTest('no links here; run as a user who may make them')
-            done = self.run_script(link, '--help')
+            done = python(link, '--help')
             self.assertEqual((done.returncode, done.stderr), (0, ''))
 
 

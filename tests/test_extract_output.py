@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 from definitions import convolution, layer
-from support import call, extract, extractor, path
+from support import TIME_LIMIT_S, call, extract, extractor, heed_signals, path
 
 SMALL = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 }\n'
 SMALL += layer('c', 'Convolution', convolution(8, 3), 'x')
@@ -122,7 +122,7 @@ class Output(unittest.TestCase):
         self.write('before\n')
         command = [sys.executable, path('nets', 'extract.py'), model, '--output', '/dev/stdout']
         with open(self.out, 'a', encoding='utf-8') as file:
-            subprocess.run(command, stdout=file, check=True, timeout=60)
+            subprocess.run(command, stdout=file, check=True, timeout=TIME_LIMIT_S)
         self.assertEqual(self.content(), 'before\n' + extract('m.prototxt', SMALL).out)
 
     @unittest.skipUnless(hasattr(signal, 'SIGHUP'), 'no such signals here; run it on Linux')
@@ -140,8 +140,8 @@ class Output(unittest.TestCase):
             script += 'os.replace = killed\n'
             script += f'runpy.run_path({path("nets", "extract.py")!r}, run_name="__main__")'
             done = subprocess.run(
-                [sys.executable, '-c', script], stderr=subprocess.PIPE, timeout=60,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+                [sys.executable, '-c', script], stderr=subprocess.PIPE, timeout=TIME_LIMIT_S,
+                preexec_fn=heed_signals,
             )  # fmt: skip
             self.assertEqual((done.returncode, done.stderr), (-number, b''))
             names = sorted(os.listdir(os.path.dirname(self.out)))
