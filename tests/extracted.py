@@ -52,6 +52,25 @@ def is_refused(test, result, seed, notes=NOTES):
     return True
 
 
+def check_changed(test, model, content, cases, change, least, most, notes=NOTES):
+    """Check that each change of a model is extracted, or refused in one line with a remedy.
+
+    test: a TestCase. model: the file's name. content: its bytes, which are extracted as they are.
+    cases: how many changes are tried; see `seeds`.
+    change: a function of a random.Random and of the content, which returns other bytes.
+    least, most: the share of changes that are refused is between them.
+    notes: as of `is_refused`.
+    """
+    good = extract(model, content)
+    test.assertEqual(good.status, 0, good.err)
+    refused, tried = 0, seeds(cases)
+    for seed in tried:
+        changed = change(random.Random(seed), content)
+        refused += is_refused(test, extract(model, changed), seed, notes)
+    share = refused / len(tried)
+    test.assertTrue(least < share < most, share)
+
+
 def count_lines(function):
     """Return how many lines of Python a call of a function runs, those of loops each time.
 
@@ -85,22 +104,3 @@ def check_linear(test, run, step=30):
         lines.append(count_lines(functools.partial(run, count)))
     first, second = lines[1] - lines[0], lines[2] - lines[1]
     test.assertLess(second, 1.03 * first)
-
-
-def check_changed(test, model, content, cases, change, least, most, notes=NOTES):
-    """Check that each change of a model is extracted, or refused in one line with a remedy.
-
-    test: a TestCase. model: the file's name. content: its bytes, which are extracted as they are.
-    cases: how many changes are tried; see `seeds`.
-    change: a function of a random.Random and of the content, which returns other bytes.
-    least, most: the share of changes that are refused is between them.
-    notes: as of `is_refused`.
-    """
-    good = extract(model, content)
-    test.assertEqual(good.status, 0, good.err)
-    refused, tried = 0, seeds(cases)
-    for seed in tried:
-        changed = change(random.Random(seed), content)
-        refused += is_refused(test, extract(model, changed), seed, notes)
-    share = refused / len(tried)
-    test.assertTrue(least < share < most, share)

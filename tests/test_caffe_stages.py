@@ -11,8 +11,7 @@ from support import extract
 class OldTypes(unittest.TestCase):
     """Types of before 2014, by their words and by their numbers in caffe.proto."""
 
-    def test_old_types(self):
-        """V1 types, by their words and by their numbers in caffe.proto."""
+    def test_types(self):
         for old, number, new in (
             ('INNER_PRODUCT', 14, 'InnerProduct'),
             ('RELU', 18, 'ReLU'),

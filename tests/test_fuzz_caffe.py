@@ -68,6 +68,8 @@ def all_types():
 
 
 class Fuzz(unittest.TestCase):
+    """They take a second or so, as each of hundreds of definitions is read anew."""
+
     def test_pieces(self):
         notes = r'\A(extract.py: [^\n]+ left out, [^\n]+\n)?\Z'
         check_changed(self, 'n.prototxt', small().encode(), 1500, change_pieces, 0.2, 1, notes)

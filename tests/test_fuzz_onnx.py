@@ -5,14 +5,7 @@ import random
 import unittest
 
 from extracted import check_changed, is_refused
-from extracted_onnx import (
-    IMAGE,
-    KERNEL,
-    LARGE_IMAGE,
-    LARGE_KERNEL,
-    foreign,
-    result_of,
-)
+from extracted_onnx import IMAGE, KERNEL, LARGE_IMAGE, LARGE_KERNEL, foreign, result_of
 from onnx_encoder import (
     Reference,
     branch,
@@ -216,6 +209,8 @@ def nested_model():
 
 
 class Fuzz(unittest.TestCase):
+    """They take a second or two, as each of hundreds of models is read anew."""
+
     def test_pieces(self):
         check_changed(self, 'm.onnx', small_model(), 3000, change_pieces, 0.33, 1)
 

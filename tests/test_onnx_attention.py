@@ -3,12 +3,7 @@
 import unittest
 
 from extracted_onnx import OnnxCase, error_of, foreign, layers
-from onnx_encoder import (
-    node,
-    numbers,
-    tensor,
-    value,
-)
+from onnx_encoder import node, numbers, tensor, value
 
 
 class Attention(OnnxCase):

@@ -4,22 +4,8 @@ import json
 import unittest
 from unittest import mock
 
-from extracted_onnx import (
-    CONV_MACS,
-    KERNEL,
-    LARGE_KERNEL,
-    OnnxCase,
-    error_of,
-    layers,
-    run,
-)
-from onnx_encoder import (
-    model,
-    node,
-    numbers,
-    tensor,
-    value,
-)
+from extracted_onnx import CONV_MACS, KERNEL, LARGE_KERNEL, OnnxCase, error_of, layers, run
+from onnx_encoder import model, node, numbers, tensor, value
 from support import extract
 
 FC = [node('MatMul', 'x v', 'y', 'fc')]

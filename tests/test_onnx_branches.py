@@ -13,17 +13,7 @@ from extracted_onnx import (
     entries,
     run,
 )
-from onnx_encoder import (
-    branch,
-    call,
-    field,
-    fields,
-    function,
-    node,
-    numbers,
-    tensor,
-    value,
-)
+from onnx_encoder import branch, call, field, fields, function, node, numbers, tensor, value
 
 
 class Branches(OnnxCase):

@@ -3,13 +3,7 @@
 import unittest
 
 from extracted_onnx import IMAGE, KERNEL, MICROSOFT, OnnxCase, foreign, result_of, shapes_of
-from onnx_encoder import (
-    field,
-    fields,
-    node,
-    numbers,
-    tensor,
-)
+from onnx_encoder import field, fields, node, numbers, tensor
 
 
 class Shapes(OnnxCase):

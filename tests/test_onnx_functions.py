@@ -6,13 +6,7 @@ import unittest
 from unittest import mock
 
 from extracted import check_linear
-from extracted_onnx import (
-    CONV_MACS,
-    IMAGE,
-    KERNEL,
-    OnnxCase,
-    run,
-)
+from extracted_onnx import CONV_MACS, IMAGE, KERNEL, OnnxCase, run
 from onnx_encoder import (
     Reference,
     call,

@@ -3,12 +3,7 @@
 import unittest
 
 from extracted_onnx import IMAGE, KERNEL, OnnxCase, layers, run
-from onnx_encoder import (
-    node,
-    numbers,
-    tensor,
-    value,
-)
+from onnx_encoder import node, numbers, tensor, value
 
 from fodlam.nets.layers import BATCH
 

@@ -16,15 +16,7 @@ from extracted_onnx import (
     layers,
     run,
 )
-from onnx_encoder import (
-    field,
-    fields,
-    model,
-    node,
-    numbers,
-    tensor,
-    value,
-)
+from onnx_encoder import field, fields, model, node, numbers, tensor, value
 from support import extract
 
 

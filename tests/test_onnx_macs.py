@@ -12,12 +12,7 @@ from extracted_onnx import (
     foreign,
     layers,
 )
-from onnx_encoder import (
-    field,
-    node,
-    tensor,
-    value,
-)
+from onnx_encoder import field, node, tensor, value
 
 
 class Conv(unittest.TestCase):

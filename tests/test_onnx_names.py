@@ -3,22 +3,8 @@
 import json
 import unittest
 
-from extracted_onnx import (
-    LARGE_IMAGE,
-    LARGE_KERNEL,
-    entries,
-    layers,
-    run,
-)
-from onnx_encoder import (
-    field,
-    model,
-    modules,
-    node,
-    numbers,
-    tensor,
-    value,
-)
+from extracted_onnx import LARGE_IMAGE, LARGE_KERNEL, entries, layers, run
+from onnx_encoder import field, model, modules, node, numbers, tensor, value
 from support import extract
 
 

@@ -3,19 +3,8 @@
 import math
 import unittest
 
-from extracted_onnx import (
-    CONV_MACS,
-    IMAGE,
-    KERNEL,
-    OnnxCase,
-    constant,
-    follow,
-)
-from onnx_encoder import (
-    node,
-    numbers,
-    tensor,
-)
+from extracted_onnx import CONV_MACS, IMAGE, KERNEL, OnnxCase, constant, follow
+from onnx_encoder import node, numbers, tensor
 
 from fodlam.nets.layers import BATCH
 

@@ -3,10 +3,7 @@
 import unittest
 
 from extracted_onnx import OnnxCase, foreign
-from onnx_encoder import (
-    node,
-    tensor,
-)
+from onnx_encoder import node, tensor
 
 
 class Recurrent(OnnxCase):

@@ -4,23 +4,8 @@ import os
 import shlex
 import unittest
 
-from extracted_onnx import (
-    IMAGE,
-    KERNEL,
-    LARGE_IMAGE,
-    LARGE_KERNEL,
-    OnnxCase,
-    error_of,
-)
-from onnx_encoder import (
-    field,
-    graph,
-    model,
-    node,
-    numbers,
-    tensor,
-    value,
-)
+from extracted_onnx import IMAGE, KERNEL, LARGE_IMAGE, LARGE_KERNEL, OnnxCase, error_of
+from onnx_encoder import field, graph, model, node, numbers, tensor, value
 from support import extract
 
 

@@ -4,11 +4,7 @@ import unittest
 
 from extracted import refusals
 from extracted_onnx import layers, result_of
-from onnx_encoder import (
-    node,
-    numbers,
-    tensor,
-)
+from onnx_encoder import node, numbers, tensor
 
 
 class Shared(unittest.TestCase):

@@ -16,11 +16,7 @@ from extracted_onnx import (
     layers,
     shapes_of,
 )
-from onnx_encoder import (
-    node,
-    numbers,
-    tensor,
-)
+from onnx_encoder import node, numbers, tensor
 
 from fodlam.nets.layers import BATCH
 

@@ -15,12 +15,7 @@ from extracted_onnx import (
     result_of,
     run,
 )
-from onnx_encoder import (
-    field,
-    node,
-    tensor,
-    value,
-)
+from onnx_encoder import field, node, tensor, value
 
 
 class Notes(OnnxCase):
