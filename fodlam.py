@@ -1,81 +1,61 @@
 #!/usr/bin/env python3
 """FODLAM, a first-order deep learning accelerator model.
 
-Adds up the energy (J) and latency (s) of the layers of a convolutional neural
-network (CNN) on two published accelerators: Eyeriss for convolutional (conv)
-layers, EIE for fully-connected (fc) ones. A layer that the papers measured
-costs what they report; of any other network, its multiply-accumulates (MACs)
-times the average published cost of one, or what its shape asks of Eyeriss.
-Any other accelerator is costed by its roofline.
+Adds up the energy (J) and latency (s) of a neural network's layers. Those that
+the papers on Eyeriss (convolutional, "conv") and EIE (fully-connected, "fc")
+measured cost what is published. Others cost their multiply-accumulates (MACs)
+times the average published cost of a MAC. A roofline costs other accelerators.
 
 Usage: a config in JSON goes in, a report in JSON comes out.
-  fodlam [options] [config.json]           or: python3 fodlam.py < config.json
-  echo '{"net": "VGG16", "layers": ["CONV1-1", "FC8"]}' | fodlam
-  echo '{"netfile": "VGG_CNN_M_deploy.json"}' | fodlam --range --format table
+  fodlam [options] [config.json]           from a clone: python3 fodlam.py ...
+  echo '{"net": "VGG16"}' | fodlam --per-frame
+  echo '{"netfile": "resnet50.json", "scaling": "shape"}' | fodlam --per-frame
+  echo '{"netfile": "lenet.json", "accelerator": "nvdla-64"}' | fodlam --range
   fodlam --diagnose
-From Python: fodlam.estimate(config), fodlam.sweep(configs), fodlam.diagnose();
-fodlam.table, csv and svg of a report or config return what --format prints;
-fodlam.calibrate(accelerator, rates) returns what --calibrate prints;
-fodlam.HOME is the folder with data/, nets/ and config/.
 
 Options:
-  --per-frame    conv layers for one frame, not for the batch Eyeriss measured
-  --per-layer    each layer as well, in the order of the config
-  --range        the least and the most as well, as far as published layers tell
+  --per-frame    conv costs for one frame (image), not Eyeriss's batch of 3 or 4
+  --per-layer    the cost of each layer as well
+  --range        the least and the most that each cost may be as well
   --format F     json (default), csv, table (for people), svg (a picture)
-  --theme T      of a picture: auto (default, as programs prefer), light or dark
-  --lines        one config a line in, one JSON result a line out
-  --diagnose     no config; a batch's cost over a frame's MACs; or --per-frame
-  --calibrate F  print the config's accelerator with efficiency and layer_us, by
-                 a CSV file of netfile and frames_per_s, as measured on it
+  --theme T      of a picture: auto (default), light, dark
+  --lines        one config on each line in, one report on each line out
+  --diagnose     what a MAC costs in each published layer; reads no config
+  --calibrate F  the accelerator with efficiency and layer_us that fit measured
+                 rates: F is a CSV file of netfile and frames_per_s
   --version, -h, --help
 
 Config keys:
-  net            a network that the papers measured: AlexNet, VGG16
-  netfile        or else a net file: a name in nets/, or a path with a separator
-  layers         a list of layer names; default: every layer that has a cost
-  per_frame      true, false; default: as --per-frame says
-  process_nm     scale all costs to this process node; default: 65
-  process_scaling  how, also for EIE's 45 nm: dennard (default), stillmaker
-  scaling        how layers of a netfile are costed: mac (default), shape
-  density        of fc layers with shape: {"weights": 0.1, "activations": 0.35};
-                 of conv layers, to tell MACs from clock: "conv_activations"
-  accelerator    not Eyeriss and EIE: nvdla-2048 to nvdla-32, tpu-v1, a device
-                 such as edge-tpu (a wrong name lists all), or an object
-  title          what tables and pictures are called
+  net            a network that both papers measured: AlexNet, VGG16
+  netfile        or any other network: a file in nets/, or a path with a /
+  layers         names of layers; default: all layers that have a cost
+  per_frame      true or false; default: as --per-frame says
+  scaling        how a netfile is costed: mac (default), or shape (closer)
+  density        shares that are not zero, for a netfile by shape: weights and
+                 activations of fc layers, conv_activations of conv layers
+  accelerator    nvdla-2048, tpu-v1, edge-tpu ... (a wrong name lists all);
+                 or an object with the keys below
+  process_nm     process node that costs are scaled to; default: 65
+  process_scaling  the rule for that: dennard (default), stillmaker
+  title          of tables and pictures
 
-Keys of an accelerator; those without a default must be there:
-  macs           MACs per cycle; a MAC is two operations: 1 TMAC/s is 2 TOP/s
-  clock_mhz      clock rate in MHz
-  dram_gb_per_s  DRAM bandwidth in 10^9 bytes/s; another name: dram_gbps
-  power_mw       average power; default: 0
-  mac_pj         energy of a MAC in pJ; default: 0
-  sram_pj_per_byte  of a byte between array and buffer; needs rows and cols
-  dram_pj_per_byte  of a DRAM byte; default: 0; without all of these, null
-  efficiency     share of the roofline attained, up to 1; default: 1, as a bound
-  layer_us       time per layer beside its roofline, in us; default: 0
-  buffer_kib     on-chip buffer; default: nothing is ever read twice
-  feature_bytes, weight_bytes  bytes of a feature, of a weight; default: 1
-  channel_atom, kernel_atom    channels, filters go in multiples; default: 1
-  winograd_gain  for 3 x 3 kernels with stride 1; default: 1
-  fc_batch       frames that fc weights are read once for; default: 1
-  batch          frames that all layers run for together; costs stay per frame
-  feature_kib    feature maps of up to this stay on chip, as a bound; default: 0
-  rows, cols     a systolic array in the place of macs, with SCALE-Sim's cycles
-  dataflow       what stays in it: ws (weights), os (partial sums), is (ifmap)
-  psum_bytes     bytes of a partial sum on its way to the buffer; default: 4
+Keys of an accelerator ("Rooflines" in data/README.md); the first 3 are needed:
+  array          macs (per cycle), or in its place rows, cols and dataflow
+  clock          clock_mhz
+  DRAM           dram_gb_per_s, in 10^9 bytes/s (or dram_gbps)
+  on chip        buffer_kib, feature_kib
+  of a number    feature_bytes, weight_bytes, psum_bytes
+  batches        batch, fc_batch
+  fit of shapes  channel_atom, kernel_atom, winograd_gain
+  as measured    efficiency, layer_us
+  energy         power_mw; mac_pj, sram_pj_per_byte, dram_pj_per_byte
 
-Terms:
-  MAC      multiply-accumulate: VGG-16's CONV1-1 takes 86,704,128 a frame
-  frame    one image; Eyeriss's costs are for batches of 4 (AlexNet), 3 (VGG-16)
-  frames   in a report: how many the costs of each kind of layer are for
-  bound    what a layer waits for: compute, memory, or Eyeriss's buffer or link
-
-How far it is off: python3 data/validate.py, and README.md, "Accuracy".
-Sources:
-  Eyeriss  Chen, Krishna, Emer, Sze, JSSC, January 2017, Tables V and VI
-  EIE      Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, ISCA 2016, Table IV
-  FODLAM   Sampson and Buckler, github.com/cucapra/fodlam, 2017
+From Python: import fodlam; fodlam.estimate({'net': 'VGG16'}, per_frame=True);
+also sweep, diagnose, table, csv, svg, calibrate; fodlam.HOME has data and nets.
+How far off it is: README.md, and python3 data/validate.py.
+Sources: Eyeriss: Chen, Krishna, Emer, Sze, JSSC, January 2017, Tables V and VI.
+EIE: Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, ISCA 2016, Table IV.
+The original FODLAM: Sampson and Buckler, 2017, github.com/cucapra/fodlam.
 """
 
 import sys
@@ -540,7 +520,7 @@ def node_scale(from_nm, to_nm, rule):
     """Return the factors (power, time) from one process node to another.
 
     rule: "dennard" or None, by which time scales by the ratio of the nodes and power by its square
-    (README, "How it works"); or "stillmaker", a fit (data/process.py) to some nodes.
+    (data/README.md, "Process nodes"); or "stillmaker", a fit (data/process.py) to some nodes.
     Raises ValueError if there is no such rule, or if the fit has no such node.
 
     >>> power, time = node_scale(45, 90, 'dennard')

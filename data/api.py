@@ -53,7 +53,7 @@ def estimate(
     Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}, 'frames':
     {'conv': ..., 'fc': ...}}, where frames are how many the costs of each kind are for; 'title' if
     the config has one. Some networks and accelerators add 'bounds', 'energy_by' or 'left_out'
-    (README, "Output").
+    (data/README.md, "Reports").
     Raises InputError if anything in the config, or in a file that it names, is wrong. Warns of
     numbers that look like a mistake of units, such as a clock in Hz.
 
@@ -102,7 +102,7 @@ def calibrate(accelerator: dict, rates: dict) -> dict:
 
     accelerator: a dict of its keys, as in a config. rates: {netfile: frames per second}, measured
     on it. One network tells the efficiency alone, and two or more the time per layer as well
-    (nets/README.md, "Rooflines").
+    (data/README.md, "Devices").
     Warns of numbers that look like a wrong unit. Raises InputError if a key, a net file or a rate
     is wrong, or a rate is above what the roofline allows.
 

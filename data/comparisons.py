@@ -295,7 +295,7 @@ def compare_nvdla():
 
 
 def compare_devices():
-    """Return the Figures of devices that were measured (data/README.md).
+    """Return the Figures of devices that were measured (data/README.md, "Devices").
 
     Single networks are compared on devices with few, where a table of them is not too long.
     """

@@ -1,6 +1,6 @@
 """Demands: what a layer asks of an accelerator, in MACs and bytes, however fast that is.
 
-A Demand depends on the Mapping of an accelerator only, and is for one frame. nets/README.md,
+A Demand depends on the Mapping of an accelerator only, and is for one frame. data/README.md,
 "Rooflines", has all formulas.
 
 Terms:
@@ -23,8 +23,8 @@ from fodlam.data.array import Product, array_cycles, count_streamed
 from fodlam.data.chain import NOTHING_STAYS, find_staying, map_bytes, parse_reads
 from fodlam.data.shape import count_places, parse_shape
 
-# The keys of an accelerator that Demands depend on, with their defaults; fodlam.py's docstring says
-# what they are.
+# The keys of an accelerator that Demands depend on, with their defaults. data/README.md says what
+# they are ("Rooflines").
 MAPPING_DEFAULTS = {
     'buffer_kib': math.inf,
     'feature_kib': 0,
@@ -50,7 +50,7 @@ LEAST_FILTERS = 32
 class Mapping(namedtuple('Mapping', tuple(MAPPING_DEFAULTS))):
     """How an Accelerator computes layers, whatever its speed and energy.
 
-    The fields are keys of accelerators, as fodlam.py's docstring has them.
+    The fields are keys of accelerators (data/README.md, "Rooflines").
     """
 
     __slots__ = ()

@@ -200,8 +200,8 @@ TWO_NETWORKS = Errors(least=0.434, most=2.38, typical=1.332, worst=8.77)
 
 # {device: a sentence on its power}, where that may be far off. On an Edge TPU, QuTiBench has 0.53 W
 # for GoogLeNet and MobileNet, and 2.0 to 2.9 W for EfficientNets, with an idle power of 0.81 W
-# instead of 0.25 W: evidently another set-up. On other devices, power differs by 1% to 8% from
-# network to network, and by 21% on zcu104-dpu.
+# instead of 0.25 W: evidently another set-up. On other devices, the power of a network is 1% to 7%
+# from their mean, and 21% on zcu104-dpu.
 POWER_NOTES = {
     'edge-tpu': (
         'the power of edge-tpu is that of GoogLeNet and MobileNet: the energy of others may be off '

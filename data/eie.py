@@ -1,6 +1,6 @@
 """EIE: what a fully-connected (fc) layer costs, by its densities.
 
-nets/README.md, "EIE from a layer's densities", derives the model and says how far it is off.
+data/README.md, "By density", derives the model and says how far it is off.
 Source: Han, Liu, Mao, Pu, Pedram, Horowitz, Dally, ISCA 2016.
 """
 

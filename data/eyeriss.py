@@ -1,6 +1,6 @@
 """Eyeriss: what a conv layer costs, by its shape alone.
 
-nets/README.md, "Eyeriss from a layer's shape", derives the model and says how far it is off.
+data/README.md, "By shape", derives the model and says how far it is off.
 Source: Chen, Krishna, Emer, Sze, JSSC, January 2017.
 """
 
@@ -109,7 +109,7 @@ def partial_sum_bytes(entry, shape):
     height, width = (shape.H, shape.W) if is_deconvolution else (shape.P, shape.Q)
     size = max(height, width)
     share = min(1, EYERISS_SUMMED_OFMAP_SIZE / size) * EYERISS_SUMMED_KERNEL_HEIGHT / shape.R
-    # This is q in nets/README.md.
+    # This is q in data/README.md.
     summed_channels = min(max(1, EYERISS_SUMMED_CHANNELS * share), shape.C / shape.groups)
     # The pixels of the ofmap are sums over MACs / (R x S) channels in all. After every
     # `summed_channels` of these, a partial sum is written, and read back later.

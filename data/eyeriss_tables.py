@@ -18,8 +18,8 @@ from fodlam import (
     read_text,
 )
 
-# A megabyte is 2^20 bytes (data/README.md). "Processing" latency has all DRAM traffic overlapped
-# with computing.
+# A megabyte is 2^20 bytes (data/README.md, "Eyeriss"). "Processing" latency has all DRAM traffic
+# overlapped with computing.
 EYERISS_BYTES_COLUMNS = {
     'buffer_bytes': ('Global Buffer Accesses (MB)', 2**20),
     'dram_bytes': ('DRAM Accesses (MB)', 2**20),

@@ -1,7 +1,7 @@
 """Rooflines: how much time and energy the layers of a network take on an accelerator.
 
 A layer takes the longer of two times: that of its MACs at the peak rate of the array of MAC units,
-and that of its bytes at the bandwidth of DRAM. nets/README.md, "Rooflines", has all formulas.
+and that of its bytes at the bandwidth of DRAM. data/README.md, "Rooflines", has all formulas.
 
 They are worked out in two steps. First, the Demand of each layer (data/demand.py): so many MACs and
 bytes, however fast the accelerator is. It depends on the accelerator's Mapping only. Then, the
@@ -29,9 +29,9 @@ from fodlam.data.demand import MAPPING_DEFAULTS, Mapping
 
 # === Accelerators ===
 
-# The keys of an accelerator, with their defaults and units; fodlam.py's docstring says what they
-# are. If no efficiency is given, it counts as 1, and times are lower bounds. If no key of energy is
-# given, no energy is known.
+# The keys of an accelerator, with their defaults and units. data/README.md says what they are
+# ("Rooflines"). If no efficiency is given, it counts as 1, and times are lower bounds. If no key of
+# energy is given, no energy is known.
 REQUIRED_KEYS = ('macs', 'clock_mhz', 'dram_gb_per_s')
 ENERGY_DEFAULTS = {
     'power_mw': None,
@@ -52,7 +52,7 @@ class Accelerator(
 ):
     """An accelerator with a roofline.
 
-    Its fields are its keys, as fodlam.py's docstring has them, and
+    Its fields are its keys (data/README.md, "Rooflines"), and
     device: its name in data/devices.py; None if it is not from there.
     """
 

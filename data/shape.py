@@ -1,8 +1,8 @@
 """The shape of a layer: its sizes, read from its entry in a net file.
 
-nets/README.md lists the members of an entry. The letters are those of the field: a layer has an
-ifmap of C x H x W, K filters of R x S, a stride of sy x sx, a dilation of dy x dx and an ofmap of
-K x P x Q.
+nets/README.md, "Net files", lists the members of an entry. The letters are those of the field: a
+layer has an ifmap of C x H x W, K filters of R x S, a stride of sy x sx, a dilation of dy x dx and
+an ofmap of K x P x Q.
 """
 
 import math

@@ -5,7 +5,7 @@ import statistics
 import unittest
 
 from results import errors, table_of, validated
-from support import NETFILES, fodlam, read
+from support import NETFILES, documents, fodlam
 
 
 class Numbers(unittest.TestCase):
@@ -71,7 +71,7 @@ class Numbers(unittest.TestCase):
 
 
 class TwoParts(unittest.TestCase):
-    """Why one power stays the model of layers whose zeros are not given (nets/README.md)."""
+    """Why one power stays the model of layers whose zeros are not given (data/README.md)."""
 
     def of_layers(self, net, how):
         """Return the errors in percent of the energies of a network's conv layers."""
@@ -93,7 +93,7 @@ class TwoParts(unittest.TestCase):
         return (math.fsum(modelled) / math.fsum(published) * frames - 1) * 100, each
 
     def test_table_in_the_readme(self):
-        said = read('nets', 'README.md')
+        said = documents()
         for title, how in (
             ('one power, published times', 'time'),
             ('two parts, published times', 'time, zeros'),
@@ -101,24 +101,24 @@ class TwoParts(unittest.TestCase):
             ('two parts, modelled times', 'zeros'),
             ('two parts, modelled times, 41% for all layers', None),
         ):
-            cells = []
-            for net in NETFILES:
+            for net, name in (('AlexNet', 'AlexNet'), ('VGG16', 'VGG-16')):
                 if how is None:
                     total, each = self.by_share(net, 0.41)
                 else:
                     total, each = errors()[f'{net} conv energy by {how}'], self.of_layers(net, how)
                 sizes = [abs(error) for error in each]
-                cells.append(
-                    f'{total:+.1f}%, layers {statistics.mean(sizes):.1f}% (worst {max(sizes):.1f}%)'
-                )
-            self.assertIn(f'| {title} | {" | ".join(cells)} |', said)
-        for net, other in (('VGG16', 'AlexNet'), ('AlexNet', 'VGG16')):
+                cells = f'{total:+.1f}% | {statistics.mean(sizes):.1f}% | {max(sizes):.1f}%'
+                self.assertIn(f'| {title} | {name} | {cells} |', said)
+        for net, other, sentence in (
+            ('VGG16', 'AlexNet', 'AlexNet alone, VGG-16'),
+            ('AlexNet', 'VGG16', 'VGG-16 alone, it'),
+        ):
             zeros, shape = (
                 errors()[f"{net} conv energy by {other}'s {how}"] for how in ('zeros', 'shape')
             )
-            self.assertIn(f'alone, {zeros:+.0f}% against {shape:+.0f}%)', said)
+            self.assertIn(f'{sentence} comes out {zeros:+.0f}% instead of {shape:+.0f}%', said)
         late = errors()['AlexNet conv latency by shape']
-        self.assertIn(f'its modelled time is {late:.1f}% too long', said)
+        self.assertIn(f"AlexNet's modelled time, which is {late:.1f}% too long", said)
 
     def test_alexnet_gets_worse(self):
         """Else, two parts would be the model: ../shared/facts/eyeriss-energy.md."""
@@ -142,7 +142,7 @@ class TwoParts(unittest.TestCase):
                 busy.append(layer.macs * share)
         self.assertEqual(round(sum(busy) / sum(macs), 2), 0.41)
         self.assertEqual((f'{min(shares):.1%}', f'{max(shares):.2%}'), ('11.5%', '99.99%'))
-        self.assertIn('from 11.5% to 99.99% in single layers', read('nets', 'README.md'))
+        self.assertIn('Single layers have 11.5% to 99.99%.', documents())
 
     def test_calibrated_on(self):
         rows = {row['quantity']: row['calibrated_on'] for row in validated(per_layer=True)}

@@ -219,7 +219,7 @@ class Vitis(unittest.TestCase):
             mean = calibration.geometric_mean(typicals)
             self.assertAlmostEqual((mean - 1) * 100, percent, delta=0.6)
             self.assertEqual(round(calibration.percentile(errors, 0.95), 1), factor)
-        self.assertIn('the mean is 39%, by MACs 102%', said)
+        self.assertIn('the mean is 39%; by MACs, it is 102%', said)
 
 
 if __name__ == '__main__':

@@ -11,8 +11,18 @@ import unittest
 from support import documents, fodlam, path, read, run
 
 GOLDENS = sorted(os.listdir(path('tests', 'golden')))
+ARRAY = (
+    '{"netfile": "resnet50.json", "accelerator": {"rows": 32, "cols": 32, "dataflow": "%s", '
+    '"clock_mhz": 1000, "dram_gb_per_s": 20}}'
+)
 PICTURES = {  # the config of each picture, and flags
     'resnet50-nvdla.svg': (read('config', 'resnet50-nvdla.json'),),
+    'resnet50-os.svg': (ARRAY % 'os', '--range'),
+    'resnet50-ws.svg': (ARRAY % 'ws', '--range'),
+    'resnet50-zcu102.svg': (
+        '{"netfile": "resnet50.json", "accelerator": "zcu102-dpu-3xb4096"}',
+        '--range',
+    ),
     'vgg16.svg': (read('config', 'vgg16.json'),),
 }
 

@@ -1,4 +1,4 @@
-"""data/validate.py: its rows and its command line, and what data/README.md says of them."""
+"""data/validate.py: its rows and its command line."""
 
 import csv
 import functools
@@ -17,7 +17,6 @@ from unittest import mock
 from results import errors, table_of, validated, validation
 from support import (
     NETFILES,
-    ROOT,
     TIME_LIMIT_S,
     clean_environment,
     copy_files,
@@ -31,7 +30,6 @@ from support import (
 
 from fodlam.data import comparisons
 
-README = read('data', 'README.md')
 KEYS = 'quantity unit published modelled error_percent source calibrated_on'.split()
 
 # Of a network that the papers measured, in order; X is the other one.
@@ -336,45 +334,6 @@ class Process(unittest.TestCase):
     def test_head_and_closed_stdin(self):
         process = self.shell('"$0" "$1" --format csv <&- | head -1')
         self.assertEqual((process.stdout, process.stderr), (','.join(KEYS) + '\n', ''))
-
-
-class Readme(unittest.TestCase):
-    """data/README.md, as it stands there."""
-
-    @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
-    def test_console_block(self):
-        ((command, expected),) = re.findall(r'^```console\n\$ (.*)\n([^`]*)^```$', README, re.M)
-        process = subprocess.run(
-            ['sh', '-c', f'python3() {{ "$PYTHON" "$@"; }}\n{command}'],
-            capture_output=True,
-            encoding='utf-8',
-            cwd=ROOT,
-            env={**os.environ, 'PYTHON': sys.executable},
-            timeout=TIME_LIMIT_S,
-        )
-        self.assertEqual((process.stdout, process.stderr), (expected, ''))
-
-    def test_numbers_in_sentences(self):
-        def span(pattern):
-            found = [e for quantity, e in known.items() if re.fullmatch(pattern, quantity)]
-            return f'{min(found):+.0f}% to {max(found):+.0f}%'
-
-        known = errors(per_layer=True)
-        time, energy = 'CONV.* latency by', 'CONV.* energy by shape'
-        text = ' '.join(README.split())
-        layers = {tuple(q.split()[:2]) for q in known if re.search('CONV|FC', q)}
-        for sentence in (
-            f'adds the {len(layers)} published layers',
-            f"by shape, VGG-16's conv layers are off by {span(f'VGG16 {time} shape')} and "
-            f"AlexNet's by {span(f'AlexNet {time} shape')}",
-            f'by MACs, conv layers are off by {span(f".* {time} MACs")} and fc layers by '
-            f'{span(".* FC. latency by MACs")}.',
-            f"In energy, by shape, VGG-16's conv layers are off by {span(f'VGG16 {energy}')} and "
-            f"AlexNet's by {span(f'AlexNet {energy}')}.",
-            f'that is {span("VGG16 CONV.* energy by zeros")} and '
-            f'{span("AlexNet CONV.* energy by zeros")}; but',
-        ):
-            self.assertIn(sentence, text)
 
 
 if __name__ == '__main__':
