@@ -95,7 +95,7 @@ class Text(unittest.TestCase):
             self.assertTrue(any(line.endswith(command) for line in lines[:40]), command)
 
     def test_where_things_live(self):
-        section = read('README.md').partition('**Where things live**')[2].partition('\n**')[0]
+        section = read('README.md').partition('**Where things live.**')[2].partition('\n**')[0]
         names = set(re.findall(r'\b(?:(?:data|nets)/)?\w+\.py\b', section))
         self.assertGreater(len(names), 10)
         for name in names:
