@@ -74,12 +74,11 @@ def written(entries, **config):
 def all_pictures():
     """Return [(what it is of, picture)] of all configs, of many Estimates, and of `rooflines`."""
     found = []
-    for name in sorted(os.listdir(path('config'))):
-        config = json.loads(read('config', name))
-        found.append((name, picture(config)))
-        if 'accelerator' not in config:
-            found.append((name, picture(config, '--range', '--per-frame')))
-    for index, estimate in enumerate(every_estimate()):
+    for case in some(itertools.product(sorted(os.listdir(path('config'))), (False, True))):
+        name, ranged = case
+        flags = ['--range', '--per-frame'] if ranged else []
+        found.append((case, picture(json.loads(read('config', name)), *flags)))
+    for index, estimate in some(enumerate(every_estimate())):
         found.append((index, drawn(with_config(estimate, net='X', title='x' * 300), NOTES)))
     counts, names = (0, 1, 2, 12, 30, 60, 150, 500), ('{}', 'a/rather-long-Wide_name/{}')
     kinds = ((), ()), (EYERISS_BOUNDS, ()), (ROOFLINE_BOUNDS, PARTS)
