@@ -74,12 +74,11 @@ def written(entries, **config):
 def all_pictures():
     """Return [(what it is of, picture)] of all configs, of many Estimates, and of `rooflines`."""
     found = []
-    for name in sorted(os.listdir(path('config'))):
-        config = json.loads(read('config', name))
-        found.append((name, picture(config)))
-        if 'accelerator' not in config:
-            found.append((name, picture(config, '--range', '--per-frame')))
-    for index, estimate in enumerate(every_estimate()):
+    for case in some(itertools.product(sorted(os.listdir(path('config'))), (False, True))):
+        name, ranged = case
+        flags = ['--range', '--per-frame'] if ranged else []
+        found.append((case, picture(json.loads(read('config', name)), *flags)))
+    for index, estimate in some(enumerate(every_estimate())):
         found.append((index, drawn(with_config(estimate, net='X', title='x' * 300), NOTES)))
     counts, names = (0, 1, 2, 12, 30, 60, 150, 500), ('{}', 'a/rather-long-Wide_name/{}')
     kinds = ((), ()), (EYERISS_BOUNDS, ()), (ROOFLINE_BOUNDS, PARTS)
@@ -210,7 +209,14 @@ def corners(text, widths=DEJAVU_SANS):
 
 
 def apart(one, other):
-    """Return whether a line can be drawn between two rectangles, turned or not."""
+    """Return whether a line can be drawn between two rectangles, turned or not.
+
+    one, other: their corners.
+    """
+    for axis in (0, 1):  # most are apart upright or across, which is quickly seen
+        a, b = [point[axis] for point in one], [point[axis] for point in other]
+        if max(a) <= min(b) or max(b) <= min(a):
+            return True
     for (x0, y0), (x1, y1) in [*zip(one, one[1:]), *zip(other, other[1:])]:
         a, b = ([(x - x0) * (y1 - y0) - (y - y0) * (x1 - x0) for x, y in of] for of in (one, other))
         if max(a) <= min(b) + 1e-6 or max(b) <= min(a) + 1e-6:
