@@ -21,6 +21,13 @@ class Attention(OnnxCase):
         flat = layers([node('Attention', 'q k v', 'y', 'a', **heads)], inputs, [])
         self.assertEqual(flat, [first, second])
 
+    def test_one_head_where_none_are_said(self):
+        inputs = {'q': [1, 5, 16], 'k': [1, 7, 16], 'v': [1, 7, 24]}
+        products = ('MatMul', 5 * 16 * 7), ('MatMul', 5 * 7 * 24)
+        step = node('Attention', 'q k v', 'y')
+        for entry in self.check_layers(step, inputs, [], *products, shapes=[('y', (1, 5, 24))]):
+            self.assertNotIn('groups', entry)
+
     def test_odd_ranks(self):
         for dims in ([], [1, 2], [1, 2, 3, 4, 5]):
             inputs = [value('i', [1, 1]), *(value(name, dims) for name in 'qkv')]
