@@ -93,7 +93,10 @@ def end_on_interrupt():
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
-if __name__ == '__main__':
+# The ends of sys.argv[0] of the commands, once installed. They import this file.
+COMMANDS = ('/fodlam', '/fodlam-extract', '\\fodlam.exe', '\\fodlam-extract.exe')
+
+if __name__ == '__main__' or (sys.argv and sys.argv[0].endswith(COMMANDS)):
     end_on_interrupt()  # before the imports, which take time
 
 import gc
@@ -105,8 +108,13 @@ HOME = dirname(realpath(__file__))  # the project's folder, even if a link to th
 # This file is also the package of data/ and nets/. A room there writes "from fodlam import
 # read_table", and this file "from fodlam.data.sweeps import ..." in the function that needs it.
 __path__ = [HOME]
+# There is one copy in a process. If this file is loaded once more, as where a notebook runs it as a
+# script, rooms go on with the copy that was first, and the two share their InputError.
+first_copy = sys.modules.get('fodlam')
+if getattr(first_copy, 'HOME', HOME) != HOME:
+    raise ImportError(f'fodlam is loaded from {first_copy.HOME} already; expected no other copy')
+
 if __name__ == '__main__':
-    sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file a second time
     # Looking for garbage takes 2% of a start, and a run leaves next to none.
     gc.disable()
     if HOME in sys.path:  # or a csv.py beside this file would be taken for Python's own
@@ -219,9 +227,22 @@ class InputError(Exception):
     """A mistake that the user can put right. Its message: "where: what is wrong; what is valid"."""
 
 
+if hasattr(first_copy, 'InputError'):
+    InputError = first_copy.InputError
+
 _QUOTER = reprlib.Repr()
 _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS
-quote = _QUOTER.repr  # quote(value) is its repr, cut to fit into a message
+
+
+def quote(value):
+    """Return the repr of a value, on one line and cut to fit into a message."""
+    try:
+        text = _QUOTER.repr(value)
+    except ValueError:  # Python does not write an int of thousands of digits
+        return 'a number too long to show'
+    if text.isprintable():
+        return text
+    return ' '.join(text.split())  # as of a table of pandas
 
 
 # What the user can do something about. A ValueError that is raised in this project has a message
@@ -882,7 +903,8 @@ else:
         """
         if name not in __all__:
             raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-        from fodlam.data import api
+        with place(f'fodlam.{name}'):
+            from fodlam.data import api
 
         return getattr(api, name)
 
@@ -1025,6 +1047,10 @@ def command(run=run, program='fodlam'):
     # a run, and would flush a closed stdout again and complain again.
     os._exit(status)
 
+
+if 'fodlam' not in sys.modules:  # a script, or a copy of another name: rooms find it under this one
+    sys.modules['fodlam'] = type(sys)('fodlam')
+    vars(sys.modules['fodlam']).update(globals())
 
 if __name__ == '__main__':
     command()

@@ -37,6 +37,13 @@ Sources:
   ONNX   onnx.proto and Operators.md, github.com/onnx/onnx
 """
 
+if __name__ == '__main__':
+    # Before the imports, which take time: let Ctrl-C end this process silently, as fodlam.py does.
+    import _signal
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
 import os
 import sys
 
@@ -46,15 +53,12 @@ if not __package__:
     FOLDER = os.path.dirname(os.path.realpath(__file__))
     if FOLDER in sys.path:
         sys.path.remove(FOLDER)
-    import _signal  # what Python has loaded of its signal.py
-
-    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # before the imports that take time
     from importlib import util
 
-    spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
-    sys.modules['fodlam'] = util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules['fodlam'])
+    if 'fodlam' not in sys.modules:  # as it is where a notebook runs this file
+        spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
+        sys.modules['fodlam'] = util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules['fodlam'])
 
 import argparse
 import contextlib
