@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import re
+import sys
 
 import fodlam
 from fodlam import EIE_FILE, HOME, KIND_OF_TYPE, MAX_NUMBER, PUBLISHED, canonical, quote
@@ -245,8 +246,10 @@ def advice_on(error):
             f'cannot be used ({error.strerror}); '
             'expected a file or pipe that is there, open, not full'
         )
-    # For an integer of thousands of digits, Python's advice is for programmers.
-    return re.sub('use sys.set_int_max.*', 'expected fewer of them', str(error))
+    if str(error).startswith('Exceeds the limit'):  # as Python says of an int, from 3.10.7 on
+        digits = sys.get_int_max_str_digits()
+        return f'a whole number of more than {digits} digits; expected one up to {MAX_NUMBER:g}'
+    return str(error)
 
 
 def too_large(content, limit):
