@@ -171,24 +171,9 @@ KIND_OF_TYPE = {
     'InnerProduct': 'fc',
     'MatMul': 'product',  # of two feature maps; neither Eyeriss nor EIE was measured on one
 }
-# What else these types are called, as in PyTorch and ONNX; and in any case.
-TYPE_NAMES = {
-    'convolution': 'Convolution',
-    'conv': 'Convolution',
-    'conv1d': 'Convolution',
-    'conv2d': 'Convolution',
-    'deconvolution': 'Deconvolution',
-    'convtranspose': 'Deconvolution',
-    'convtranspose1d': 'Deconvolution',
-    'convtranspose2d': 'Deconvolution',
-    'conv2dtranspose': 'Deconvolution',
-    'innerproduct': 'InnerProduct',
-    'fullyconnected': 'InnerProduct',
-    'gemm': 'InnerProduct',
-    'linear': 'InnerProduct',
-    'dense': 'InnerProduct',
-    'matmul': 'MatMul',
-}
+# How these types begin, also in PyTorch and ONNX, and how long ones end: a slip leaves one of both.
+TYPE_STARTS = ('conv', 'deco', 'inne', 'full', 'gemm', 'line', 'dens', 'matm')
+TYPE_ENDS = ('lution', 'roduct', 'nected')
 KINDS = ('conv', 'fc')  # the kinds that every report has, even if the network lacks one
 QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts of a Cost
 
@@ -197,6 +182,11 @@ ENTRY_KEYS = dict.fromkeys(
     'name type macs ifmap ofmap kernel stride dilation groups shared stored addend '
     'weight_density activation_density from result'.split()
 ).keys()
+
+# {key of an entry: how many sizes it has}
+SIZE_COUNTS = {
+    'ifmap': 3, 'ofmap': 3, 'stored': 3, 'kernel': 2, 'stride': 2, 'dilation': 2, 'groups': 1,
+}  # fmt: skip
 
 # Runs with only these arguments take nothing but this file; data/options.py reads all others.
 PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
@@ -517,9 +507,24 @@ def is_plain_entry(entry):
     name, type_ = entry.get('name'), entry.get('type')
     if not isinstance(name, str) or not isinstance(type_, str):
         return False
-    if type_ in KIND_OF_TYPE:
-        return is_macs(entry.get('macs')) and 'shared' not in entry
-    return len(entry) == 2 and type_.casefold() not in TYPE_NAMES
+    if type_ not in KIND_OF_TYPE:
+        type_ = type_.casefold()
+        return (
+            len(entry) == 2 and not type_.startswith(TYPE_STARTS) and not type_.endswith(TYPE_ENDS)
+        )
+    for key, count in SIZE_COUNTS.items():
+        if key in entry and not are_sizes(entry[key], count):
+            return False
+    return is_macs(entry.get('macs')) and 'shared' not in entry
+
+
+def are_sizes(value, count):
+    """Return whether a value is a list of `count` sizes; a single size counts as a list of one."""
+    sizes = value if isinstance(value, list) else [value]
+    for size in sizes[: count + 1]:
+        if type(size) is not int or not 0 < size <= MAX_SIZE:
+            return False
+    return len(sizes) == count
 
 
 def is_macs(value):

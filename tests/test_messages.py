@@ -140,6 +140,29 @@ class Messages(unittest.TestCase):
         self.check('models for the extractor', lambda given: call(extractor, [given]))
         self.assertEqual(run('config.json').status, 0)
 
+    @unittest.skipUnless(os.name == 'posix', 'needs hard links and their messages: run it on Linux')
+    def test_where_the_extractor_writes(self):
+        """The input is a path for --output, where some files are; none of them changes."""
+        self.in_folder()
+        os.mkdir('folder')
+        model = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 } '
+        model += 'layer { name: "c" type: "InnerProduct" bottom: "x" top: "c" '
+        model += 'inner_product_param { num_output: 4 } }'
+        contents = {'model.prototxt': model, 'read-only.json': 'old', 'one-name.json': 'old'}
+        for name, content in contents.items():
+            with open(name, 'w', encoding='utf-8') as file:
+                file.write(content)
+        os.chmod('read-only.json', 0o444)
+        os.link('one-name.json', 'other-name.json')
+        extractor = functools.partial(extract.main, program='fodlam')
+        title = 'where the extractor writes'
+        self.check(title, lambda given: call(extractor, ['model.prototxt', '--output', given]))
+        names = ['folder', 'model.prototxt', 'one-name.json', 'other-name.json', 'read-only.json']
+        self.assertEqual(sorted(os.listdir()), names)
+        for name, content in contents.items():
+            with open(name, encoding='utf-8') as file:
+                self.assertEqual(file.read(), content)
+
     def test_ends_of_models_are_known_to_both(self):
         self.assertEqual(fodlam.MODEL_ENDINGS, tuple(mistakes.MODELS))
 
