@@ -874,7 +874,8 @@ def diagnose(per_frame: bool = False) -> dict:
 
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
-    number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
+    number}}}, 'frames': {kind: number}}, where quantity is 'energy' (J per MAC) or 'latency' (s per
+    MAC), and frames are how many the averages are for.
     """
     published = {net: published_layers(net, per_frame) for net in AVERAGED}
     per_mac = cost_per_mac(sum(published.values(), []))
@@ -885,7 +886,8 @@ def diagnose(per_frame: bool = False) -> dict:
             net: {layer.name: quantities(layer.cost)[quantity] / layer.macs for layer in layers}
             for net, layers in published.items()
         }
-    return {'average': average, 'per_layer': per_layer}
+    frames = {kind: frames for kind, (_, frames) in per_mac.items()}
+    return {'average': average, 'per_layer': per_layer, 'frames': frames}
 
 
 def to_json(report):
@@ -947,7 +949,10 @@ def run(argv, stdin, stdout, stderr):
         return
     per_frame = '--per-frame' in argv
     if '--diagnose' in argv:
-        yield to_json(diagnose(per_frame))
+        report = diagnose(per_frame)
+        if not per_frame:
+            del report['frames']  # which the original does not have
+        yield to_json(report)
         if not per_frame:
             tell_notes(None, stdout, stderr)
     else:

@@ -469,7 +469,11 @@ def no_net_file(netfile, path):
         return model_advice(ending, netfile)
     for net in PUBLISHED:
         if plain(net) == plain(netfile):
-            return f'a network that the papers measured, and no file; write {{"net": "{net}"}}'
+            file = PUBLISHED[net]['netfile']
+            return (
+                f'a network that the papers measured, and no file; write {{"net": "{net}"}}, '
+                f'or the name of its net file, {file}'
+            )
     problem = f'no file {path!r:.400} from {os.getcwd()!r}'
     if netfile == os.path.basename(netfile):
         beside = netfile if os.path.isfile(netfile) else f'{netfile}.json'

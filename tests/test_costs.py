@@ -33,7 +33,9 @@ class Golden(unittest.TestCase):
                 self.assertEqual(report, {**json.loads(golden), 'frames': frames})
 
     def test_diagnose(self):
-        self.assertEqual(fodlam.diagnose(), json.loads(read('tests', 'golden', 'diagnose.json')))
+        report = fodlam.diagnose()
+        del report['frames']  # which the original does not have
+        self.assertEqual(report, json.loads(read('tests', 'golden', 'diagnose.json')))
 
 
 class Papers(unittest.TestCase):

@@ -145,6 +145,16 @@ class Notes(unittest.TestCase):
 class InReports(unittest.TestCase):
     """What "frames" says."""
 
+    def test_of_a_diagnosis(self):
+        """Of batches, as of networks costed by the averages; the original's output lacks them."""
+        frames = fodlam.diagnose()['frames']
+        self.assertEqual(frames['fc'], 1)
+        self.assertAlmostEqual(frames['conv'], SCALED_FRAMES, places=4)
+        self.assertEqual(fodlam.diagnose(per_frame=True)['frames'], {'conv': 1, 'fc': 1})
+        self.assertNotIn('frames', json.loads(run('--diagnose').out))
+        for flags in (['--per-frame'], ['--format', 'json']):
+            self.assertIn('frames', json.loads(run('--diagnose', *flags).out))
+
     def test_of_each_group(self):
         for config, conv in (
             ({'net': 'AlexNet'}, 4),
@@ -317,7 +327,7 @@ class FromPython(unittest.TestCase):
 
     def test_entries_that_json_cannot_hold(self):
         entry = {'name': 'a', 'type': 'Convolution', 'macs': {1}}
-        with self.assertRaisesRegex(fodlam.InputError, r'has a set, \{1\}; expected a list'):
+        with self.assertRaisesRegex(fodlam.InputError, r'"netfile": a set, \{1\}; expected a list'):
             fodlam.estimate({'netfile': [entry]})
         entries = []
         entries.append(entries)
