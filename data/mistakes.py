@@ -21,6 +21,7 @@ from fodlam import EIE_FILE, HOME, KIND_OF_TYPE, MAX_NUMBER, PUBLISHED, canonica
 MAX_CHOICES_CHARACTERS = 1500  # a longer list of names is cut
 MAX_NAMES_COMPARED = 5000
 MAX_NAME_CHARACTERS = 80  # a longer name is not compared with others, which would take long
+MAX_PATH_CHARACTERS = 400  # a longer path is not in the commands of a message
 # Of difflib's ratio, which is 1 for the same name. From here on, a name is worth suggesting:
 # "shpae" and "shape" have 0.8, "clock" and "clock_mhz" 0.71, "cvs" and "csv" 0.67.
 LEAST_RATIO = 0.65
@@ -193,7 +194,7 @@ def model_advice(ending, path=None, otherwise='no JSON'):
     otherwise: what the file is not, as the program that was given it reads that.
     """
     what, conversion = MODELS[ending]
-    if path is None:
+    if path is None or len(path) > MAX_PATH_CHARACTERS:
         path = f'model{ending}'
     stem = os.path.splitext(os.path.basename(path))[0]
     first = ''
@@ -451,7 +452,8 @@ def unknown_net(name):
     if ending_of(name):
         return f'{problem}: {model_advice(ending_of(name), name)}'
     file = find_by_stem(name)
-    if file is None and (name.endswith('.json') or os.path.dirname(name)):
+    is_path = name.endswith('.json') or os.path.dirname(name)
+    if file is None and is_path and len(name) <= MAX_PATH_CHARACTERS:
         file = name
     if file is not None:
         return f'{problem}, which is a net file; write {{"netfile": {json.dumps(file)}}}'

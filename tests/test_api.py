@@ -436,6 +436,12 @@ class Renderings(unittest.TestCase):
                 self.assertEqual(str(raised.exception), wrong['error'])
         self.assertRaisesRegex(fodlam.InputError, 'config: 5; expected', fodlam.table, 5)
 
+    def test_blanks_before_a_formula_in_csv(self):
+        for name in ' =1+1', '  @a', '\u00a0+1':
+            entry = {'name': name, 'type': 'InnerProduct', 'macs': 5}
+            cell = fodlam.csv({'netfile': [entry]}).splitlines()[1].split(',')[0]
+            self.assertEqual(cell[:2], "' ")
+
     def test_a_report_has_its_options_already(self):
         report = fodlam.estimate({'net': 'VGG16'})
         for options in ({'per_frame': True}, {'range': True}):

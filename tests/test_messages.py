@@ -163,6 +163,26 @@ class Messages(unittest.TestCase):
             with open(name, encoding='utf-8') as file:
                 self.assertEqual(file.read(), content)
 
+    def test_long_arguments_and_paths_are_cut(self):
+        """So that what is wrong, and what would be right, is still shown."""
+        long = 'x' * 4000
+        for argv, said in (
+            (['--format', long], '; choose from json, csv, table, svg; see fodlam --help'),
+            ([f'--{long}'], 'x; see fodlam --help'),
+            ([f'--diagnose={long}'], "x'; see fodlam --help"),
+            (['a', long], 'x; see fodlam --help'),
+            ([f'{long}.onnx'], '--per-frame'),
+            ([f'{long}.json'], '; expected a file or pipe that is there, open, not full'),
+        ):
+            error = run(*argv).err
+            self.assertTrue(error.endswith(f'{said}\n'), error)
+            self.assertNotIn('x' * 100, error)
+        for key in 'net', 'netfile':
+            for name in f'{long}.onnx', f'./{long}.pt', f'{long}.json', f'./{long}':
+                error = run(stdin=json.dumps({key: name}).encode()).err
+                self.assertNotIn('x' * 401, error)
+                self.assertRegex(error, '; (choose from|make a net file|export it)')
+
     def test_ends_of_models_are_known_to_both(self):
         self.assertEqual(fodlam.MODEL_ENDINGS, tuple(mistakes.MODELS))
 
