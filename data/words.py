@@ -169,11 +169,11 @@ def two_digits(number, up):
     if not number:
         return '0'
     second_digit = 10.0 ** (math.floor(math.log10(number)) - 1)
-    step = min(second_digit, 1)
+    # Numbers from 1e5 on are too long to be written out: 2e+05.
+    step = second_digit if number >= 1e5 else min(second_digit, 1)
     steps = round(number / step, 6)  # as 0.3 / 0.1 is a little less than 3
     steps = math.ceil(steps) if up else math.floor(steps)
     number = steps * step
-    # Numbers from 1e5 on are too long to be written out: 2e+05.
     return f'{number:.0f}' if 99.5 <= number < 1e5 else f'{number:.2g}'
 
 

@@ -3,7 +3,7 @@
 
 A script, not a test: it measures, and judges nothing. In a pair, the two commands run one right
 after the other, so that whatever else the machine is doing falls on both; what is printed is the
-median over the pairs.
+median over the pairs. tests/README.md has what came out.
 """
 
 import importlib.util
@@ -88,7 +88,11 @@ def main_job():
 
 
 def sweep(title, make_config, result):
-    """Compare a sweep of many configs with what json alone takes, and print its memory."""
+    """Compare a sweep of many configs with what json alone takes, and print its memory.
+
+    title: what the configs are. make_config: a function of a Random that returns one.
+    result: a file in tests/ with a report like theirs, which json prints for each.
+    """
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for count in (1000, 100_000):
@@ -96,10 +100,10 @@ def sweep(title, make_config, result):
             rng = random.Random(count)
             with open(paths[-1], 'w', encoding='utf-8') as file:
                 file.writelines(json.dumps(make_config(rng)) + '\n' for _ in range(count))
-        golden = os.path.join(ROOT, 'tests', 'golden', result)
+        printed = os.path.join(ROOT, 'tests', *result.split('/'))
         compare(
             f'100,000 configs with {title}, against json alone',
-            lambda: seconds([sys.executable, '-c', JSON_ALONE, golden], paths[1]),
+            lambda: seconds([sys.executable, '-c', JSON_ALONE, printed], paths[1]),
             lambda: seconds([*FODLAM, '--lines'], paths[1]),
             pairs=5,
         )
@@ -112,14 +116,16 @@ def sweeps():
     with open(os.path.join(ROOT, 'config', 'vgg16.json'), encoding='utf-8') as file:
         vgg16 = json.load(file)
     layers = vgg16['layers']
-    sweep('all 16 layers of VGG-16', lambda rng: vgg16, 'vgg16.json')
+    sweep('all 16 layers of VGG-16', lambda rng: vgg16, 'original/vgg16.json')
     sweep(
-        '8 layers of VGG-16', lambda rng: {**vgg16, 'layers': rng.sample(layers, 8)}, 'vgg16.json'
+        '8 layers of VGG-16',
+        lambda rng: {**vgg16, 'layers': rng.sample(layers, 8)},
+        'original/vgg16.json',
     )
     sweep(
         'a process node',
         lambda rng: {'net': 'VGG16', 'process_nm': 1 + 100 * rng.random()},
-        'vgg16.json',
+        'original/vgg16.json',
     )
     chip = {'macs': 1024, 'clock_mhz': 1000, 'buffer_kib': 512, 'kernel_atom': 128}
     sweep(
@@ -132,9 +138,9 @@ def sweeps():
                 'macs': rng.choice([64, 1024]),
             },
         },
-        'resnet50.json',
+        'golden/resnet50.json',
     )
-    sweep('all of ResNet-50', lambda rng: {'netfile': 'resnet50.json'}, 'resnet50.json')
+    sweep('all of ResNet-50', lambda rng: {'netfile': 'resnet50.json'}, 'golden/resnet50.json')
 
 
 def write_large_model(path):

@@ -1,10 +1,20 @@
 """What the tests share: where the project is, and ways to run its commands in this process."""
 
+import atexit
+import contextlib
+import cProfile
+import functools
 import io
 import math
 import os
+import pstats
+import random
+import shutil
+import signal
+import subprocess
 import sys
 import tempfile
+import threading
 from collections import namedtuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -15,9 +25,13 @@ import fodlam  # noqa: E402
 from fodlam.data import validate as validator  # noqa: E402
 from fodlam.nets import extract as extractor  # noqa: E402
 
+# The command line's parser is always the same, and to make it takes as long as a small model does.
+extractor.make_parser = functools.cache(extractor.make_parser)
+
 # The two networks of the papers, by their net files.
 NETFILES = {net: fodlam.PUBLISHED[net]['netfile'] for net in fodlam.AVERAGED}
 GROUPS = (*fodlam.KINDS, 'total')  # that the reports of CNNs sum over
+TIME_LIMIT_S = 60  # for a process that a test starts
 
 Result = namedtuple('Result', 'status out err')
 
@@ -27,6 +41,16 @@ class Terminal(io.TextIOWrapper):
 
     def isatty(self):
         return True
+
+
+class Ascii(io.TextIOWrapper):
+    """A standard output that can show ASCII alone."""
+
+    def __init__(self):
+        super().__init__(io.BytesIO(), 'ascii')
+
+    def getvalue(self):
+        return self.buffer.getvalue().decode()
 
 
 def path(*parts):
@@ -40,9 +64,34 @@ def read(*parts):
         return file.read()
 
 
+def documents():
+    """Return the text of all that the project says, with one blank for each gap or end of a line."""
+    texts = (read('README.md'), read('nets', 'README.md'), read('data', 'README.md'))
+    return ' '.join(' '.join(texts).split())
+
+
+def copy_files(source, folder, endings=('',)):
+    """Copy the files of a folder into a new one, where they may be written and deleted.
+
+    endings: of the names that are copied. The project may be without write permission, which
+    shutil.copytree would copy too.
+    """
+    os.makedirs(folder)
+    for name in os.listdir(source):
+        if os.path.isfile(path(source, name)) and name.endswith(tuple(endings)):
+            shutil.copyfile(path(source, name), path(folder, name))
+
+
 def seeds(count):
     """Return the seeds of `count` random cases; only the first fifth without FODLAM_ALL_SEEDS."""
     return range(count if os.environ.get('FODLAM_ALL_SEEDS') else math.ceil(count / 5))
+
+
+def some(cases):
+    """Return the list of some cases in their order: all, or a fifth of them, as `seeds` does."""
+    cases = list(cases)
+    chosen = random.Random(1).sample(range(len(cases)), len(seeds(len(cases))))
+    return [cases[index] for index in sorted(chosen)]
 
 
 def call(main, argv, stdin=None):
@@ -63,10 +112,83 @@ def validate(*argv):
     return call(validator.main, argv)
 
 
+def python(*argv, stdin='', cwd=ROOT, **options):
+    """Return the finished process of this Python with some arguments, without its settings.
+
+    stdin: a text. options: for subprocess.run.
+    """
+    return subprocess.run(
+        [sys.executable, *argv], input=stdin, capture_output=True, cwd=cwd, env=clean_environment(),
+        timeout=TIME_LIMIT_S, encoding='utf-8', **options,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def started(*argv, **options):
+    """Start a process of this Python, and kill it after a while, so that no read waits for ever.
+
+    options: for subprocess.Popen. The process heeds Ctrl-C, also where this one ignores it.
+    """
+    command = [sys.executable, *argv]
+    prepare = heed_signals if os.name == 'posix' else None
+    process = subprocess.Popen(command, preexec_fn=prepare, **options)
+    timer = threading.Timer(TIME_LIMIT_S, process.kill)
+    timer.start()
+    try:
+        with process:
+            yield process
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def clean_environment():
+    """Return the variables of this process without what may change Python's ways.
+
+    Such as PYTHONUNBUFFERED, by which every write is a system call. Python writes UTF-8.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith('PYTHON')}
+    return {**env, 'PYTHONIOENCODING': 'utf-8'}
+
+
+def heed_signals():
+    """Let a process that is about to start die of SIGINT, SIGTERM and SIGHUP.
+
+    Also where this one ignores them: of a shell's script, one in the background ignores SIGINT,
+    and one that nohup starts ignores SIGHUP.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def count_calls(function):
+    """Return how many calls of functions a call of `function` makes.
+
+    It is a measure of time that is the same on every machine, however busy it is.
+    """
+    profile = cProfile.Profile()
+    profile.runcall(function)
+    return pstats.Stats(profile, stream=io.StringIO()).total_calls
+
+
+@functools.cache
+def scratch():
+    """Return the path of a folder that is removed when the tests end.
+
+    Thousands of tests write a file there: a folder for each of them takes longer than the tests.
+    """
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
 def extract(model, text, *argv):
     """Return the Result of `nets/extract.py` on a file called `model` that holds `text`."""
-    with tempfile.TemporaryDirectory() as folder:
-        name = path(folder, model)
-        with open(name, 'wb') as file:
-            file.write(text if isinstance(text, bytes) else text.encode())
+    name = path(scratch(), model)
+    with open(name, 'wb') as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    try:
         return call(extractor.main, [name, *argv])
+    finally:
+        os.remove(name)

@@ -35,8 +35,8 @@ FORMATS = [name for name in formats.FORMATS if name != 'json']
 def python(script, stdin=''):
     """Return what a script prints in a process of its own that can import fodlam."""
     result = subprocess.run(
-        [sys.executable, '-c', script], cwd=ROOT, input=stdin, capture_output=True, text=True,
-        timeout=60,
+        [sys.executable, '-c', script], cwd=ROOT, input=stdin, capture_output=True, timeout=60,
+        encoding='utf-8', env={**os.environ, 'PYTHONIOENCODING': 'utf-8'},
     )  # fmt: skip
     return result.stdout + result.stderr
 
@@ -126,7 +126,7 @@ class Hints(unittest.TestCase):
             '-c',
             f'import sys; sys.path.append({ROOT!r}); {script}',
         ]
-        result = subprocess.run(clean, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(clean, capture_output=True, encoding='utf-8', timeout=60)
         self.assertIn("'fodlam.data.api'", result.stdout, result.stderr)
         self.assertNotIn("'typing'", result.stdout)
 
@@ -379,20 +379,19 @@ class Renderings(unittest.TestCase):
     def test_are_what_the_formats_print(self):
         for config in CONFIGS:
             stdin = json.dumps(config).encode()
-            for form in FORMATS:
-                render = getattr(fodlam, form)
-                for flags, options in (
-                    ([], {}),
-                    (['--per-frame'], {'per_frame': True}),
-                    (['--range', '--per-frame'], {'range': True, 'per_frame': True}),
-                ):
+            for flags, options in (
+                ([], {}),
+                (['--per-frame'], {'per_frame': True}),
+                (['--range', '--per-frame'], {'range': True, 'per_frame': True}),
+            ):
+                reports = [fodlam.estimate(config, per_layer=x, **options) for x in (False, True)]
+                reports += fodlam.sweep([config], **options)
+                for form in FORMATS:
+                    render = getattr(fodlam, form)
                     printed = run('--format', form, *flags, stdin=stdin).out
                     self.assertEqual(render(config, **options), printed)
-                    for per_layer in (False, True):
-                        report = fodlam.estimate(config, per_layer=per_layer, **options)
+                    for report in reports:
                         self.assertEqual(render(report), printed)
-                    (report,) = fodlam.sweep([config], **options)
-                    self.assertEqual(render(report), printed)
 
     def test_theme(self):
         config = path('config', 'vgg16.json')
@@ -528,7 +527,7 @@ class Streams(unittest.TestCase):
             )
         config = path('config', 'vgg16.json')
         self.assertEqual(fodlam.main([config], Keyboard(), out, err), 0)
-        self.assertEqual(out.getvalue(), read('tests', 'golden', 'vgg16.json'))
+        self.assertEqual(out.getvalue(), read('tests', 'original', 'vgg16.json'))
 
     def test_closed_ones(self):
         out, closed = io.StringIO(), io.StringIO()
@@ -566,7 +565,7 @@ class Streams(unittest.TestCase):
     def test_commands_where_streams_are_replaced(self):
         """As in a notebook, or a test under pytest; the process goes on."""
         for command, argv, expected in (
-            (fodlam.command, [], read('tests', 'golden', 'vgg16.json')),
+            (fodlam.command, [], read('tests', 'original', 'vgg16.json')),
             (fodlam.command, ['--format', 'table', '-'], fodlam.table({'net': 'VGG16'})),
             (extractor.extract_command, ['-h'], None),
         ):

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 import zipfile
 
-from support import path
+from support import copy_files, path
 
 PROGRAMS = {
     'fodlam.py': ['--version'],
@@ -35,9 +35,9 @@ class Beside(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             root = path(folder, 'fodlam')
             os.mkdir(root)
-            shutil.copy(path('fodlam.py'), root)
+            shutil.copyfile(path('fodlam.py'), path(root, 'fodlam.py'))
             for rooms in 'data', 'nets':
-                shutil.copytree(path(rooms), path(root, rooms))
+                copy_files(path(rooms), path(root, rooms))
             for beside in root, path(root, 'nets'), path(root, 'data'):
                 for name in 'csv', 'signal', 'argparse', 're', 'json', 'stat', 'functools':
                     with open(path(beside, f'{name}.py'), 'w', encoding='utf-8') as file:
@@ -45,14 +45,16 @@ class Beside(unittest.TestCase):
             for program, arguments in PROGRAMS.items():
                 done = subprocess.run(
                     [sys.executable, path(root, program), *arguments],
-                    capture_output=True, text=True, cwd=folder, timeout=60,
+                    capture_output=True, encoding='utf-8', cwd=folder, timeout=60,
                 )  # fmt: skip
                 self.assertEqual((done.returncode, done.stderr), (0, ''), program)
 
     def test_importing_a_program_leaves_the_path_as_it_is(self):
         script = 'import sys; before = list(sys.path); import fodlam.data.validate; '
         script += 'import fodlam.nets.extract; assert sys.path == before'
-        done = subprocess.run([sys.executable, '-c', script], cwd=path(), capture_output=True)
+        done = subprocess.run(
+            [sys.executable, '-c', script], cwd=path(), capture_output=True, timeout=60
+        )
         self.assertEqual((done.returncode, done.stderr), (0, b''))
 
 

@@ -1,32 +1,15 @@
 """Feature maps that stay on chip: chains, graphs, and what the extractor says of them."""
 
-import itertools
 import json
-import random
 import unittest
 from pathlib import Path
 
 from onnx_encoder import model, node, tensor, value
+from random_nets import pointwise
+from results import features
 from support import extract, fodlam, run
 
 from fodlam.data import chain
-
-CHIP = {'macs': 1024, 'clock_mhz': 1000, 'dram_gb_per_s': 10}
-
-
-def pointwise(name, channels, filters, pixels=100, **members):
-    """Return the entry of a 1 x 1 convolution over a map of pixels x 1."""
-    return {
-        'name': name, 'type': 'Convolution', 'macs': channels * filters * pixels,
-        'ifmap': [channels, pixels, 1], 'ofmap': [filters, pixels, 1], 'kernel': [1, 1], **members,
-    }  # fmt: skip
-
-
-def features(net, feature_kib, **keys):
-    """Return {name: bytes of features that go to DRAM or come from there}."""
-    chip = {**CHIP, 'feature_kib': feature_kib, **keys}
-    report = fodlam.estimate({'netfile': net, 'accelerator': chip}, per_layer=True)
-    return {layer['name']: layer['feature_traffic_bytes'] for layer in report['layers']}
 
 
 class Chains(unittest.TestCase):
@@ -192,99 +175,6 @@ class Graphs(unittest.TestCase):
         net = [pointwise('conv-1', 3, 8), pointwise('b', 8, 8, **{'from': ['CONV_1']})]
         self.assertEqual(features(net, 1)['conv-1'], 300)
 
-    def test_random_graphs(self):
-        """What stays is the largest set of maps that meets all conditions, by trying all sets."""
-        for seed in range(150):
-            chance = random.Random(seed)
-            net = random_graph(chance)
-            room = chance.choice([200, 500, 900, 1500, 1e9])
-            with self.subTest(seed):
-                expected = features_by_sets(net, room)
-                self.assertEqual(features(net, room / 1024), expected)
-
-    def test_more_room_never_costs_bytes(self):
-        rooms = [0, 100, 200, 300, 500, 800, 1300, 2100, 1e9]
-        nets = [random_graph(random.Random(seed)) for seed in range(40)]
-        for net in [*nets, 'resnet50.json', 'googlenet.json', 'faster_rcnn_vgg16.json']:
-            scale = 1000 if isinstance(net, str) else 1
-            moved = [features(net, room * scale / 1024) for room in rooms]
-            for less, more in zip(moved, moved[1:]):
-                self.assertTrue(all(more[name] <= less[name] for name in less))
-
-
-def random_graph(chance):
-    """Return a net of 6 to 9 layers, which read each other, some with addends; chance: a Random."""
-    sizes = [chance.randint(1, 9) for _ in range(chance.randint(6, 9))]
-    net = []
-    for index, size in enumerate(sizes):
-        earlier = list(range(max(0, index - 8), index))
-        sources = chance.sample(earlier, min(len(earlier), chance.choice([1, 1, 1, 2])))
-        members = {'from': [f'l{source}' for source in sources] or [None]}
-        if sources and chance.random() < 0.2:
-            members['result'] = True
-        if index and chance.random() < 0.3:
-            addend = chance.choice(earlier)
-            size = sizes[addend]
-            sizes[index] = size
-            members['from'].append(f'l{addend}')
-            members['addend'] = True
-        channels = sum(sizes[source] for source in sources) or 3
-        net.append(pointwise(f'l{index}', channels, size, **members))
-    return net
-
-
-def features_by_sets(net, room):
-    """Return {name: bytes of features} of a random graph, from the largest set of maps that stay.
-
-    room: for maps, in bytes.
-    """
-    names = [entry['name'] for entry in net]
-    places = {name: place for place, name in enumerate(names)}
-    ofmaps = {entry['name']: entry['ofmap'][0] * 100 for entry in net}
-    inputs, addends = {}, {}
-    for entry in net:
-        read = [name for name in entry['from'] if name]
-        addends[entry['name']] = [read.pop()] if entry.get('addend') else []
-        inputs[entry['name']] = read
-
-    def is_allowed(chosen):
-        for entry in net:
-            name = entry['name']
-            read, added = inputs[name], addends[name]
-            if chosen & set(read) and not set(read) <= chosen:
-                return False
-            if chosen & set(read) and entry['ifmap'][0] * 100 > room:
-                return False
-            if chosen & set(added) and ofmaps[added[0]] + ofmaps[name] > room:
-                return False
-            if any(places[name] - places[source] > 6 for source in chosen & {*read, *added}):
-                return False
-        for name in chosen:
-            entry = net[places[name]]
-            needed = ofmaps[name] * (2 if entry.get('addend') else 1)
-            is_read = any(name in inputs[other] + addends[other] for other in names)
-            if needed > room or entry.get('result') or not is_read:
-                return False
-        return True
-
-    largest = set()
-    for count in range(len(names) + 1):
-        for chosen in itertools.combinations(names, count):
-            if is_allowed(set(chosen)):
-                largest |= set(chosen)
-    moved = {}
-    for entry in net:
-        name = entry['name']
-        read, added = inputs[name], addends[name]
-        moved[name] = 0
-        if not read or not set(read) <= largest:
-            moved[name] += entry['ifmap'][0] * 100
-        if added and added[0] not in largest:
-            moved[name] += ofmaps[name]
-        if name not in largest:
-            moved[name] += ofmaps[name]
-    return moved
-
 
 def total_mb(net, feature_kib):
     """Return the millions of bytes that DRAM moves for a frame."""
@@ -344,6 +234,9 @@ class Networks(unittest.TestCase):
         self.assertGreater(len(paths), 20)
         for path in paths:
             self.assertIsNone(chain.doubt_chain(fodlam.read_net(path.name)), path.name)
+
+
+CHIP = {'macs': 1024, 'clock_mhz': 1000, 'dram_gb_per_s': 10}
 
 
 class Doubts(unittest.TestCase):

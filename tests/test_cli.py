@@ -10,14 +10,12 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import NETFILES, Terminal, fodlam, path, read, run
+from support import NETFILES, Terminal, clean_environment, fodlam, path, python, read, run
 
 from fodlam.data import by_shape, configs, formats, options, roofline
 
 VGG16 = read('config', 'vgg16.json').encode()
-GOLDEN = read('tests', 'golden', 'vgg16.json')
-
-
+GOLDEN = read('tests', 'original', 'vgg16.json')
 FLAGS = [names.split(',')[-1] for names in options.FLAGS if names != '--validate']
 
 
@@ -30,7 +28,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(run(path('config', 'vgg16.json')), (0, GOLDEN, ''))
 
     def test_diagnose(self):
-        self.assertEqual(run('--diagnose'), (0, read('tests', 'golden', 'diagnose.json'), ''))
+        self.assertEqual(run('--diagnose'), (0, read('tests', 'original', 'diagnose.json'), ''))
 
     def test_version(self):
         self.assertEqual(run('--version'), (0, f'fodlam {fodlam.__version__}\n', ''))
@@ -99,15 +97,13 @@ class Process(unittest.TestCase):
     """What can only be seen from outside."""
 
     def shell(self, line, env=(), **options):
-        # Without what may be set to change Python's ways, such as PYTHONUNBUFFERED.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith('PYTHON')}
         return subprocess.run(
             ['sh', '-c', line, sys.executable, path('fodlam.py'), path('config', 'vgg16.json')],
             capture_output=True,
-            text=True,
+            encoding='utf-8',
             errors='replace',  # of UTF-16
             timeout=60,
-            env={**clean, **dict(env)},
+            env={**clean_environment(), **dict(env)},
             **options,
         )
 
@@ -145,10 +141,7 @@ class Process(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             with open(path(folder, 'fodlam.py'), 'w', encoding='utf-8') as file:
                 file.write(read('fodlam.py'))
-            process = subprocess.run(
-                [sys.executable, '-c', 'import fodlam; print(fodlam.__version__)'],
-                capture_output=True, text=True, cwd=folder, timeout=60,
-            )  # fmt: skip
+            process = python('-c', 'import fodlam; print(fodlam.__version__)', cwd=folder)
         self.assertEqual((process.stdout, process.stderr), (f'{fodlam.__version__}\n', ''))
 
 

@@ -1,4 +1,4 @@
-"""The cost models against the original's results, the papers' tables, and their own invariants."""
+"""Costs by the published tables and by MACs: the papers' totals, and invariants."""
 
 import json
 import math
@@ -7,35 +7,10 @@ import random
 import unittest
 from collections import namedtuple
 
-from support import NETFILES, fodlam, path, read, run
+from support import NETFILES, fodlam, path, read
 
 Cost = namedtuple('Cost', 'energy latency')
-
 CONFIGS = sorted(os.listdir(path('config')))
-
-
-class Golden(unittest.TestCase):
-    """What the original prints, to the last digit."""
-
-    def test_every_config_has_a_golden_file(self):
-        self.assertEqual(
-            sorted([*CONFIGS, 'diagnose.json']),
-            sorted(x for x in os.listdir(path('tests', 'golden')) if x.endswith('.json')),
-        )
-
-    def test_configs(self):
-        for name in CONFIGS:
-            with self.subTest(name):
-                config, golden = read('config', name), read('tests', 'golden', name)
-                self.assertEqual(run(stdin=config.encode()), (0, golden, ''))
-                report = fodlam.estimate(json.loads(config))
-                frames = json.loads(golden).get('frames', report['frames'])
-                self.assertEqual(report, {**json.loads(golden), 'frames': frames})
-
-    def test_diagnose(self):
-        report = fodlam.diagnose()
-        del report['frames']  # which the original does not have
-        self.assertEqual(report, json.loads(read('tests', 'golden', 'diagnose.json')))
 
 
 class Papers(unittest.TestCase):
@@ -48,13 +23,11 @@ class Papers(unittest.TestCase):
         cost = self.total({'net': 'AlexNet'}, 'conv')
         self.assertAlmostEqual(cost.latency, 115.3e-3, delta=0.05e-3)
         self.assertAlmostEqual(cost.energy / cost.latency, 278e-3, delta=0.5e-3)
-        self.assertAlmostEqual(4 / cost.latency, 34.7, delta=0.05)  # frame/s, batch of 4
 
     def test_eyeriss_table_vi(self):
         cost = self.total({'net': 'VGG16'}, 'conv')
         self.assertAlmostEqual(cost.latency, 4309.5e-3, delta=0.65e-3)
         self.assertAlmostEqual(cost.energy / cost.latency, 236e-3, delta=0.5e-3)
-        self.assertAlmostEqual(3 / cost.latency, 0.7, delta=0.05)  # frame/s, batch of 3
 
     def test_eie_table_iv(self):
         # Actual times in us at 45 nm; time scales by 1.444, energy by 3.014 from 45 to 65 nm.

@@ -1,211 +1,11 @@
-"""What layers ask of accelerators: against formulas written down a second time, on random layers."""
+"""What layers ask of accelerators: slices, batches, shared operands, groups and bytes."""
 
 import json
 import math
-import random
 import unittest
-import warnings
-from fractions import Fraction
 
-from support import fodlam, run
-
-SEEDS = range(400)
-
-
-def random_layer(chance):
-    """Return the entry of a layer of any kind, by a Random."""
-    kind = chance.choice(
-        ['conv', 'conv', 'grouped', 'depthwise', 'deconv', 'fc', 'fc over T', 'product']
-    )
-    groups = {'grouped': chance.choice([2, 3, 4]), 'product': chance.choice([1, 2, 6, 12])}.get(
-        kind, 1
-    )
-    C, K = (groups * chance.randint(1, 70) for _ in range(2))
-    if kind == 'depthwise':
-        C = K = groups = chance.randint(1, 100)
-    if kind in ('fc', 'fc over T', 'product'):
-        H = 1 if kind == 'fc' else chance.randint(2, 60)
-        type_ = 'MatMul' if kind == 'product' else 'InnerProduct'
-        entry = {'type': type_, 'ifmap': [C, H, 1], 'ofmap': [K, H, 1], 'kernel': [1, 1]}
-        if kind == 'product':
-            entry['shared'] = chance.choice([n for n in range(1, groups + 1) if groups % n == 0])
-        macs = H * C * K // groups
-    else:
-        P, Q, R, S = (
-            chance.randint(1, 40),
-            chance.randint(1, 40),
-            chance.randint(1, 5),
-            chance.choice([1, 3, 7]),
-        )
-        sy, sx = chance.choice([(1, 1), (1, 1), (2, 2), (1, 2), (3, 1)])
-        entry = {
-            'type': 'Convolution', 'ifmap': [C, (P - 1) * sy + R, (Q - 1) * sx + S],
-            'ofmap': [K, P, Q], 'kernel': [R, S], 'stride': [sy, sx],
-        }  # fmt: skip
-        macs = P * Q * C * K // groups * R * S
-        if kind == 'deconv':
-            entry |= {'type': 'Deconvolution', 'ifmap': [C, P, Q], 'ofmap': [K, P * sy, Q * sx]}
-        elif chance.random() < 0.3:
-            entry['stored'] = [K, max(1, P // 2), max(1, Q // 2)]
-    if chance.random() < 0.3:
-        entry['addend'] = True
-    if groups > 1:
-        entry['groups'] = groups
-    return {'name': 'layer', 'macs': macs, **entry}
-
-
-def random_chip(chance):
-    """Return the keys of an accelerator, by a Random."""
-    chip = {'clock_mhz': 1000, 'dram_gb_per_s': 10 ** chance.uniform(-1, 3)}
-    if chance.random() < 0.4:
-        chip |= {'rows': chance.choice([1, 8, 32]), 'cols': chance.choice([3, 16, 100])}
-        chip['dataflow'] = chance.choice(['ws', 'os', 'is'])
-    else:
-        chip['macs'] = chance.choice([1, 64, 1000])
-        if chance.random() < 0.4:
-            chip |= {
-                'channel_atom': chance.choice([8, 16]),
-                'kernel_atom': chance.choice([16, 128]),
-            }
-        if chance.random() < 0.4:
-            chip['winograd_gain'] = 2.25
-    for key, values in (
-        ('buffer_kib', [1, 4, 30, 200]), ('feature_bytes', [1, 2, 4]), ('weight_bytes', [0.5, 1, 2]),
-        ('fc_batch', [4, 16]), ('batch', [1, 2, 3, 8, 64]), ('psum_bytes', [2, 3]),
-    ):  # fmt: skip
-        if chance.random() < 0.5:
-            chip[key] = chance.choice(values)
-    return chip
-
-
-# --- The formulas of nets/README.md, a second time, in whole numbers and fractions ---
-
-
-def up(number, multiple):
-    while number % multiple:
-        number += 1
-    return number
-
-
-def least_reads(n, smaller_of_one, larger, room):
-    """Return how often a frame's share reads the larger part, with up to n frames together."""
-    best = None
-    for frames in range(1, n + 1):
-        reads = max(1, math.ceil(frames * smaller_of_one / room)) / Fraction(frames)
-        best = reads if best is None else min(best, reads)
-    return best
-
-
-def way_of(entry, chip, dense):
-    """Return (cycles, weight bytes, feature bytes) of a layer, group by group or as one dense one."""
-    get = lambda key, default=1: Fraction(chip.get(key, default))  # noqa: E731
-    product, fc = entry['type'] == 'MatMul', entry['type'] == 'InnerProduct'
-    groups = entry.get('groups', 1)
-    (C, H, W), (K, P, Q) = entry['ifmap'], entry['ofmap']
-    (_, A, B), (R, S), (sy, sx) = (
-        entry.get('stored', entry['ofmap']),
-        entry['kernel'],
-        entry.get('stride', [1, 1]),
-    )
-    if entry['type'] == 'Deconvolution':
-        P, Q, sy, sx = H, W, 1, 1
-    if not dense:
-        C, K = C // groups, K // groups
-    ef, ew = get('feature_bytes'), get('feature_bytes' if product else 'weight_bytes')
-    atom = chip.get('channel_atom', 1)
-    ty, tx = (sy, sx) if atom > 1 else (1, 1)
-    c = up(C * ty * tx, atom)
-    h, w, r, s = -(-H // ty), -(-W // tx), -(-R // ty), -(-S // tx)
-    gain = get('winograd_gain') if (R, S, sy, sx) == (3, 3, 1, 1) else 1
-    X, F, Z = c * h * w * ef, c * r * s * K * ew, A * B * up(K, atom) * ef
-    F *= Fraction(16, 9) if gain != 1 else 1
-    n = entry.get('shared', 1) if product else chip.get('batch', 1)
-    n = max(n, chip.get('fc_batch', 1)) if fc else n
-    weights, ifmap = F / n, X
-    if not product and not fc and 'buffer_kib' in chip:
-        buffer = get('buffer_kib') * 1024
-        Y = min(c * min(R, h) * w * ef, buffer / 2)
-        V = min(c * r * s * min(K, 32) * ew, buffer / 2)
-        fewer = [frames for frames in range(1, n + 1) if frames * X < F]
-        ways = []
-        if n * X >= F:
-            ways.append((F / n, X * max(1, math.ceil(F / (buffer - Y)))))
-        if fewer:
-            ways.append((F * least_reads(fewer[-1], X, F, buffer - V), X))
-        weights, ifmap = min(ways, key=sum)
-    features = ifmap + Z * (2 if entry.get('addend') else 1)
-    if product:
-        weights, features = 0, features + weights
-    n_k = chip.get('fc_batch', 1) if fc else 1
-    filters = Fraction(up(K * n_k, chip.get('kernel_atom', 1)), n_k)
-    cycles = c * P * Q * filters * R * S / (ty * tx) / gain / chip.get('macs', 1)
-    if 'rows' in chip:
-        rows, cols, flow = chip['rows'], chip['cols'], chip['dataflow']
-        across = {
-            'ws': (R * S * C, K, P * Q),
-            'os': (P * Q, K, R * S * C),
-            'is': (R * S * C, P * Q, K),
-        }
-        Sr, Sc, T = across[flow]
-        folds = sum(1 for _ in range(0, Sr, rows)) * sum(1 for _ in range(0, Sc, cols))
-        cycles = Fraction(folds * ((rows if flow == 'os' else 2 * rows) + cols + T - 2) - 1)
-    times = 1 if dense else groups
-    return cycles * times, weights * times, features * times
-
-
-def expected_of(entry, chip):
-    """Return (latency in s, weight bytes, feature bytes) of a layer on an accelerator."""
-    ways = [way_of(entry, chip, dense=False)]
-    if entry.get('groups', 1) > 1 and chip.get('channel_atom', 1) > 1 and entry['type'] != 'MatMul':
-        ways.append(way_of(entry, chip, dense=True))
-    best = None
-    for cycles, weights, features in ways:
-        seconds = max(cycles / 10**9, (weights + features) / Fraction(chip['dram_gb_per_s'] * 1e9))
-        if best is None or seconds < best[0]:
-            best = seconds, weights, features
-    return best
-
-
-def on_chip(entry, chip):
-    config = {'netfile': [entry], 'accelerator': chip}
-    return fodlam.estimate(config, per_layer=True)['layers'][0]
-
-
-class Formulas(unittest.TestCase):
-    def close(self, one, other, message):
-        self.assertTrue(math.isclose(one, other, rel_tol=1e-9), f'{one} {other} {message}')
-
-    def test_random_layers(self):
-        for seed in SEEDS:
-            chance = random.Random(seed)
-            entry, chip = random_layer(chance), random_chip(chance)
-            seconds, weights, features = expected_of(entry, chip)
-            layer = on_chip(entry, chip)
-            self.close(layer['latency'], seconds, (seed, entry, chip))
-            self.close(layer['weight_traffic_bytes'], weights, (seed, entry, chip))
-            self.close(layer['feature_traffic_bytes'], features, (seed, entry, chip))
-            self.close(layer['dram_bytes'], weights + features, (seed, entry, chip))
-
-    def test_more_never_costs_time(self):
-        series = {
-            'dram_gb_per_s': [0.1, 1, 3, 10, 1000],
-            'buffer_kib': [0.5, 1, 3, 5, 20, 21, 100, 1e6],
-            'batch': [1, 2, 3, 4, 5, 6, 7, 8, 11, 16, 64, 65, 1000],
-            'feature_kib': [0, 1, 4, 20, 100, 1e6],
-            'fc_batch': [1, 2, 4, 8],
-        }
-        for seed in SEEDS[:120]:
-            chance = random.Random(seed)
-            chip = random_chip(chance)
-            net = [{**random_layer(chance), 'name': f'l{index}'} for index in range(4)]
-            for key, values in series.items():
-                chips = [{**chip, key: value} for value in values]
-                configs = [{'netfile': net, 'accelerator': each} for each in chips]
-                with warnings.catch_warnings():
-                    warnings.simplefilter('ignore')  # these networks are no chains
-                    times = [report['total']['latency'] for report in fodlam.sweep(configs)]
-                for less, more in zip(times, times[1:]):
-                    self.assertLessEqual(more, less * (1 + 1e-12), (seed, key, times))
+from results import CHIP, on_chip, total
+from support import fodlam, read, run
 
 
 class Batch(unittest.TestCase):
@@ -364,6 +164,84 @@ class Bytes(unittest.TestCase):
     def test_lines(self):
         text = json.dumps(self.CONFIG).encode()
         self.assertEqual(json.loads(run('--lines', stdin=text).out), fodlam.estimate(self.CONFIG))
+
+
+class Groups(unittest.TestCase):
+    """../shared/facts/devices.md, "Groups"."""
+
+    def test_mobilenet_on_nvdla(self):
+        self.assertAlmostEqual(
+            total('nvdla-2048', netfile='mobilenet.json')['latency'], 2.37e-3, delta=0.005e-3
+        )
+
+    def test_macs_of_mobilenet(self):
+        net = json.loads(read('nets', 'mobilenet.json'))
+        macs = sum(entry.get('macs', 0) for entry in net)
+        self.assertAlmostEqual(macs, 569e6, delta=0.5e6)
+
+    def test_the_others_do_not_change(self):
+        """As they were before: 303 frame/s for AlexNet, 890 for GoogLeNet, 265.4 for ResNet-50."""
+        for netfile, seconds in (
+            ('alexnet_deploy.json', 3.3029580875e-3),
+            ('googlenet.json', 1.1237048e-3),
+            ('resnet50.json', 3.7677176e-3),
+        ):
+            self.assertAlmostEqual(total('nvdla-2048', netfile=netfile)['latency'] / seconds, 1)
+
+    def test_the_faster_way_is_taken_and_its_slots_and_bytes(self):
+        shape = {'ifmap': [64, 8, 8], 'ofmap': [64, 8, 8], 'kernel': [1, 1]}
+        dense = {'name': 'dense', 'type': 'Convolution', 'macs': 64 * 64 * 64, **shape}
+        grouped = {**dense, 'name': 'grouped', 'groups': 64, 'macs': 64 * 64}
+        chip = {**CHIP, 'channel_atom': 16, 'kernel_atom': 64}
+        config = {'netfile': [dense, grouped], 'accelerator': chip}
+        one, other = fodlam.estimate(config, per_layer=True)['layers']
+        self.assertEqual(one['latency'], other['latency'])
+        self.assertEqual(one['dram_bytes'], other['dram_bytes'])
+        self.assertAlmostEqual(one['utilization'] / other['utilization'], 64)
+        # Without atoms of channels, groups are layers of their own, and nothing is wasted.
+        config['accelerator'] = CHIP
+        one, other = fodlam.estimate(config, per_layer=True)['layers']
+        self.assertLess(other['dram_bytes'], one['dram_bytes'])
+
+
+class Slices(unittest.TestCase):
+    """What is in the buffer at a time, by shapes made for it."""
+
+    def layer(self, kernel, ifmap, filters, **keys):
+        """Return a conv layer's DRAM bytes on a small chip, by hand-made shapes."""
+        (channels, height, width), (r, s) = ifmap, kernel
+        ofmap = [filters, height - r + 1, width - s + 1]
+        macs = math.prod(ofmap) * channels * r * s
+        entry = {
+            'name': 'c', 'type': 'Convolution', 'macs': macs, 'ifmap': ifmap, 'ofmap': ofmap,
+            'kernel': kernel,
+        }  # fmt: skip
+        config = {'netfile': [entry], 'accelerator': {**CHIP, **keys}}
+        return fodlam.estimate(config, per_layer=True)['layers'][0]['dram_bytes']
+
+    def test_a_slice_takes_half_of_the_buffer_at_most(self):
+        """64 ifmap rows of 64 x 64 bytes, 4 of them 16 KiB: half of 16 KiB; weights 32 KiB: 4 pieces."""
+        x, f, z = 64 * 64 * 64, 64 * 16 * 32, 32 * 61 * 61
+        self.assertEqual((x, f), (262144, 32768))
+        bytes_ = self.layer([4, 4], [64, 64, 64], 32, buffer_kib=16)
+        self.assertEqual(bytes_, 4 * x + f + z)
+
+    def test_weights_of_two_bytes_in_a_slice(self):
+        """Weights 256 KiB and more than the ifmap; a slice of 32 of 64 filters is half of them."""
+        x = 64 * 8 * 8
+        f = 64 * 16 * 64 * 2
+        z = 64 * 5 * 5
+        self.assertEqual((x, f), (4096, 131072))
+        # 68 KiB less the 64 KiB, which are more than half of it: 34 KiB hold the ifmap in one piece.
+        self.assertEqual(
+            self.layer([4, 4], [64, 8, 8], 64, buffer_kib=68, weight_bytes=2), x + f + z
+        )
+        # Of 5 KiB half is for the slice, and the 4 KiB of ifmap take two pieces of what is left.
+        two = self.layer([4, 4], [64, 8, 8], 64, buffer_kib=5, weight_bytes=2)
+        self.assertEqual(two, x + 2 * f + z)
+        # 32 filters of one channel and one weight are 64 bytes: beside them 1 KiB holds 960 bytes.
+        one = self.layer([1, 1], [1, 31, 31], 2000, buffer_kib=1, weight_bytes=2)
+        self.assertEqual(one, 2 * 4000 + 961 + 2000 * 961)
 
 
 if __name__ == '__main__':

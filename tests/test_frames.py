@@ -1,23 +1,18 @@
-"""How many frames a number is for, what bounds a network, and sweeps from Python."""
+"""How many frames a number is for."""
 
-import io
 import json
-import math
-import pathlib
 import unittest
-from unittest import mock
 
-from support import GROUPS, Terminal, fodlam, path, run
-
-from fodlam.data import eyeriss
-from fodlam.data.notes import DIAGNOSE_NOTE, PRUNING_NOTE
+from results import layers_of
+from support import GROUPS, NETFILES, fodlam, path, run
 
 # Averages by MACs of Tables V and VI together, batched over one frame.
 SCALED_FRAMES = 3.0197
 
 
-def layers(config, **options):
-    return fodlam.estimate(config, per_layer=True, **options)['layers']
+def scaled(net, **options):
+    """Return the report on a network of the papers as though nobody had measured it."""
+    return fodlam.estimate({'netfile': NETFILES[net]}, **options)
 
 
 class Frames(unittest.TestCase):
@@ -29,14 +24,15 @@ class Frames(unittest.TestCase):
             ({'netfile': 'resnet50.json', 'scaling': 'shape'}, 1),
             ({'netfile': 'resnet50.json', 'accelerator': 'nvdla-64'}, 1),
         ):
-            for layer in layers(config):
+            for layer in layers_of(config):
                 expected = conv if layer['kind'] == 'conv' else 1
                 self.assertAlmostEqual(layer['frames'], expected, delta=0.00005)
-            self.assertEqual({layer['frames'] for layer in layers(config, per_frame=True)}, {1})
+            self.assertEqual({layer['frames'] for layer in layers_of(config, per_frame=True)}, {1})
 
     def test_of_a_scaled_layer_is_the_ratio_of_its_latencies(self):
         for batched, framed in zip(
-            layers({'netfile': 'lenet.json'}), layers({'netfile': 'lenet.json'}, per_frame=True)
+            layers_of({'netfile': 'lenet.json'}),
+            layers_of({'netfile': 'lenet.json'}, per_frame=True),
         ):
             self.assertAlmostEqual(batched['latency'] / framed['latency'], batched['frames'])
 
@@ -58,88 +54,6 @@ class Frames(unittest.TestCase):
             self.assertEqual(
                 fodlam.estimate({**config, 'per_frame': value}, per_layer=True), expected
             )
-
-
-class Notes(unittest.TestCase):
-    """The line on stderr where conv and fc costs are for different numbers of frames."""
-
-    VGG16 = b'{"net": "VGG16"}'
-    BATCH = "conv: Eyeriss's batch of 3 frames; fc: 1 frame; --per-frame for one"
-
-    def said(self, argv, stdin, out=False, err=False):
-        """Return what is said on stderr; out, err: whether stdout and stderr are terminals."""
-        streams = []
-        for is_terminal in (out, err):
-            stream = Terminal if is_terminal else io.TextIOWrapper
-            streams.append(stream(io.BytesIO(), encoding='utf-8'))
-        stdin_stream = io.TextIOWrapper(io.BytesIO(stdin))
-        self.assertEqual(fodlam.main(argv, stdin_stream, *streams), 0)
-        printed, said = (stream.buffer.getvalue().decode() for stream in streams)
-        self.assertEqual(printed, run(*argv, stdin=stdin).out)  # whoever reads it
-        return said.replace(f'fodlam: {PRUNING_NOTE}\n', '')  # which tests/test_formats.py holds
-
-    def test_of_json(self):
-        for argv, stdin, said in (
-            ([], self.VGG16, self.BATCH),
-            (['--per-layer'], self.VGG16, self.BATCH),
-            (['--format', 'json', '--range'], self.VGG16, self.BATCH),
-            ([], b'{"net": "VGG16", "layers": ["CONV1-1"]}', self.BATCH),
-            ([], b'{"netfile": "lenet.json"}', self.BATCH.replace('3', '3.02')),
-            ([], b'{"netfile": "lenet.json", "process_nm": 28}', self.BATCH.replace('3', '3.02')),
-            (['--format', 'csv'], self.VGG16, self.BATCH),
-            (['--format', 'svg'], self.VGG16, self.BATCH),
-            (['--diagnose'], b'', DIAGNOSE_NOTE),
-            (['--diagnose', '--format', 'csv'], b'', DIAGNOSE_NOTE),
-        ):
-            for out, err in ((True, False), (False, True), (True, True)):
-                self.assertEqual(self.said(argv, stdin, out, err), f'fodlam: {said}\n')
-            self.assertEqual(self.said(argv, stdin), '')
-
-    def test_names_the_flag(self):
-        self.assertIn('--per-frame', self.BATCH)
-        self.assertIn('--per-frame', DIAGNOSE_NOTE)
-
-    def test_none_if_one_chose_or_all_is_for_one_frame(self):
-        for argv, stdin in (
-            (['--per-frame'], self.VGG16),
-            (['--per-frame'], b'{"netfile": "lenet.json"}'),
-            (['--per-frame'], b'{"net": "VGG16", "per_frame": false}'),
-            ([], b'{"net": "VGG16", "per_frame": false}'),
-            ([], b'{"net": "VGG16", "per_frame": true}'),
-            ([], b'{"net": "VGG16", "layers": ["FC6"]}'),
-            ([], b'{"netfile": "lenet.json", "scaling": "shape"}'),
-            ([], b'{"netfile": "lenet.json", "accelerator": "nvdla-32"}'),
-            (['--diagnose', '--per-frame'], b''),
-            (['--lines', '--per-frame'], self.VGG16),
-            (['--lines'], b'{"net": "VGG16", "per_frame": false}'),
-        ):
-            self.assertEqual(self.said(argv, stdin, True, True), '', (argv, stdin))
-
-    def test_not_twice_on_one_screen(self):
-        """A table has the note in itself; elsewhere, it may be cut, as by grep."""
-        for argv, stdin, note in (
-            (['--format', 'table'], self.VGG16, self.BATCH),
-            (['--diagnose', '--format', 'table'], b'', DIAGNOSE_NOTE),
-        ):
-            self.assertIn(note, run(*argv, stdin=stdin).out)
-            self.assertEqual(self.said(argv, stdin, out=True), '')
-            self.assertEqual(self.said(argv, stdin, out=True, err=True), '')
-            self.assertEqual(self.said(argv, stdin, err=True), f'fodlam: {note}\n')
-
-    def test_once_in_a_sweep(self):
-        sweep = b'{"net": "VGG16", "per_frame": true}\n' + self.VGG16 + b'\n{"net": "AlexNet"}\n'
-        for out, err in ((True, False), (False, True), (True, True)):
-            said = self.said(['--lines'], sweep, out, err)
-            self.assertEqual(said, f'fodlam: line 2: {self.BATCH}\n')
-        self.assertEqual(self.said(['--lines'], sweep), '')
-
-    def test_after_the_report(self):
-        """So that it is not scrolled away."""
-        stream = Terminal(io.BytesIO(), encoding='utf-8', write_through=True)
-        fodlam.main([], io.TextIOWrapper(io.BytesIO(self.VGG16)), stream, stream)
-        self.assertRegex(
-            stream.buffer.getvalue().decode(), r'(?s)\A\{.*\}\nfodlam: conv: .*one\n\Z'
-        )
 
 
 class InReports(unittest.TestCase):
@@ -226,182 +140,53 @@ class InReports(unittest.TestCase):
         self.assertEqual([result['frames']['conv'] for result in results], [1, 3, 1, 4])
 
 
-class Bounds(unittest.TestCase):
-    CONFIGS = (
-        {'netfile': 'resnet50.json', 'scaling': 'shape'},
-        {'netfile': 'resnet50.json', 'scaling': 'shape', 'process_nm': 130},
-        {'net': 'VGG16', 'accelerator': 'nvdla-64'},
-        {'netfile': 'googlenet.json', 'accelerator': 'edge-tpu', 'layers': ['conv1/7x7_s2']},
-        {'netfile': 'lenet.json', 'accelerator': {'macs': 9, 'clock_mhz': 1, 'dram_gbps': 1}},
-    )
+class PerFrame(unittest.TestCase):
+    """Eyeriss's batches, JSSC 2017, Tables V and VI: 34.7 frame/s for AlexNet, 0.7 for VGG-16."""
 
-    def test_are_the_sums_of_layers(self):
-        for config in self.CONFIGS:
-            report = fodlam.estimate(config, per_layer=True)
-            found = {layer['bound'] for layer in report['layers'] if 'bound' in layer}
-            self.assertEqual(set(report['bounds']), found)
-            for bound, sums in report['bounds'].items():
-                for quantity, total in sums.items():
-                    each = [x[quantity] for x in report['layers'] if x.get('bound') == bound]
-                    if total is None:
-                        self.assertEqual(set(each), {None})
-                    else:
-                        self.assertAlmostEqual(math.fsum(each) / total, 1)
-            line = run('--lines', stdin=json.dumps(config).encode()).out
-            self.assertEqual(json.loads(line)['bounds'], report['bounds'])
+    def test_frame_rates(self):
+        for net, rate in (('AlexNet', 34.7), ('VGG16', 0.7)):
+            report = fodlam.estimate({'net': net}, per_frame=True)
+            self.assertEqual(round(1 / report['conv']['latency'], 1), rate)
 
-    def test_only_where_layers_have_one(self):
-        for config in ({'net': 'VGG16'}, {'netfile': 'lenet.json'}):
-            self.assertEqual(list(fodlam.estimate(config)), [*GROUPS, 'frames'])
+    def test_only_conv_is_divided_by_the_batch(self):
+        for net, batch in (('AlexNet', 4), ('VGG16', 3)):
+            batched, framed = (
+                fodlam.estimate({'net': net}),
+                fodlam.estimate({'net': net}, per_frame=True),
+            )
+            for quantity in ('energy', 'latency'):
+                self.assertAlmostEqual(batched['conv'][quantity] / framed['conv'][quantity], batch)
+                self.assertEqual(batched['fc'], framed['fc'])
 
-    def test_half_of_resnet50_is_bound_by_the_link(self):
-        """../shared/facts/eyeriss-shape.md; 49% before rows that nothing touches stayed away."""
-        found = layers(self.CONFIGS[0])
-        link = [layer for layer in found if layer.get('bound') == 'link']
-        self.assertAlmostEqual(len(link) / 53, 0.5, delta=0.1)
+    def test_vgg16_per_frame(self):
+        conv = fodlam.estimate({'net': 'VGG16'}, per_frame=True)['conv']
+        self.assertAlmostEqual(conv['latency'], 1.4365, delta=0.0001)
+        self.assertAlmostEqual(conv['energy'], 0.33875, delta=0.00001)
 
-    def latency_and_bound(self, entry):
-        cost, bound = eyeriss.eyeriss_cost(entry)
-        return cost.latency_s, bound
-
-    def test_rows_that_no_kernel_touches(self):
-        """1 x 1 kernels with stride 2 touch every other row of 8: 4; whole rows are read."""
-        shape = {'ifmap': [64, 8, 8], 'ofmap': [64, 4, 4], 'kernel': [1, 1], 'stride': [2, 2]}
-        entry = {'name': 'c', 'type': 'Convolution', 'macs': 64 * 64 * 16, **shape}
-        halved = {**entry, 'ifmap': [64, 4, 8], 'stride': [1, 2]}
-        self.assertEqual(self.latency_and_bound(entry), self.latency_and_bound(halved))
-        touched = {**entry, 'kernel': [3, 3], 'macs': entry['macs'] * 9}
-        halved = {**touched, 'ifmap': [64, 4, 8]}
-        self.assertGreater(self.latency_and_bound(touched), self.latency_and_bound(halved))
-
-    def test_depthwise_layers_have_a_wider_range(self):
-        shape = {'ifmap': [8, 8, 8], 'ofmap': [8, 6, 6], 'kernel': [3, 3]}
-        entry = {'name': 'a', 'type': 'Convolution', 'macs': 8 * 36 * 9, 'groups': 8, **shape}
-        dense = {**entry, 'name': 'b', 'groups': 1, 'macs': 8 * 8 * 36 * 9}
-        one, other = layers({'netfile': [entry, dense], 'scaling': 'shape'}, range=True)
-        for quantity in ('energy', 'latency'):
-            ratios = [x[quantity] / x[f'{quantity}_range'][0] for x in (one, other)]
-            self.assertAlmostEqual(ratios[0], 117 / 79)
-            self.assertLess(ratios[1], 117 / 79)
-
-
-class FromPython(unittest.TestCase):
-    def test_sweep(self):
-        configs = [{'net': 'VGG16'}, {'net': 'VGG19'}, {'netfile': 'lenet.json'}, None]
-        first, wrong, third, none = fodlam.sweep(configs, per_frame=True, range=True)
-        self.assertEqual(first, fodlam.estimate(configs[0], per_frame=True, range=True))
-        self.assertEqual(third, fodlam.estimate(configs[2], per_frame=True, range=True))
-        self.assertIn('VGG19', wrong['error'])
-        self.assertIn('expected an object', none['error'])
-
-    def test_sweep_is_lazy(self):
-        def endless():
-            while True:
-                yield {'net': 'AlexNet'}
-
-        self.assertEqual(next(fodlam.sweep(endless())), fodlam.estimate({'net': 'AlexNet'}))
-
-    def test_a_path_or_entries_as_net_file(self):
-        expected = fodlam.estimate({'netfile': 'lenet.json'})
-        with open(path('nets', 'lenet.json'), encoding='utf-8') as file:
-            entries = json.load(file)
-        for netfile in (pathlib.Path(path('nets', 'lenet.json')), entries):
-            self.assertEqual(fodlam.estimate({'netfile': netfile}), expected)
-        piped = json.dumps({'netfile': entries, 'accelerator': 'nvdla-64'}).encode()
-        result = json.loads(run(stdin=piped).out)
-        config = {'netfile': 'lenet.json', 'accelerator': 'nvdla-64'}
-        self.assertEqual(result, fodlam.estimate(config))
-        for form in ('csv', 'table', 'svg'):
-            self.assertEqual(run('--format', form, stdin=piped).status, 0)
-
-    def test_entries_are_as_long_as_the_config_that_has_them(self):
-        """Not as JSON in ASCII would be, with blanks."""
-        entry = {'name': 'é' * 2500, 'type': 'InnerProduct', 'macs': 1}
-        config = json.dumps({'netfile': [entry]}, ensure_ascii=False, separators=(',', ':'))
-        with (
-            mock.patch('fodlam.MAX_INPUT_BYTES', 6000),
-            mock.patch('fodlam.data.sweeps.MAX_INPUT_BYTES', 6000),
-        ):
-            for flags in ([], ['--lines']):
-                self.assertEqual(run(*flags, stdin=config.encode()).status, 0)
-
-    def test_entries_that_json_cannot_hold(self):
-        entry = {'name': 'a', 'type': 'Convolution', 'macs': {1}}
-        with self.assertRaisesRegex(fodlam.InputError, r'"netfile": a set, \{1\}; expected a list'):
-            fodlam.estimate({'netfile': [entry]})
-        entries = []
-        entries.append(entries)
-        self.assertRaises(fodlam.InputError, fodlam.estimate, {'netfile': entries})
-
-
-class LeftOut(unittest.TestCase):
-    """Products of two feature maps: ../shared/facts/devices.md, "Products of two feature maps"."""
-
-    PRODUCT = {
-        'name': 'qk', 'type': 'MatMul', 'macs': 12 * 128 * 64 * 128, 'ifmap': [768, 128, 1],
-        'ofmap': [1536, 128, 1], 'kernel': [1, 1], 'groups': 12,
-    }  # fmt: skip
-    FC = {'name': 'fc', 'type': 'InnerProduct', 'macs': 100}
-
-    def test_on_eyeriss_and_eie(self):
-        config = {'netfile': [self.FC, self.PRODUCT]}
-        report = fodlam.estimate(config, per_layer=True)
-        self.assertEqual(report['left_out'], {'layers': 1, 'macs': 12582912})
-        self.assertEqual([layer['name'] for layer in report['layers']], ['fc'])
-        without = fodlam.estimate({'netfile': [self.FC]})
-        self.assertEqual({key: report[key] for key in without}, without)
-        line = run('--lines', stdin=json.dumps(config).encode()).out
-        self.assertEqual(json.loads(line)['left_out'], report['left_out'])
-        table = run('--format', 'table', stdin=json.dumps(config).encode()).out
-        self.assertRegex(table, '(?i)left out')
-
-    def test_one_without_macs_is_left_out_too(self):
-        config = {'netfile': [self.FC, {**self.PRODUCT, 'macs': 0}]}
-        self.assertEqual(fodlam.estimate(config)['left_out'], {'layers': 1, 'macs': 0})
-
-    def test_naming_one_is_an_error_that_says_why(self):
-        config = {'netfile': [self.FC, self.PRODUCT], 'layers': ['qk']}
-        with self.assertRaisesRegex(fodlam.InputError, 'nothing published says.*MatMul.*qk'):
-            fodlam.estimate(config)
-
-    def test_on_an_accelerator_its_second_operand_is_features(self):
-        """Two bytes a feature and one a weight, a batch of 16: it is read once a frame."""
-        chip = {
-            'macs': 1024,
-            'clock_mhz': 1000,
-            'dram_gbps': 10,
-            'feature_bytes': 2,
-            'fc_batch': 16,
-        }
-        config = {'netfile': [self.PRODUCT], 'accelerator': chip}
-        report = fodlam.estimate(config, per_layer=True)
-        self.assertNotIn('left_out', report)
-        first, second, product = 128 * 64, 64 * 128, 128 * 128
-        self.assertEqual(report['layers'][0]['dram_bytes'], 2 * 12 * (first + second + product))
-
-    def test_bert(self):
-        """BERT base, 128 tokens, on nvdla-2048: products take 2.7% of the MACs and 9% of the time."""
-        entries = []
-        for block in range(12):
-            sizes = [(768, 768)] * 4 + [(768, 3072), (3072, 768)]
-            for index, (inputs, outputs) in enumerate(sizes):
-                shape = {'ifmap': [inputs, 128, 1], 'ofmap': [outputs, 128, 1], 'kernel': [1, 1]}
-                macs = 128 * inputs * outputs
-                name = f'fc{block}-{index}'
-                entries.append({'name': name, 'type': 'InnerProduct', 'macs': macs, **shape})
-            swapped = {'ifmap': [1536, 128, 1], 'ofmap': [768, 128, 1]}
-            entries.append({**self.PRODUCT, 'name': f'qk{block}'})
-            entries.append({**self.PRODUCT, 'name': f'av{block}', **swapped})
-        config = {'netfile': entries, 'accelerator': 'nvdla-2048'}
-        found = layers(config)
-        products = [x for x in found if x['name'][:2] in ('qk', 'av')]
-        macs, time = (
-            math.fsum(x[key] for x in products)
-            / math.fsum(x[key] for x in found if x not in products)
-            for key in ('macs', 'latency')
+    def test_diagnose(self):
+        batched, framed = fodlam.diagnose(), fodlam.diagnose(per_frame=True)
+        for net, batch in (('AlexNet', 4), ('VGG16', 3)):
+            for layer, latency in framed['per_layer']['latency'][net].items():
+                frames = batch if layer.startswith('CONV') else 1
+                self.assertAlmostEqual(
+                    batched['per_layer']['latency'][net][layer] / latency, frames
+                )
+        # AlexNet's conv layers: 28.83 ms a frame over its 665,784,864 MACs, 43.3 ps a MAC.
+        macs = {x.name: x.macs for x in fodlam.published_layers('AlexNet', per_frame=True)}
+        time = sum(
+            latency * macs[layer]
+            for layer, latency in framed['per_layer']['latency']['AlexNet'].items()
+            if layer.startswith('CONV')
         )
-        self.assertAlmostEqual(macs / (1 + macs), 0.027, delta=0.002)
-        self.assertAlmostEqual(time, 0.09, delta=0.01)
+        self.assertAlmostEqual(time, 28.83e-3, delta=0.01e-3)
+
+    def test_scaled_layers(self):
+        average = fodlam.diagnose(per_frame=True)['average']['latency']['conv']
+        conv = scaled('VGG16', per_frame=True)['conv']['latency']
+        self.assertAlmostEqual(conv / (average * 15346630656), 1)
+
+    def test_example_config_files_are_there(self):
+        self.assertEqual(run(path('config', 'alexnet.json'), '--per-frame').status, 0)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""--lines: many configurations in one process."""
+"""--lines and `fodlam.sweep`: many configs in one process."""
 
 import io
 import json
@@ -10,17 +10,19 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import GROUPS, Terminal, fodlam, path, read, run
+from support import Terminal, fodlam, path, read, run, seeds, started
 
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
-ALEXNET = {**json.loads(read('tests', 'golden', 'alexnet.json')), 'frames': {'conv': 4, 'fc': 1}}
+ALEXNET = {**json.loads(read('tests', 'original', 'alexnet.json')), 'frames': {'conv': 4, 'fc': 1}}
 
 
 class Lines(unittest.TestCase):
     def test_results_are_those_of_single_runs(self):
-        rng = random.Random(1)
-        configs = [rng.choice(({}, {'process_nm': 28})) | rng.choice(CONFIGS) for _ in range(100)]
+        configs = []
+        for seed in seeds(100):
+            rng = random.Random(seed)
+            configs.append(rng.choice(({}, {'process_nm': 28})) | rng.choice(CONFIGS))
         stdin = ''.join(json.dumps(config) + '\n' for config in configs).encode()
         for flags in ([], ['--per-frame'], ['--range'], ['--per-layer', '--range', '--per-frame']):
             result = run('--lines', *flags, stdin=stdin)
@@ -35,7 +37,10 @@ class Lines(unittest.TestCase):
         stdin = b'{"net": "VGG16"}\n\n{"net": "VGG11"}\n \t\r\n[\n\xff\n{"net": "VGG16"}\r\n{"net": "AlexNet"}'
         result = run('--lines', stdin=stdin)
         results = list(map(json.loads, result.out.splitlines()))
-        good = {**json.loads(read('tests', 'golden', 'vgg16.json')), 'frames': {'conv': 3, 'fc': 1}}
+        good = {
+            **json.loads(read('tests', 'original', 'vgg16.json')),
+            'frames': {'conv': 3, 'fc': 1},
+        }
         self.assertEqual([results[0], results[4]], [good, good])
         self.assertEqual(results[5], ALEXNET)
         for index, start in (
@@ -57,7 +62,7 @@ class Lines(unittest.TestCase):
         config = {'netfile': 'lenet.json', 'accelerator': 'nvdla-32'}
         config |= {'density': {}, 'scaling': 'shape', 'process_scaling': 'dennard', 'process_nm': 7}
         told = set()
-        for seed in '1', '2', '3', '4', '5':
+        for seed in '1', '2', '3':
             process = subprocess.run(
                 [sys.executable, path('fodlam.py')], input=json.dumps(config).encode(),
                 capture_output=True, env={**os.environ, 'PYTHONHASHSEED': seed}, timeout=60,
@@ -109,8 +114,8 @@ class Lines(unittest.TestCase):
         self.assertLessEqual(reads.call_count, 101 + 10)
 
     def test_a_pipe_can_be_followed(self):
-        command = [sys.executable, path('fodlam.py'), '--lines']
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        pipes = dict.fromkeys(('stdin', 'stdout'), subprocess.PIPE)
+        with started(path('fodlam.py'), '--lines', **pipes) as process:
             for _ in range(3):
                 process.stdin.write(b'{"net": "VGG16"}\n')
                 process.stdin.flush()
@@ -131,19 +136,22 @@ class Lines(unittest.TestCase):
                 fodlam.main(['--lines'], stdin, stdout, err)
             self.assertRegex(err.buffer.getvalue().decode(), rf'\A{expected}\Z')
 
-    def test_fuzz(self):
-        """Nothing that is in a line is the end of the others."""
-        rng = random.Random(1)
-        good = json.dumps(CONFIGS[0]).encode()
-        lines = []
-        for _ in range(1000):
-            start = rng.randrange(len(good))
-            end = start + rng.choice((0, 1, 5))
-            lines.append(good[:start] + rng.randbytes(2).replace(b'\n', b'') + good[end:])
-        result = run('--lines', stdin=b'\n'.join(lines))
-        results = list(map(json.loads, result.out.splitlines()))
-        self.assertEqual(len(results), 1000)
-        self.assertTrue(all(set(r) == {'error'} or set(r) == {*GROUPS, 'frames'} for r in results))
+
+class FromPython(unittest.TestCase):
+    def test_sweep(self):
+        configs = [{'net': 'VGG16'}, {'net': 'VGG19'}, {'netfile': 'lenet.json'}, None]
+        first, wrong, third, none = fodlam.sweep(configs, per_frame=True, range=True)
+        self.assertEqual(first, fodlam.estimate(configs[0], per_frame=True, range=True))
+        self.assertEqual(third, fodlam.estimate(configs[2], per_frame=True, range=True))
+        self.assertIn('VGG19', wrong['error'])
+        self.assertIn('expected an object', none['error'])
+
+    def test_sweep_is_lazy(self):
+        def endless():
+            while True:
+                yield {'net': 'AlexNet'}
+
+        self.assertEqual(next(fodlam.sweep(endless())), fodlam.estimate({'net': 'AlexNet'}))
 
 
 if __name__ == '__main__':

@@ -1,0 +1,90 @@
+"""Keys of accelerators: names, units, defaults, and numbers that look like another unit."""
+
+import json
+import math
+import unittest
+import warnings
+
+from results import PLAIN, estimate_layers
+from support import GROUPS, fodlam, run
+
+from fodlam.data import roofline
+
+
+class Units(unittest.TestCase):
+    """Names of keys say the unit, and numbers that only fit another unit are told."""
+
+    HZ = {'macs': 1024, 'clock_mhz': 1_000_000_000, 'dram_gb_per_s': 10}
+    PER_SECOND = {'macs': 4e12, 'clock_mhz': 1000, 'dram_gb_per_s': 10}
+    HZ_DOUBT = (
+        'config: "accelerator": "clock_mhz" is 1000000000, which is in MHz, not Hz: 1 GHz is 1000'
+    )
+    PER_SECOND_DOUBT = (
+        'config: "accelerator": "macs" is 4000000000000.0, which is MACs per cycle, not per second: '
+        '1 TMAC/s at 1000 MHz is 1000'
+    )
+
+    def test_two_names_of_bandwidth(self):
+        other = {'dram_gbps' if key == 'dram_gb_per_s' else key: PLAIN[key] for key in PLAIN}
+        self.assertEqual(estimate_layers(PLAIN), estimate_layers(other))
+        self.assertEqual(roofline.Accelerator(**PLAIN).bytes_per_s, 10e9)
+
+    def test_doubts_from_python(self):
+        for accelerator, doubt in (
+            (self.HZ, self.HZ_DOUBT),
+            (self.PER_SECOND, self.PER_SECOND_DOUBT),
+        ):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter('always')
+                fodlam.estimate({'netfile': 'lenet.json', 'accelerator': accelerator})
+            self.assertEqual([str(each.message) for each in caught], [doubt])
+            self.assertEqual(caught[0].filename, __file__)  # where the user called it
+
+    def test_no_doubts(self):
+        limit = {'macs': 10**8, 'clock_mhz': 100_000, 'dram_gb_per_s': 1e6}
+        for accelerator in (PLAIN, limit, 'nvdla-2048', 'edge-tpu'):
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')
+                estimate_layers(accelerator)
+
+    def test_doubts_on_stderr(self):
+        """A line in any format, and the first of a sweep only; the output is as without it."""
+        config = {'netfile': 'lenet.json', 'accelerator': {**self.HZ, 'macs': 4e12}}
+        stdin = json.dumps(config).encode()
+        both = f'fodlam: {self.HZ_DOUBT}\nfodlam: {self.PER_SECOND_DOUBT}\n'
+        for flags in ([], ['--per-layer'], ['--format', 'csv'], ['--format', 'table'], ['--range']):
+            result = run(*flags, stdin=stdin)
+            self.assertEqual((result.status, result.err), (0, both), flags)
+        keys = {*GROUPS, 'bounds', 'frames', 'sizes'}
+        self.assertEqual(set(json.loads(run(stdin=stdin).out)), keys)
+        result = run('--lines', stdin=b'{"net": "VGG16"}\n' + (stdin + b'\n') * 3)
+        self.assertEqual((result.status, len(result.out.splitlines())), (0, 4))
+        self.assertEqual(
+            result.err, f'fodlam: line 2: {self.HZ_DOUBT}; of later lines, nothing is said\n'
+        )
+
+    def test_doubts_of_a_sweep_from_python(self):
+        configs = [{'netfile': 'lenet.json', 'accelerator': self.HZ}] * 3
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            self.assertEqual(len(list(fodlam.sweep(configs))), 3)
+        self.assertEqual(
+            [str(each.message) for each in caught],
+            [f'{self.HZ_DOUBT}; of later configs, nothing is said'],
+        )
+
+
+class Defaults(unittest.TestCase):
+    def test_defaults_of_optional_keys(self):
+        """Each key that may be left out is as though it had its default."""
+        bare = {'macs': 64, 'clock_mhz': 1000, 'dram_gbps': 1}
+        expected = estimate_layers(bare)
+        for key, default in roofline.DEFAULTS.items():
+            if default not in (None, math.inf):
+                self.assertEqual(estimate_layers({**bare, key: default}), expected, key)
+        self.assertEqual(estimate_layers({**bare, 'buffer_kib': 1e9}), expected)
+        self.assertEqual(estimate_layers({**bare, 'efficiency': 1}), expected)
+
+
+if __name__ == '__main__':
+    unittest.main()
