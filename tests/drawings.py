@@ -210,7 +210,14 @@ def corners(text, widths=DEJAVU_SANS):
 
 
 def apart(one, other):
-    """Return whether a line can be drawn between two rectangles, turned or not."""
+    """Return whether a line can be drawn between two rectangles, turned or not.
+
+    one, other: their corners.
+    """
+    for axis in (0, 1):  # most are apart upright or across, which is quickly seen
+        a, b = [point[axis] for point in one], [point[axis] for point in other]
+        if max(a) <= min(b) or max(b) <= min(a):
+            return True
     for (x0, y0), (x1, y1) in [*zip(one, one[1:]), *zip(other, other[1:])]:
         a, b = ([(x - x0) * (y1 - y0) - (y - y0) * (x1 - x0) for x, y in of] for of in (one, other))
         if max(a) <= min(b) + 1e-6 or max(b) <= min(a) + 1e-6:

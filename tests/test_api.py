@@ -5,6 +5,7 @@ import copy
 import fractions
 import inspect
 import io
+import itertools
 import json
 import os
 import pickle
@@ -16,7 +17,7 @@ import typing
 import unittest
 from unittest import mock
 
-from support import ROOT, Terminal, extractor, fodlam, path, read, run, validator
+from support import ROOT, Terminal, extractor, fodlam, path, read, run, some, validator
 
 from fodlam.data import formats
 
@@ -377,21 +378,21 @@ class Renderings(unittest.TestCase):
     maxDiff = None
 
     def test_are_what_the_formats_print(self):
-        for config in CONFIGS:
+        each_options = (
+            ([], {}),
+            (['--per-frame'], {'per_frame': True}),
+            (['--range', '--per-frame'], {'range': True, 'per_frame': True}),
+        )
+        for config, (flags, options) in some(itertools.product(CONFIGS, each_options)):
             stdin = json.dumps(config).encode()
-            for flags, options in (
-                ([], {}),
-                (['--per-frame'], {'per_frame': True}),
-                (['--range', '--per-frame'], {'range': True, 'per_frame': True}),
-            ):
-                reports = [fodlam.estimate(config, per_layer=x, **options) for x in (False, True)]
-                reports += fodlam.sweep([config], **options)
-                for form in FORMATS:
-                    render = getattr(fodlam, form)
-                    printed = run('--format', form, *flags, stdin=stdin).out
-                    self.assertEqual(render(config, **options), printed)
-                    for report in reports:
-                        self.assertEqual(render(report), printed)
+            reports = [fodlam.estimate(config, per_layer=x, **options) for x in (False, True)]
+            reports += fodlam.sweep([config], **options)
+            for form in FORMATS:
+                render = getattr(fodlam, form)
+                printed = run('--format', form, *flags, stdin=stdin).out
+                self.assertEqual(render(config, **options), printed)
+                for report in reports:
+                    self.assertEqual(render(report), printed)
 
     def test_theme(self):
         config = path('config', 'vgg16.json')

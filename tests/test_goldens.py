@@ -6,11 +6,16 @@ are written anew: see tests/README.md.
 
 import json
 import os
+import re
 import unittest
 
-from support import fodlam, path, read, run
+from support import documents, fodlam, path, read, run
 
 GOLDENS = sorted(os.listdir(path('tests', 'golden')))
+PICTURES = {  # the config of each picture, and flags
+    'resnet50-nvdla.svg': (read('config', 'resnet50-nvdla.json'),),
+    'vgg16.svg': (read('config', 'vgg16.json'),),
+}
 
 
 class Goldens(unittest.TestCase):
@@ -31,14 +36,16 @@ class Goldens(unittest.TestCase):
                     self.assertEqual(report, {**expected, 'frames': frames})
 
     def test_pictures(self):
-        """They stand in the documents."""
         names = [name for name in GOLDENS if name.endswith('.svg')]
-        self.assertEqual(len(names), 2)
-        for name in names:
-            config = path('config', name.replace('.svg', '.json'))
-            self.assertEqual(run('--format', 'svg', config), (0, read('tests', 'golden', name), ''))
-            shown = [read(*parts) for parts in (['README.md'], ['data', 'README.md'])]
-            self.assertTrue(any(f'tests/golden/{name})' in document for document in shown), name)
+        self.assertEqual(names, sorted(PICTURES))
+        for name, (config, *flags) in PICTURES.items():
+            golden = read('tests', 'golden', name)
+            self.assertEqual(run('--format', 'svg', *flags, stdin=config.encode()), (0, golden, ''))
+
+    def test_pictures_in_the_documents_are_goldens(self):
+        shown = re.findall(r'\(tests/golden/([^)]+)\)', documents())
+        self.assertTrue(shown)
+        self.assertLessEqual(set(shown), set(PICTURES))
 
 
 if __name__ == '__main__':

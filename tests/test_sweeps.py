@@ -130,7 +130,7 @@ class Lines(unittest.TestCase):
             (io.TextIOWrapper(io.BytesIO()), r'(fodlam: [\d,]+ lines done\n)+'),
             (Terminal(io.BytesIO()), ''),
         ):
-            stdin = io.TextIOWrapper(io.BytesIO(b'{"net": "VGG16", "per_frame": true}\n' * 5000))
+            stdin = io.TextIOWrapper(io.BytesIO(b'{"net": "VGG16", "per_frame": true}\n' * 1500))
             err = Terminal(io.BytesIO())
             with mock.patch('time.monotonic', lambda: next(clock)):
                 fodlam.main(['--lines'], stdin, stdout, err)
