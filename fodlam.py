@@ -73,7 +73,10 @@ def end_on_interrupt():
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
-if __name__ == '__main__':
+# The ends of sys.argv[0] of the commands, once installed. They import this file.
+COMMANDS = ('/fodlam', '/fodlam-extract', '\\fodlam.exe', '\\fodlam-extract.exe')
+
+if __name__ == '__main__' or (sys.argv and sys.argv[0].endswith(COMMANDS)):
     end_on_interrupt()  # before the imports, which take time
 
 import gc
@@ -85,8 +88,13 @@ HOME = dirname(realpath(__file__))  # the project's folder, even if a link to th
 # This file is also the package of data/ and nets/. A room there writes "from fodlam import
 # read_table", and this file "from fodlam.data.sweeps import ..." in the function that needs it.
 __path__ = [HOME]
+# There is one copy in a process. If this file is loaded once more, as where a notebook runs it as a
+# script, rooms go on with the copy that was first, and the two share their InputError.
+first_copy = sys.modules.get('fodlam')
+if getattr(first_copy, 'HOME', HOME) != HOME:
+    raise ImportError(f'fodlam is loaded from {first_copy.HOME} already; expected no other copy')
+
 if __name__ == '__main__':
-    sys.modules['fodlam'] = sys.modules['__main__']  # or a room would load this file a second time
     # Looking for garbage takes 2% of a start, and a run leaves next to none.
     gc.disable()
     if HOME in sys.path:  # or a csv.py beside this file would be taken for Python's own
@@ -143,24 +151,9 @@ KIND_OF_TYPE = {
     'InnerProduct': 'fc',
     'MatMul': 'product',  # of two feature maps; neither Eyeriss nor EIE was measured on one
 }
-# What else these types are called, as in PyTorch and ONNX; and in any case.
-TYPE_NAMES = {
-    'convolution': 'Convolution',
-    'conv': 'Convolution',
-    'conv1d': 'Convolution',
-    'conv2d': 'Convolution',
-    'deconvolution': 'Deconvolution',
-    'convtranspose': 'Deconvolution',
-    'convtranspose1d': 'Deconvolution',
-    'convtranspose2d': 'Deconvolution',
-    'conv2dtranspose': 'Deconvolution',
-    'innerproduct': 'InnerProduct',
-    'fullyconnected': 'InnerProduct',
-    'gemm': 'InnerProduct',
-    'linear': 'InnerProduct',
-    'dense': 'InnerProduct',
-    'matmul': 'MatMul',
-}
+# How these types begin, also in PyTorch and ONNX, and how long ones end: a slip leaves one of both.
+TYPE_STARTS = ('conv', 'deco', 'inne', 'full', 'gemm', 'line', 'dens', 'matm')
+TYPE_ENDS = ('lution', 'roduct', 'nected')
 KINDS = ('conv', 'fc')  # the kinds that every report has, even if the network lacks one
 QUANTITY_UNITS = {'energy': 'J', 'latency': 's'}  # what reports call the parts of a Cost
 
@@ -169,6 +162,11 @@ ENTRY_KEYS = dict.fromkeys(
     'name type macs ifmap ofmap kernel stride dilation groups shared stored addend '
     'weight_density activation_density from result'.split()
 ).keys()
+
+# {key of an entry: how many sizes it has}
+SIZE_COUNTS = {
+    'ifmap': 3, 'ofmap': 3, 'stored': 3, 'kernel': 2, 'stride': 2, 'dilation': 2, 'groups': 1,
+}  # fmt: skip
 
 # Runs with only these arguments take nothing but this file; data/options.py reads all others.
 PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
@@ -199,9 +197,22 @@ class InputError(Exception):
     """A mistake that the user can put right. Its message: "where: what is wrong; what is valid"."""
 
 
+if hasattr(first_copy, 'InputError'):
+    InputError = first_copy.InputError
+
 _QUOTER = reprlib.Repr()
 _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS
-quote = _QUOTER.repr  # quote(value) is its repr, cut to fit into a message
+
+
+def quote(value):
+    """Return the repr of a value, on one line and cut to fit into a message."""
+    try:
+        text = _QUOTER.repr(value)
+    except ValueError:  # Python does not write an int of thousands of digits
+        return 'a number too long to show'
+    if text.isprintable():
+        return text
+    return ' '.join(text.split())  # as of a table of pandas
 
 
 # What the user can do something about. A ValueError that is raised in this project has a message
@@ -476,9 +487,24 @@ def is_plain_entry(entry):
     name, type_ = entry.get('name'), entry.get('type')
     if not isinstance(name, str) or not isinstance(type_, str):
         return False
-    if type_ in KIND_OF_TYPE:
-        return is_macs(entry.get('macs')) and 'shared' not in entry
-    return len(entry) == 2 and type_.casefold() not in TYPE_NAMES
+    if type_ not in KIND_OF_TYPE:
+        type_ = type_.casefold()
+        return (
+            len(entry) == 2 and not type_.startswith(TYPE_STARTS) and not type_.endswith(TYPE_ENDS)
+        )
+    for key, count in SIZE_COUNTS.items():
+        if key in entry and not are_sizes(entry[key], count):
+            return False
+    return is_macs(entry.get('macs')) and 'shared' not in entry
+
+
+def are_sizes(value, count):
+    """Return whether a value is a list of `count` sizes; a single size counts as a list of one."""
+    sizes = value if isinstance(value, list) else [value]
+    for size in sizes[: count + 1]:
+        if type(size) is not int or not 0 < size <= MAX_SIZE:
+            return False
+    return len(sizes) == count
 
 
 def is_macs(value):
@@ -828,7 +854,8 @@ def diagnose(per_frame: bool = False) -> dict:
 
     per_frame: count Eyeriss's layers for one frame, not for the batch that was measured.
     Returns {'average': {quantity: {kind: number}}, 'per_layer': {quantity: {net: {layer:
-    number}}}}, where quantity is 'energy' (J per MAC) or 'latency' (s per MAC).
+    number}}}, 'frames': {kind: number}}, where quantity is 'energy' (J per MAC) or 'latency' (s per
+    MAC), and frames are how many the averages are for.
     """
     published = {net: published_layers(net, per_frame) for net in AVERAGED}
     per_mac = cost_per_mac(sum(published.values(), []))
@@ -839,7 +866,8 @@ def diagnose(per_frame: bool = False) -> dict:
             net: {layer.name: quantities(layer.cost)[quantity] / layer.macs for layer in layers}
             for net, layers in published.items()
         }
-    return {'average': average, 'per_layer': per_layer}
+    frames = {kind: frames for kind, (_, frames) in per_mac.items()}
+    return {'average': average, 'per_layer': per_layer, 'frames': frames}
 
 
 def to_json(report):
@@ -862,7 +890,8 @@ else:
         """
         if name not in __all__:
             raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-        from fodlam.data import api
+        with place(f'fodlam.{name}'):
+            from fodlam.data import api
 
         return getattr(api, name)
 
@@ -900,7 +929,10 @@ def run(argv, stdin, stdout, stderr):
         return
     per_frame = '--per-frame' in argv
     if '--diagnose' in argv:
-        yield to_json(diagnose(per_frame))
+        report = diagnose(per_frame)
+        if not per_frame:
+            del report['frames']  # which the original does not have
+        yield to_json(report)
         if not per_frame:
             tell_notes(None, stdout, stderr)
     else:
@@ -1005,6 +1037,10 @@ def command(run=run, program='fodlam'):
     # a run, and would flush a closed stdout again and complain again.
     os._exit(status)
 
+
+if 'fodlam' not in sys.modules:  # a script, or a copy of another name: rooms find it under this one
+    sys.modules['fodlam'] = type(sys)('fodlam')
+    vars(sys.modules['fodlam']).update(globals())
 
 if __name__ == '__main__':
     command()

@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from fodlam import InputError
+from fodlam import MAX_QUOTED_CHARACTERS, InputError
 
 
 def new_parser(**settings):
@@ -47,14 +47,22 @@ def reworded(message, help_text):
     if wrong:
         option, value = wrong.groups()
         listed = re.search(rf'{option} {{(.*?)}}', help_text, re.DOTALL).group(1)
-        return f"{option} is '{value}'; {choices(listed.split(','), value)}"
+        return f"{option} is '{shortened(value)}'; {choices(listed.split(','), value)}"
     missing = re.match(r'argument (\S+): expected one argument', message)
     if missing:
         return f'{missing.group(1)} has no value; expected one after it'
     needless = re.match(r'argument (\S+): ignored explicit argument (.*)', message, re.DOTALL)
     if needless:
-        return f'{needless.group(1)} takes no value, but got {needless.group(2)}'
+        return f'{needless.group(1)} takes no value, but got {shortened(needless.group(2))}'
     return message
+
+
+def shortened(text):
+    """Return an argument, with its middle cut out if it is too long for a message."""
+    if len(text) <= MAX_QUOTED_CHARACTERS:
+        return text
+    half = MAX_QUOTED_CHARACTERS // 2
+    return f'{text[:half]}...{text[-half:]}'
 
 
 def unknown_argument(arguments, options):
@@ -63,11 +71,11 @@ def unknown_argument(arguments, options):
     arguments: joined by spaces. options: a list of the names of all options.
     """
     if not arguments.startswith('-'):
-        return f'too many: {arguments}'
+        return f'too many: {shortened(arguments)}'
     from fodlam.data.mistakes import nearest
 
     option = re.split('[ =]', arguments)[0]
     suggested = nearest(option, options)
     if suggested is None:
-        return f'unknown option {option}'
+        return f'unknown option {shortened(option)}'
     return f'unknown option {option}; did you mean {suggested}?'

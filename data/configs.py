@@ -13,6 +13,7 @@ from fodlam import (
     PublishedModel,
     estimate_by_catalog,
     find_net,
+    place,
     quote,
 )
 from fodlam.data.values import entries_json
@@ -119,7 +120,8 @@ def find_any_net(config):
     if netfile is None or isinstance(netfile, str):
         return find_net(config)
     if isinstance(netfile, list):
-        return None, entries_json(netfile)
+        with place('config "netfile"'):
+            return None, entries_json(netfile)
     try:
         return None, os.fsdecode(netfile)
     except TypeError:

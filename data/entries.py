@@ -5,7 +5,16 @@ fodlam.py takes an entry as it is if it is as nets/extract.py writes it. Any oth
 
 import re
 
-from fodlam import ENTRY_KEYS, KIND_OF_TYPE, TYPE_NAMES, canonical, is_macs, quote
+from fodlam import (
+    ENTRY_KEYS,
+    KIND_OF_TYPE,
+    SIZE_COUNTS,
+    TYPE_ENDS,
+    TYPE_STARTS,
+    canonical,
+    is_macs,
+    quote,
+)
 from fodlam.data.mistakes import LEAST_RATIO, choices, nearest
 from fodlam.data.shape import (
     channels_first,
@@ -17,17 +26,33 @@ from fodlam.data.shape import (
     read_shape,
 )
 
+# What else the types of KIND_OF_TYPE are called, as in PyTorch and ONNX; and in any case.
+TYPE_NAMES = {
+    'convolution': 'Convolution',
+    'conv': 'Convolution',
+    'conv1d': 'Convolution',
+    'conv2d': 'Convolution',
+    'deconvolution': 'Deconvolution',
+    'convtranspose': 'Deconvolution',
+    'convtranspose1d': 'Deconvolution',
+    'convtranspose2d': 'Deconvolution',
+    'conv2dtranspose': 'Deconvolution',
+    'innerproduct': 'InnerProduct',
+    'fullyconnected': 'InnerProduct',
+    'gemm': 'InnerProduct',
+    'linear': 'InnerProduct',
+    'dense': 'InnerProduct',
+    'matmul': 'MatMul',
+}
 # With one of these keys, an entry is of a layer that does something with a feature map.
 SIZE_KEYS = ('ifmap', 'ofmap', 'kernel', 'stride', 'dilation', 'groups')
 # Of difflib's ratio, for types of entries with sizes alone. "Lineer" and "Linear" have 0.83; but
 # "Transpose", which has no MACs, and "ConvTranspose" have 0.82.
 LEAST_TYPE_RATIO = 0.83
+# The types of so many entries of a net file are compared with those that have MACs, which takes
+# longer than all else. No network has as many layers.
+MAX_COMPARED = 10_000
 CONVOLUTION = r'\w*conv(?!er)\w*'  # "DepthwiseConv2D" is one, but not "Convert"
-
-# {key: how many sizes it has}
-SIZES = {
-    'ifmap': 3, 'ofmap': 3, 'stored': 3, 'kernel': 2, 'stride': 2, 'dilation': 2, 'groups': 1,
-}  # fmt: skip
 
 
 def complete_entry(entry, entries):
@@ -55,8 +80,11 @@ def complete_entry(entry, entries):
     if 'shared' in entry:
         check_shared(entry['shared'], type_)
     if type_ is None:
-        check_no_macs(entry)
-        check_sizes(entry)
+        check_no_macs(entry, len(entries))
+    for key, count in SIZE_COUNTS.items():
+        if key in entry:
+            parse_sizes(entry, key, count)
+    if type_ is None:
         return entry
     entry = {**entry, 'type': type_}
     if 'macs' not in entry:
@@ -77,22 +105,46 @@ def check_shared(shared, type_):
         raise ValueError(f'"shared" is {quote(shared)}; expected a whole number, 1 or more')
 
 
-def check_no_macs(entry):
+def check_no_macs(entry, before):
     """Raise ValueError if an entry whose type has no MACs has some, or most likely should.
 
-    A name and a type alone are a layer that costs nothing, whatever it is called. But with sizes, a
-    type that is nearly one with MACs is taken for a slip. Layers such as pooling have sizes, too.
+    A type that is nearly one with MACs is taken for a slip. A convolution under another name, such
+    as "DeformConv", may stand there with a name alone: nets/extract.py writes that for a layer that
+    it cannot count. Layers such as pooling have sizes, too.
+    before: how many entries are before it.
     """
     type_ = entry['type']
     has_macs = entry.get('macs') is not None
-    if not has_macs and not any(key in entry for key in SIZE_KEYS):
-        return
-    suggested = type_like(type_, LEAST_RATIO if has_macs else LEAST_TYPE_RATIO)
+    suggested = None
+    if has_macs:
+        suggested = type_like(type_, LEAST_RATIO)
+    elif not any(key in entry for key in SIZE_KEYS):
+        suggested = TYPE_NAMES.get(needs_macs(type_, before))
+    elif before < MAX_COMPARED:
+        suggested = type_like(type_, LEAST_TYPE_RATIO)
     if suggested:
         raise ValueError(f'unknown type {quote(type_)}; {choices(KIND_OF_TYPE, suggested)}')
     if has_macs:
         expected = f'leave them out, or {choices(KIND_OF_TYPE)}'
         raise ValueError(f'"macs" of type {quote(type_)}; {expected}')
+
+
+def needs_macs(type_, before=0):
+    """Return the key of TYPE_NAMES that a type is, or is nearly; None if it is like none.
+
+    An entry with such a type is wrong without MACs, even if it has nothing but a name and the type.
+    before: how many entries are before it; see MAX_COMPARED.
+
+    >>> needs_macs('Conv2d'), needs_macs('Convolutoin'), needs_macs('ReLU')
+    ('conv2d', 'convolution', None)
+    """
+    form = type_.casefold()
+    if form in TYPE_NAMES:
+        return form
+    is_like = form.startswith(TYPE_STARTS) or form.endswith(TYPE_ENDS)
+    if is_like and before < MAX_COMPARED:
+        return nearest(type_, TYPE_NAMES, LEAST_TYPE_RATIO)
+    return None
 
 
 def type_like(type_, least_ratio):
@@ -107,13 +159,6 @@ def type_like(type_, least_ratio):
     if suggested is not None:
         return TYPE_NAMES[suggested]
     return 'Convolution' if re.fullmatch(CONVOLUTION, type_.casefold()) else None
-
-
-def check_sizes(entry):
-    """Raise ValueError if a size of a layer without MACs is not as those of other layers are."""
-    for key, count in SIZES.items():
-        if key in entry:
-            parse_sizes(entry, key, count)
 
 
 def work_out_macs(entry):

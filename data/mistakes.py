@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import re
+import sys
 
 import fodlam
 from fodlam import EIE_FILE, HOME, KIND_OF_TYPE, MAX_NUMBER, PUBLISHED, canonical, quote
@@ -20,6 +21,7 @@ from fodlam import EIE_FILE, HOME, KIND_OF_TYPE, MAX_NUMBER, PUBLISHED, canonica
 MAX_CHOICES_CHARACTERS = 1500  # a longer list of names is cut
 MAX_NAMES_COMPARED = 5000
 MAX_NAME_CHARACTERS = 80  # a longer name is not compared with others, which would take long
+MAX_PATH_CHARACTERS = 400  # a longer path is not in the commands of a message
 # Of difflib's ratio, which is 1 for the same name. From here on, a name is worth suggesting:
 # "shpae" and "shape" have 0.8, "clock" and "clock_mhz" 0.71, "cvs" and "csv" 0.67.
 LEAST_RATIO = 0.65
@@ -192,7 +194,7 @@ def model_advice(ending, path=None, otherwise='no JSON'):
     otherwise: what the file is not, as the program that was given it reads that.
     """
     what, conversion = MODELS[ending]
-    if path is None:
+    if path is None or len(path) > MAX_PATH_CHARACTERS:
         path = f'model{ending}'
     stem = os.path.splitext(os.path.basename(path))[0]
     first = ''
@@ -245,8 +247,10 @@ def advice_on(error):
             f'cannot be used ({error.strerror}); '
             'expected a file or pipe that is there, open, not full'
         )
-    # For an integer of thousands of digits, Python's advice is for programmers.
-    return re.sub('use sys.set_int_max.*', 'expected fewer of them', str(error))
+    if str(error).startswith('Exceeds the limit'):  # as Python says of an int, from 3.10.7 on
+        digits = sys.get_int_max_str_digits()
+        return f'a whole number of more than {digits} digits; expected one up to {MAX_NUMBER:g}'
+    return str(error)
 
 
 def too_large(content, limit):
@@ -448,7 +452,8 @@ def unknown_net(name):
     if ending_of(name):
         return f'{problem}: {model_advice(ending_of(name), name)}'
     file = find_by_stem(name)
-    if file is None and (name.endswith('.json') or os.path.dirname(name)):
+    is_path = name.endswith('.json') or os.path.dirname(name)
+    if file is None and is_path and len(name) <= MAX_PATH_CHARACTERS:
         file = name
     if file is not None:
         return f'{problem}, which is a net file; write {{"netfile": {json.dumps(file)}}}'
@@ -466,7 +471,11 @@ def no_net_file(netfile, path):
         return model_advice(ending, netfile)
     for net in PUBLISHED:
         if plain(net) == plain(netfile):
-            return f'a network that the papers measured, and no file; write {{"net": "{net}"}}'
+            file = PUBLISHED[net]['netfile']
+            return (
+                f'a network that the papers measured, and no file; write {{"net": "{net}"}}, '
+                f'or the name of its net file, {file}'
+            )
     problem = f'no file {path!r:.400} from {os.getcwd()!r}'
     if netfile == os.path.basename(netfile):
         beside = netfile if os.path.isfile(netfile) else f'{netfile}.json'

@@ -37,12 +37,17 @@ def notes_beside(estimate):
     """
     if estimate is None:
         return [DIAGNOSE_NOTE]
+    notes = [frames_note(estimate)] if has_unchosen_frames(estimate) else []
+    return notes + notes_besides_frames(estimate)
+
+
+def notes_besides_frames(estimate):
+    """Return the list of notes for numbers that have none beside them, but for that on frames."""
     if estimate.accelerator is not None:
         from fodlam.data.devices import power_notes  # which is loaded, as it made the estimate
 
         return power_notes(estimate.accelerator)
-    notes = [frames_note(estimate)] if has_unchosen_frames(estimate) else []
-    return notes + pruning_notes(estimate.make_layers())
+    return pruning_notes(estimate.make_layers())
 
 
 def has_unchosen_frames(estimate):

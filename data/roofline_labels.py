@@ -56,11 +56,12 @@ LEADER_HALF = 2  # half of the width of such a square
 RIDGE_LABEL_GAP = 4  # from the line
 RIDGE_LABEL_RISE = 8  # above the lower end of the axes
 RIDGE_LABEL_ROWS = 4  # how many places there are for it, one above the other
-# The label of a bandwidth goes along the part of the roof that rises. As Boxes are not turned, a
-# row of squares stands for the place that it takes.
-# (rise of its baseline, rise of the middles of squares) above the roof, where it is above or below
-# that; the best first.
-BANDWIDTH_RISES = ((6, 12), (-17, -12))
+# The label of a bandwidth goes along the part of the roof that rises. Rises of its baseline above
+# the roof, or below it, the best first. No layer is above its roof, so that the largest rise leaves
+# even the largest dots on the roof free.
+BANDWIDTH_RISES = (6, 10, 14, 18, 22, 28, 34, -17, -23, -29, -35)
+MAX_DOTS_OF_BANDWIDTH = 500  # that it looks out for
+# As Boxes are not turned, a row of squares stands for the place that it takes.
 BANDWIDTH_SQUARE_HALF = 10  # half of the width of a square
 BANDWIDTH_SQUARE_STEP = 10  # from one square to the next
 # How far along the roof it may be: shares of the length that it leaves free, the best first. It is
@@ -77,7 +78,7 @@ def draw_labels(axes, roofs, dots):
     labels = Labels(axes, roofs, dots[:MAX_SPOTS])
     spots = spots_of(dots)
     names = names_of_spots(spots)
-    label_bandwidth(labels, roofs[0])
+    label_bandwidth(labels, roofs[0], dots[:MAX_DOTS_OF_BANDWIDTH])
     for spot, spot_names in zip(spots[:FIRST_SPOTS], names):
         label_spot(labels, spot, spot_names, may_cover_dots=True)
     for roof in roofs:
@@ -227,8 +228,11 @@ def overlap(box, other):
 # --- Labels of roofs ---
 
 
-def label_bandwidth(labels, roof):
-    """Put the bandwidth of a Roof along the part of it that rises, if that is long enough."""
+def label_bandwidth(labels, roof, dots):
+    """Put the bandwidth of a Roof along the part of it that rises, if that is long enough.
+
+    dots: the list of the Dots that it should not touch.
+    """
     (foot_x, foot_y), (ridge_x, ridge_y) = labels.axes.roof_line(roof)
     name = f'bandwidth: {engineering(roof.bytes_per_s, "B")}/s'
     width = svg.text_width(name, TEXT_SIZE)
@@ -246,16 +250,46 @@ def label_bandwidth(labels, roof):
         y = foot_y - along * sine - above * cosine
         return x, y
 
-    places = []
-    for rise, square_rise in BANDWIDTH_RISES:
+    places = []  # of the dots: (how far along the Roof, how far above it, radius)
+    for dot in dots:
+        across, up = dot.x - foot_x, foot_y - dot.y
+        places.append((across * cosine + up * sine, up * cosine - across * sine, dot.radius))
+
+    def count_dots(along, rise):
+        """Return how many Dots a label touches, by where its baseline begins."""
+        count, bottom = 0, rise - LABEL_RISE
+        for dot_along, dot_above, radius in places:
+            aside = max(along - dot_along, 0, dot_along - along - width)
+            apart = max(bottom - dot_above, 0, dot_above - bottom - LABEL_HEIGHT)
+            count += math.hypot(aside, apart) < radius
+        return count
+
+    def fits(along, rise):
+        """Return whether a label is inside the axes, by where its baseline begins."""
+        left, top, right, bottom = labels.axes.box
+        for end in along, along + width:
+            for above in rise - LABEL_RISE, rise - LABEL_RISE + LABEL_HEIGHT:
+                x, y = point(end, above)
+                if not (left < x < right and top < y < bottom):
+                    return False
+        return True
+
+    best, fewest = None, math.inf
+    for rise in BANDWIDTH_RISES:
         for share in BANDWIDTH_SHARES:
-            start = (length - width) * share
-            squares = []
-            for along in range(0, int(width) + BANDWIDTH_SQUARE_STEP, BANDWIDTH_SQUARE_STEP):
-                squares.append(square_around(point(start + along, square_rise)))
-            places.append((point(start, rise), squares))
-    (x, y), squares = place_on_fewest_dots(places, labels.dots)
-    labels.taken += squares
+            along = (length - width) * share
+            if fewest == 0 or not fits(along, rise):
+                continue
+            count = count_dots(along, rise)
+            if count < fewest:
+                best, fewest = (along, rise), count
+    if best is None:
+        return
+    along, rise = best
+    for step in range(0, int(width) + BANDWIDTH_SQUARE_STEP, BANDWIDTH_SQUARE_STEP):
+        middle = point(along + step, rise - LABEL_RISE + LABEL_HEIGHT / 2)
+        labels.taken.append(square_around(middle))
+    x, y = point(along, rise)
     turn = math.degrees(math.atan2(sine, cosine))
     labels.elements += svg.label(x, y, name, turn=turn)
 
@@ -265,22 +299,6 @@ def square_around(middle):
     x, y = middle
     half = BANDWIDTH_SQUARE_HALF
     return Box(x - half, y - half, x + half, y + half)
-
-
-def place_on_fewest_dots(places, dots):
-    """Return the first of the places with the fewest Boxes that Dots are in.
-
-    places: a list of (start of the text, its Boxes).
-    """
-    best, fewest = None, math.inf
-    for place in places:
-        _, boxes = place
-        count = sum(is_near(box, dots, 0) for box in boxes)
-        if count < fewest:
-            best, fewest = place, count
-        if count == 0:
-            break
-    return best
 
 
 def label_ridge(labels, roof):

@@ -8,7 +8,7 @@ an ofmap of K x P x Q.
 import math
 from collections import namedtuple
 
-from fodlam import MAX_SIZE, quote
+from fodlam import MAX_SIZE, are_sizes, quote
 
 
 class Shape(namedtuple('Shape', 'C H W K P Q R S sy sx dy dx groups A B shared')):
@@ -225,16 +225,10 @@ def parse_sizes(entry, key, count, default=None):
     ([2], [1, 1])
     """
     sizes = entry.get(key, default)
-    if sizes is None:
+    if key not in entry and default is None:
         expected = '[channels, height, width], which only costs by MACs do without'
         raise ValueError(f'no "{key}"; expected {expected}')
-    if not isinstance(sizes, list):
-        sizes = [sizes]
-    is_valid = len(sizes) == count
-    for size in sizes:
-        if type(size) is not int or not 0 < size <= MAX_SIZE:
-            is_valid = False
-    if not is_valid:
-        expected = f'{count} whole numbers, from 1 to {MAX_SIZE}'
-        raise ValueError(f'"{key}" is {quote(entry[key])}; expected {expected}')
-    return sizes
+    if not are_sizes(sizes, count):
+        numbers = 'a whole number' if count == 1 else f'{count} whole numbers'
+        raise ValueError(f'"{key}" is {quote(sizes)}; expected {numbers}, from 1 to {MAX_SIZE}')
+    return sizes if isinstance(sizes, list) else [sizes]

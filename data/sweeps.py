@@ -17,7 +17,7 @@ from fodlam import (
     place,
     to_report,
 )
-from fodlam.data.notes import frames_note, has_unchosen_frames, pruning_notes
+from fodlam.data.notes import frames_note, has_unchosen_frames, notes_besides_frames
 from fodlam.data.reports import report_extras
 
 READ_BYTES = 2**16  # how much of a stream is read at a time
@@ -76,8 +76,8 @@ def estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges):
     stream: a binary stream, with a config on each line. where: what error messages call the stream.
     stdout, stderr: text streams, or None if closed. On stderr it says every second how many lines
     are done, if only that is a terminal; if any of the two is, it says once that costs are for
-    several frames, and that fc layers are costed as pruned; and it prints the first doubt about
-    units.
+    several frames, that fc layers are costed as pruned, and where the power of a device is far off;
+    and it prints the first doubt about units.
     per_frame: whether costs are for one frame, unless a config says it. per_layer, ranges: whether
     results have layers, and ranges.
     Each line is the result on one config, in their order, as compact JSON; for a wrong config, it
@@ -96,10 +96,11 @@ def estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges):
     wrong = 0  # how many lines so far are
     first_wrong = b''
     doubted = False  # whether a doubt has been told
+    told_notes = set()
     told = time.monotonic()  # when progress was told last
     people_read_results = is_terminal(stdout)
     people_read_notes = is_terminal(stderr)
-    watches_frames = watches_pruning = people_read_results or people_read_notes
+    watches_frames = watches_others = people_read_results or people_read_notes
     for lines in read_lines(stream, where):
         results = []
         for line in lines:
@@ -118,10 +119,11 @@ def estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges):
                 if watches_frames and has_unchosen_frames(estimate):
                     watches_frames = False
                     complain(f'line {number}: {frames_note(estimate)}', stderr)
-                if watches_pruning and estimate.accelerator is None:
-                    for note in pruning_notes(estimate.make_layers()):
-                        watches_pruning = False
-                        complain(f'line {number}: {note}', stderr)
+                if watches_others:
+                    for note in notes_besides_frames(estimate):
+                        if note not in told_notes:
+                            told_notes.add(note)
+                            complain(f'line {number}: {note}', stderr)
                 if estimate.doubts and not doubted:
                     doubted = True
                     doubt = f'{estimate.doubts[0]}; of later lines, nothing is said'

@@ -269,7 +269,7 @@ def harmless(text):
     >>> harmless('=1+1')
     "'=1+1"
     """
-    if text.startswith(FORMULA_STARTS):
+    if text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS):
         text = f"'{text}"
     return printable(text)
 

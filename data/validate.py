@@ -41,23 +41,27 @@ Names of quantities say what the model went by:
     by layer_us      by the others' share of the roofline and a time per layer
 """
 
-import os
-import sys
-
-if not __package__:
-    # As in nets/extract.py: Ctrl-C ends it, and no folder of the project is in sys.path.
-    FOLDER = os.path.dirname(os.path.realpath(__file__))
-    if FOLDER in sys.path:
-        sys.path.remove(FOLDER)
+if __name__ == '__main__':
+    # Before the imports, which take time: let Ctrl-C end this process silently, as fodlam.py does.
     import _signal
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+import os
+import sys
+
+if not __package__:
+    # As in nets/extract.py, no folder of the project is in sys.path.
+    FOLDER = os.path.dirname(os.path.realpath(__file__))
+    if FOLDER in sys.path:
+        sys.path.remove(FOLDER)
     from importlib import util
 
-    spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
-    sys.modules['fodlam'] = util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules['fodlam'])
+    if 'fodlam' not in sys.modules:  # as it is where a notebook runs this file
+        spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
+        sys.modules['fodlam'] = util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules['fodlam'])
 
 from fodlam import NO_HELP, command, place, to_json
 

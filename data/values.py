@@ -66,14 +66,14 @@ def json_value(value):
 
 
 def json_default(value):
-    """Return a value that json cannot write as one that it can: as JSON has it, or as its repr.
+    """Return a value that json cannot write as one that it can: as JSON has it, or quoted.
 
     Raises ValueError for a set, which has no order, as lists of sizes must.
     """
     if isinstance(value, (set, frozenset)):
-        raise ValueError(f'"netfile" has a set, {quote(value)}; expected a list')
+        raise ValueError(f'a set, {quote(value)}; expected a list')
     converted = json_value(value)
-    return repr(value) if converted is value else converted
+    return quote(value) if converted is value else converted
 
 
 def entries_json(entries):
@@ -86,6 +86,4 @@ def entries_json(entries):
         # A list inside itself is found out by its depth.
         return json.dumps(entries, default=json_default, check_circular=False).encode()
     except TypeError:  # of json.dumps, as of a key that is a tuple
-        raise ValueError(
-            '"netfile" has a key that is no string; expected objects with strings as keys'
-        ) from None
+        raise ValueError('a key that is no string; expected objects with strings as keys') from None

@@ -37,6 +37,13 @@ Sources:
   ONNX   onnx.proto and Operators.md, github.com/onnx/onnx
 """
 
+if __name__ == '__main__':
+    # Before the imports, which take time: let Ctrl-C end this process silently, as fodlam.py does.
+    import _signal
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
 import os
 import sys
 
@@ -46,15 +53,12 @@ if not __package__:
     FOLDER = os.path.dirname(os.path.realpath(__file__))
     if FOLDER in sys.path:
         sys.path.remove(FOLDER)
-    import _signal  # what Python has loaded of its signal.py
-
-    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # before the imports that take time
     from importlib import util
 
-    spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
-    sys.modules['fodlam'] = util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules['fodlam'])
+    if 'fodlam' not in sys.modules:  # as it is where a notebook runs this file
+        spec = util.spec_from_file_location('fodlam', f'{os.path.dirname(FOLDER)}/fodlam.py')
+        sys.modules['fodlam'] = util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules['fodlam'])
 
 import argparse
 import contextlib
@@ -144,8 +148,10 @@ def write_net_file(text, path, model_path):
     Raises InputError if the net file cannot be written.
     """
     try:
+        if not os.path.basename(path):
+            raise OSError(None, 'it is that of a folder')
         target = os.path.realpath(path)
-        mode = None  # of a new file: as the system has it
+        status = None  # of the file that is there
         if os.path.exists(path):
             status = os.stat(path)
             if not stat.S_ISREG(status.st_mode):
@@ -154,13 +160,17 @@ def write_net_file(text, path, model_path):
                 return
             if os.path.samefile(path, model_path):
                 raise InputError(f'{quote(path)}: it is the model; expected another path')
-            mode = stat.S_IMODE(status.st_mode)
-            if not mode & 0o222 or not os.access(path, os.W_OK):
-                raise OSError(None, 'it may not be written')
+            if not status.st_mode & 0o222 or not os.access(path, os.W_OK):
+                raise InputError(
+                    f'{quote(path)}: it may not be written; make it writable, or give another path'
+                )
             if status.st_nlink > 1:
-                raise OSError(None, 'it has another name, a hard link, which would keep the old')
+                raise InputError(
+                    f'{quote(path)}: it has another name, a hard link, which would keep the old '
+                    'content; remove one of the two, or give another path'
+                )
         with ending_signals_wait():
-            write_and_rename(text, target, mode)
+            write_and_rename(text, target, status)
     except OSError as error:
         raise InputError(
             f'{quote(path)}: cannot be written ({error.strerror}); '
@@ -184,10 +194,11 @@ def ending_signals_wait():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def write_and_rename(text, path, mode):
+def write_and_rename(text, path, before):
     """Write text to a temporary file beside a path, then give it the name of the path.
 
-    mode: the permissions of the file; None: as the system has them for new files.
+    before: the os.stat of the file that was there, whose mode is kept, and also its owner if this
+    process may give files to others; None: there was none, and the system has its defaults.
     Raises OSError if that fails; the temporary file is then removed.
     """
     # A short name, as that of the path may be as long as names can be.
@@ -197,8 +208,11 @@ def write_and_rename(text, path, mode):
     try:
         with file:
             file.write(text)
-        if mode is not None:
-            os.chmod(temporary, mode)
+        if before is not None:
+            if hasattr(os, 'chown'):  # not on Windows
+                with contextlib.suppress(OSError):
+                    os.chown(temporary, before.st_uid, before.st_gid)
+            os.chmod(temporary, stat.S_IMODE(before.st_mode))
         os.replace(temporary, path)
     except BaseException:  # also KeyboardInterrupt, where signals do not wait
         with contextlib.suppress(OSError):

@@ -9,7 +9,8 @@ others read. ONNX's values are the names in the file, Caffe's are numbers.
 
 from collections import namedtuple
 
-from fodlam import TYPE_NAMES, InputError, canonical, quote
+from fodlam import InputError, canonical, quote
+from fodlam.data.entries import needs_macs
 from fodlam.nets.layers import name_batch
 
 # The role of a node says what an accelerator can do with it if it follows a layer with MACs
@@ -218,7 +219,7 @@ def net_file(nodes, sums, results):
             name = f'{node.name}#{last_numbers[key]}'
         last_numbers[canonical(name)] = 1
         type_ = node.type
-        if type_.casefold() in TYPE_NAMES and not node.members:
+        if not node.members and needs_macs(type_, len(entries)):
             # FODLAM expects MACs of these types, and a product of constants, for one, has none.
             type_ = f'{type_}, not counted'
         entries.append({'name': name, 'type': type_, **node.members})

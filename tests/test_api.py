@@ -182,6 +182,13 @@ class Unknown:
         raise TypeError('no number')
 
 
+class Table:
+    """A value whose repr has several lines, as a DataFrame of pandas."""
+
+    def __repr__(self):
+        return '   net\n0  VGG16\n1  AlexNet'
+
+
 class Values(unittest.TestCase):
     def same(self, config, expected):
         expected = fodlam.estimate(expected, per_layer=True, range=True)
@@ -271,6 +278,65 @@ class Values(unittest.TestCase):
                 fodlam.estimate({'netfile': netfile})
         named = fodlam.estimate({'netfile': PathOf(b'lenet.json')})
         self.assertEqual(named, fodlam.estimate({'netfile': 'lenet.json'}))
+
+    def test_whole_numbers_of_thousands_of_digits(self):
+        """Python writes none, so neither JSON nor messages can have them."""
+        entry = {'name': 'a', 'type': 'InnerProduct', 'macs': 5}
+        chip = {'macs': 64, 'clock_mhz': 100, 'dram_gbps': 1}
+        lenet = {'netfile': 'lenet.json'}
+        long = r'a number too long to show; expected'
+        for number in (10**5000, -(10**5000)):
+            for config, said in (
+                (
+                    {'netfile': [{**entry, 'macs': number}]},
+                    '"netfile": a whole number of more than',
+                ),
+                ({'netfile': [{**entry, 'ifmap': [3, number, 1]}]}, 'a whole number of more than'),
+                ({'net': 'VGG16', 'process_nm': number}, f'"process_nm" is {long}'),
+                ({**lenet, 'title': number}, f'"title" is {long}'),
+                ({**lenet, 'accelerator': {**chip, 'macs': number}}, f'"macs" is {long}'),
+                ({**lenet, 'accelerator': {**chip, 'batch': number}}, f'"batch" is {long}'),
+                (
+                    {**lenet, 'scaling': 'shape', 'density': {'conv_activations': number}},
+                    f'"conv_activations" is {long}',
+                ),
+            ):
+                with self.assertRaisesRegex(fodlam.InputError, said):
+                    fodlam.estimate(config)
+            for rates in ({'lenet.json': number}, {number: 5}):
+                with self.assertRaisesRegex(fodlam.InputError, 'too long to show'):
+                    fodlam.calibrate(chip, rates)
+        digits = '1' * 5000
+        said = 'config: a whole number of more than [0-9]+ digits; expected one up to 1e\\+30'
+        with self.assertRaisesRegex(fodlam.InputError, said):
+            fodlam.estimate(f'{{"net": "VGG16", "process_nm": {digits}}}'.encode())
+
+    def test_messages_are_of_one_line(self):
+        """Whatever the repr of a value is, as of a table of pandas."""
+        for config in (
+            Table(),
+            {'net': Table()},
+            {'netfile': Table()},
+            {'netfile': [Table()]},
+            {'netfile': [{'name': 'a', 'type': 'InnerProduct', 'macs': Table()}]},
+            {'net': 'VGG16', 'layers': [Table()]},
+            {'net': 'VGG16', Table(): 1},
+            {'netfile': 'lenet.json', 'accelerator': Table()},
+        ):
+            with self.assertRaises(fodlam.InputError) as caught:
+                fodlam.estimate(config)
+            self.assertTrue(str(caught.exception).isprintable(), config)
+            (wrong,) = fodlam.sweep([config])
+            self.assertEqual(wrong, {'error': str(caught.exception)})
+
+    def test_a_value_without_a_repr(self):
+        class Broken:
+            def __repr__(self):
+                raise RuntimeError
+
+        for entry in ({'name': 'a', 'type': 'InnerProduct', 'macs': Broken()}, Broken()):
+            with self.assertRaisesRegex(fodlam.InputError, '<Broken instance at .*; expected'):
+                fodlam.estimate({'netfile': [entry]})
 
     def test_the_users_config_stays_as_it_is(self):
         layers = Number(['FC6'])
@@ -369,6 +435,12 @@ class Renderings(unittest.TestCase):
                     getattr(fodlam, form)(value)
                 self.assertEqual(str(raised.exception), wrong['error'])
         self.assertRaisesRegex(fodlam.InputError, 'config: 5; expected', fodlam.table, 5)
+
+    def test_blanks_before_a_formula_in_csv(self):
+        for name in ' =1+1', '  @a', '\u00a0+1':
+            entry = {'name': name, 'type': 'InnerProduct', 'macs': 5}
+            cell = fodlam.csv({'netfile': [entry]}).splitlines()[1].split(',')[0]
+            self.assertEqual(cell[:2], "' ")
 
     def test_a_report_has_its_options_already(self):
         report = fodlam.estimate({'net': 'VGG16'})

@@ -1,4 +1,4 @@
-"""The three programs as scripts: files beside them, and Ctrl-C."""
+"""The programs as scripts: files beside them, copies of fodlam.py under other names, and Ctrl-C."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 from support import copy_files, path
 
@@ -15,6 +16,17 @@ PROGRAMS = {
     os.path.join('nets', 'extract.py'): ['--version'],
     os.path.join('data', 'validate.py'): ['--help'],
 }
+
+
+# The import of a module sends SIGINT, as sitecustomize has a finder do.
+FINDER = """
+import os, signal, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+"""
 
 
 class Beside(unittest.TestCase):
@@ -46,31 +58,146 @@ class Beside(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, b''))
 
 
+def python(script, *arguments):
+    """Return what a script prints in a process of its own that does not find fodlam by itself."""
+    done = subprocess.run(
+        [sys.executable, '-I', '-c', script, *arguments],
+        capture_output=True, text=True, timeout=60, cwd=os.path.dirname(path()),
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+LOAD = """
+import importlib.util, sys
+
+def load(root, name, is_known=True):
+    spec = importlib.util.spec_from_file_location(name, root + '/fodlam.py')
+    module = importlib.util.module_from_spec(spec)
+    if is_known:
+        sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+"""
+USE = """
+def use(module):
+    config = {'netfile': 'lenet.json', 'accelerator': 'edge-tpu'}
+    report = module.estimate(config)
+    assert list(module.sweep([config])) == [report]
+    assert module.table(report) and module.svg(report)
+    try:
+        module.estimate({'net': 'VGG19'})
+    except module.InputError as error:
+        print(str(error)[:24])
+"""
+WRONG = 'config: "net" is \'VGG19\'\n'
+
+
+class Copies(unittest.TestCase):
+    """fodlam.py loaded by its path, as programs do that are not installed."""
+
+    def test_under_any_name(self):
+        for name in 'fodlam', 'accelerators':
+            for is_known in True, False:
+                script = f'{LOAD}{USE}use(load(sys.argv[1], sys.argv[2], {is_known}))'
+                self.assertEqual(python(script, path(), name), WRONG, (name, is_known))
+
+    def test_run_as_a_path(self):
+        script = f'{USE}import runpy, sys, types\n'
+        script += 'names = runpy.run_path(sys.argv[1])\n'
+        script += 'for name in "estimate", "sweep", "table", "svg":\n'
+        script += '    names[name] = names["__getattr__"](name)\n'
+        script += 'use(types.SimpleNamespace(**names))'
+        self.assertEqual(python(script, path('fodlam.py')), WRONG)
+
+    def test_a_second_copy_shares_the_errors_of_the_first(self):
+        script = f'{LOAD}{USE}first = load(sys.argv[1], "fodlam")\nuse(first)\n'
+        script += 'second = load(sys.argv[1], "second", False)\nuse(second)\n'
+        script += 'assert second.InputError is first.InputError'
+        self.assertEqual(python(script, path()), WRONG * 2)
+
+    def test_a_copy_of_another_folder_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copyfile(path('fodlam.py'), path(folder, 'fodlam.py'))
+            script = f'{LOAD}load(sys.argv[1], "fodlam")\n'
+            script += 'try:\n    load(sys.argv[2], "other")\n'
+            script += 'except ImportError as error:\n    print(error)'
+            said = f'fodlam is loaded from {os.path.realpath(path())} already; expected no other copy\n'
+            self.assertEqual(python(script, path(), folder), said)
+
+    def test_programs_after_an_import(self):
+        """As where a notebook runs them: what is wrong is told in one line."""
+        script = f'{LOAD}load(sys.argv[1], "fodlam").estimate({{"net": "VGG16"}})\n'
+        script += 'import io, runpy\n'
+        script += 'sys.argv, sys.stdout = sys.argv[2:], io.StringIO()\n'
+        script += 'runpy.run_path(sys.argv[0], run_name="__main__")'
+        for program, status in (('fodlam.py', 2), ('nets/extract.py', 2), ('data/validate.py', 2)):
+            done = subprocess.run(
+                [sys.executable, '-I', '-c', script, path(), path(program), '--wrong'],
+                capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertRegex(
+                done.stderr, r'\A[a-z.]+: arguments: unknown option --wrong; [^\n]+\n\Z'
+            )
+
+    def test_in_a_zip_archive(self):
+        """It cannot find its tables there, and says so."""
+        with tempfile.TemporaryDirectory() as folder:
+            archive = path(folder, 'archive.zip')
+            with zipfile.ZipFile(archive, 'w') as file:
+                file.write(path('fodlam.py'), 'fodlam.py')
+                file.write(path('data', 'api.py'), 'data/api.py')
+            script = 'import sys; sys.path.insert(0, sys.argv[1]); import fodlam\n'
+            script += 'try:\n    fodlam.estimate({"net": "VGG16"})\n'
+            script += 'except fodlam.InputError as error:\n    print(error)'
+            said = python(script, archive)
+        self.assertRegex(said, r'\Afodlam.estimate: cannot be [^\n]+; expected [^\n]+\n\Z')
+
+
 @unittest.skipUnless(os.name == 'posix', 'needs signals: run it on Linux or macOS')
 class Interrupts(unittest.TestCase):
+    def check(self, command, module):
+        """Check that a process ends silently if SIGINT comes while it begins to load a module."""
+        with tempfile.TemporaryDirectory() as folder:
+            with open(path(folder, 'sitecustomize.py'), 'w', encoding='utf-8') as file:
+                file.write(FINDER.format(module=module))
+            done = subprocess.run(
+                [sys.executable, *command],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                env={**os.environ, 'PYTHONPATH': f'{folder}{os.pathsep}{path()}'},
+                timeout=60, preexec_fn=heed_interrupts,
+            )  # fmt: skip
+        self.assertIn(done.returncode, (0, -signal.SIGINT), (command, module))
+        self.assertEqual(done.stderr, b'', (command, module))
+        return done.returncode
+
     def test_from_the_first_lines_on(self):
         """There are no tracebacks once a program's first lines have run, whatever it loads."""
         for program, arguments in PROGRAMS.items():
             for module in ('csv', 'json', 'importlib.util', 'argparse'):
-                # The import of a module sends SIGINT, as sitecustomize has a finder do.
-                finder = f"""
-import os, signal, sys
-class Finder:
-    def find_spec(name, path=None, target=None):
-        if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, Finder)
-"""
-                with tempfile.TemporaryDirectory() as folder:
-                    with open(path(folder, 'sitecustomize.py'), 'w', encoding='utf-8') as file:
-                        file.write(finder)
-                    done = subprocess.run(
-                        [sys.executable, path(program), *arguments],
-                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60,
-                        env={**os.environ, 'PYTHONPATH': folder}, preexec_fn=heed_interrupts,
-                    )  # fmt: skip
-                self.assertIn(done.returncode, (0, -signal.SIGINT), (program, module))
-                self.assertEqual(done.stderr, b'', (program, module))
+                self.check([path(program), *arguments], module)
+
+    def test_installed_commands(self):
+        """They import fodlam.py, or a room, and call a function of it."""
+        for command, room, function in (
+            ('fodlam', 'fodlam', 'command'),
+            ('fodlam-extract', 'fodlam.nets.extract', 'extract_command'),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                script = path(folder, command)
+                with open(script, 'w', encoding='utf-8') as file:
+                    file.write(f'from {room} import {function}\n{function}()\n')
+                for module in ('csv', 'json'):
+                    status = self.check([script, '--version'], module)
+                    self.assertEqual(status, -signal.SIGINT)
+
+    def test_an_import_leaves_the_handler_as_it_is(self):
+        script = 'import signal, fodlam; print(signal.getsignal(signal.SIGINT).__name__)'
+        done = subprocess.run(
+            [sys.executable, '-c', script],
+            cwd=path(), capture_output=True, text=True, timeout=60, preexec_fn=heed_interrupts,
+        )  # fmt: skip
+        self.assertEqual((done.stdout, done.stderr), ('default_int_handler\n', ''))
 
 
 def heed_interrupts():

@@ -59,6 +59,16 @@ class Frames(unittest.TestCase):
 class InReports(unittest.TestCase):
     """What "frames" says."""
 
+    def test_of_a_diagnosis(self):
+        """Of batches, as of networks costed by the averages; the original's output lacks them."""
+        frames = fodlam.diagnose()['frames']
+        self.assertEqual(frames['fc'], 1)
+        self.assertAlmostEqual(frames['conv'], SCALED_FRAMES, places=4)
+        self.assertEqual(fodlam.diagnose(per_frame=True)['frames'], {'conv': 1, 'fc': 1})
+        self.assertNotIn('frames', json.loads(run('--diagnose').out))
+        for flags in (['--per-frame'], ['--format', 'json']):
+            self.assertIn('frames', json.loads(run('--diagnose', *flags).out))
+
     def test_of_each_group(self):
         for config, conv in (
             ({'net': 'AlexNet'}, 4),

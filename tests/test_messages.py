@@ -147,6 +147,49 @@ class Messages(unittest.TestCase):
         self.check('models for the extractor', lambda given: call(extractor, [given]))
         self.assertEqual(run('config.json').status, 0)
 
+    @unittest.skipUnless(os.name == 'posix', 'needs hard links and their messages: run it on Linux')
+    def test_where_the_extractor_writes(self):
+        """The input is a path for --output, where some files are; none of them changes."""
+        self.in_folder()
+        os.mkdir('folder')
+        model = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 } '
+        model += 'layer { name: "c" type: "InnerProduct" bottom: "x" top: "c" '
+        model += 'inner_product_param { num_output: 4 } }'
+        contents = {'model.prototxt': model, 'read-only.json': 'old', 'one-name.json': 'old'}
+        for name, content in contents.items():
+            with open(name, 'w', encoding='utf-8') as file:
+                file.write(content)
+        os.chmod('read-only.json', 0o444)
+        os.link('one-name.json', 'other-name.json')
+        extractor = functools.partial(extract.main, program='fodlam')
+        title = 'where the extractor writes'
+        self.check(title, lambda given: call(extractor, ['model.prototxt', '--output', given]))
+        names = ['folder', 'model.prototxt', 'one-name.json', 'other-name.json', 'read-only.json']
+        self.assertEqual(sorted(os.listdir()), names)
+        for name, content in contents.items():
+            with open(name, encoding='utf-8') as file:
+                self.assertEqual(file.read(), content)
+
+    def test_long_arguments_and_paths_are_cut(self):
+        """So that what is wrong, and what would be right, is still shown."""
+        long = 'x' * 4000
+        for argv, said in (
+            (['--format', long], '; choose from json, csv, table, svg; see fodlam --help'),
+            ([f'--{long}'], 'x; see fodlam --help'),
+            ([f'--diagnose={long}'], "x'; see fodlam --help"),
+            (['a', long], 'x; see fodlam --help'),
+            ([f'{long}.onnx'], '--per-frame'),
+            ([f'{long}.json'], '; expected a file or pipe that is there, open, not full'),
+        ):
+            error = run(*argv).err
+            self.assertTrue(error.endswith(f'{said}\n'), error)
+            self.assertNotIn('x' * 100, error)
+        for key in 'net', 'netfile':
+            for name in f'{long}.onnx', f'./{long}.pt', f'{long}.json', f'./{long}':
+                error = run(stdin=json.dumps({key: name}).encode()).err
+                self.assertNotIn('x' * 401, error)
+                self.assertRegex(error, '; (choose from|make a net file|export it)')
+
     def test_ends_of_models_are_known_to_both(self):
         self.assertEqual(fodlam.MODEL_ENDINGS, tuple(mistakes.MODELS))
 

@@ -111,7 +111,7 @@ class Entries(unittest.TestCase):
 
     def test_entries_that_json_cannot_hold(self):
         entry = {'name': 'a', 'type': 'Convolution', 'macs': {1}}
-        with self.assertRaisesRegex(fodlam.InputError, r'has a set, \{1\}; expected a list'):
+        with self.assertRaisesRegex(fodlam.InputError, r'"netfile": a set, \{1\}; expected a list'):
             fodlam.estimate({'netfile': [entry]})
         entries = []
         entries.append(entries)

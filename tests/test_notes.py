@@ -241,6 +241,17 @@ class OnDevices(unittest.TestCase):
                 self.assertEqual(err.getvalue(), said)
             self.assertEqual(run(*flags, stdin=config.encode()).err, '')
 
+    def test_a_sweep_says_once_what_its_energy_is_worth(self):
+        tpu = json.dumps({'netfile': 'lenet.json', 'accelerator': 'edge-tpu'})
+        pruned = json.dumps({'netfile': 'lenet.json', 'per_frame': True})
+        sweep = f'{pruned}\n{tpu}\n{tpu}\n{pruned}\n'
+        out, err = Terminal(io.BytesIO(), encoding='utf-8'), io.StringIO()
+        self.assertEqual(fodlam.main(['--lines'], io.StringIO(sweep), out, err), 0)
+        first, second = err.getvalue().splitlines()
+        self.assertRegex(first, r"\Afodlam: line 1: fc: as if pruned like EIE's layers; ")
+        self.assertRegex(second, r'\Afodlam: line 2: the power of edge-tpu is that of GoogLeNet ')
+        self.assertEqual(run('--lines', stdin=sweep.encode()).err, '')
+
 
 if __name__ == '__main__':
     unittest.main()

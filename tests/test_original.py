@@ -33,7 +33,9 @@ class Original(unittest.TestCase):
     def test_diagnose(self):
         expected = read('tests', 'original', 'diagnose.json')
         self.assertEqual(run('--diagnose'), (0, expected, ''))
-        self.assertEqual(fodlam.diagnose(), json.loads(expected))
+        report = fodlam.diagnose()
+        del report['frames']  # which the original does not have
+        self.assertEqual(report, json.loads(expected))
 
 
 if __name__ == '__main__':

@@ -46,6 +46,25 @@ class Pictures(unittest.TestCase):
             found += len(boxes)
         self.assertGreater(found, 2 * len(self.pictures))
 
+    def test_the_label_of_a_bandwidth_touches_no_dot(self):
+        found = 0
+        for name, root in self.pictures:
+            for label in labels(root):
+                if not label.text.startswith('bandwidth'):
+                    continue
+                start, end, below, _ = corners(label)
+                for dot in titled(root, 'circle'):
+                    middle = complex(float(dot.get('cx')), float(dot.get('cy')))
+                    # As seen by who reads the label: how far it is aside of it, and above or below.
+                    along = (complex(*end) - complex(*start)) / math.dist(start, end)
+                    seen = (middle - complex(*start)) / along
+                    width, height = math.dist(start, end), math.dist(end, below)
+                    aside = max(-seen.real, 0, seen.real - width)
+                    apart_by = math.hypot(aside, max(-seen.imag, 0, seen.imag - height))
+                    self.assertGreater(apart_by, float(dot.get('r')) - 0.1, name)
+                found += 1
+        self.assertGreater(found, 10)
+
     def test_lines_lead_from_labels_to_dots(self):
         found = 0
         for name, root in self.pictures:

@@ -14,7 +14,7 @@ import tracemalloc
 import unittest
 from unittest import mock
 
-from support import call, fodlam, heed_signals, path, run, started
+from support import call, extract, fodlam, heed_signals, path, run, started
 
 from fodlam.data import api, sweeps
 
@@ -51,6 +51,23 @@ class Output(unittest.TestCase):
         self.assertEqual(process.returncode, 1)
         said = rb'\Afodlam: standard output: cannot be used \([^\n]+\); expected [^\n]+\n\Z'
         self.assertRegex(process.stderr, said)
+
+    def test_a_net_file_keeps_its_owner(self):
+        """Where root writes it anew, as in a container, its user can still write it."""
+        text = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 } layer { name: "c" '
+        text += 'type: "InnerProduct" bottom: "x" top: "c" inner_product_param { num_output: 4 } }'
+        with tempfile.TemporaryDirectory() as folder:
+            out = path(folder, 'net.json')
+            with open(out, 'w', encoding='utf-8') as file:
+                file.write('old')
+            try:
+                os.chown(out, 1234, 2345)
+            except OSError:
+                self.skipTest('only root can give files to others')
+            self.assertEqual(extract('m.prototxt', text, '--output', out), (0, '', ''))
+            status = os.stat(out)
+            self.assertGreater(status.st_size, len('old'))
+        self.assertEqual((status.st_uid, status.st_gid), (1234, 2345))
 
     def test_a_pipe_that_does_not_block_gets_all(self):
         reader, writer = os.pipe()
