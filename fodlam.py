@@ -207,6 +207,7 @@ MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
 MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
 
 MAX_NAMED_LAYERS = 100_000  # in the "layers" of a config
+MAX_TABLE_LINES = 500  # of a table in data/; how devices compare is a matter of seconds by then
 
 # Longer texts are cut: a value in an error message, a whole message.
 MAX_QUOTED_CHARACTERS = 80
@@ -405,7 +406,10 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
     Raises InputError, which says the row and the column, if the file is damaged.
     """
     with place(f'data/{filename}'):
-        reader = csv_reader(read_text(join(DATA_DIR, filename)).splitlines())
+        lines = read_text(join(DATA_DIR, filename)).splitlines()
+        if len(lines) > MAX_TABLE_LINES:
+            raise ValueError(f'{len(lines)} lines; expected at most {MAX_TABLE_LINES}')
+        reader = csv_reader(lines)
         rows = filter(None, reader)  # without blank lines
         headings = next(rows, [])
         table, names = {}, set()
