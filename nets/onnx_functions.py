@@ -25,7 +25,7 @@ class Inliner:
     wire: the Wire of the file.
     functions: {(type, overload): Function}, as in Graph.
     nodes_left: how many nodes may still be given before they are too many: a few functions that
-    call one another can make any number of nodes.
+    call one another can make any number of nodes. What the nodes hold is counted by the Wire.
     prefixes: {prefix: how often it has been asked for}, for names of values.
     """
 
@@ -76,9 +76,11 @@ class Inliner:
         """Return the nodes of a Function, with the values and attributes of a call.
 
         call: the OnnxNode that calls it.
+        Raises InputError if all calls together copy too much.
         """
         scope = '' if is_generated(call.name) else call.name
         prefix = self.new_prefix(call)
+        self.count_copies(call, function, len(prefix) + len(scope))
         names = {}
         for node in function.nodes:
             for value in (*node.inputs, *node.outputs):
@@ -97,6 +99,30 @@ class Inliner:
             nodes.append(renamed(node, names, attributes)._replace(name=name, scope=scope))
         return nodes + copies
 
+    def count_copies(self, call, function, prefix_length):
+        """Count the fields and the bytes of names that a call of a function copies.
+
+        call: the OnnxNode that calls it; function: the Function.
+        prefix_length: how many characters are put before each name.
+        Raises InputError if all calls together copy too much.
+        """
+        count = len(function.inputs) + len(function.outputs) + len(function.defaults)
+        size = 0
+        for node in function.nodes:
+            count += 1 + len(node.inputs) + len(node.outputs) + len(node.metadata)
+            count += len(node.bodies)
+            size += prefix_length + len(node.name)
+            for value in (*node.inputs, *node.outputs):
+                size += prefix_length + len(value)
+            for attribute in node.attributes.values():
+                count += 1
+                if isinstance(attribute, str):
+                    size += len(attribute)
+                elif isinstance(attribute, list):
+                    count += len(attribute)
+        self.wire.count_fields(call.offset, count)
+        self.wire.count_names(call.offset, size)
+
     def enter_branch(self, node, body, outputs):
         """Return (nodes, Graph, names) of a branch of an If.
 
@@ -108,12 +134,14 @@ class Inliner:
         """
         graph = read_inner_graph(self.wire, body.start, body.end)
         prefix = self.new_prefix(node)
+        self.wire.count_fields(node.offset, len(body.names))
         names = dict(body.names)
-        for value in graph.tensors:
-            names[value] = f'{prefix}/{value}'
+        made = list(graph.tensors)
         for inner in graph.nodes:
-            for value in inner.outputs:
-                names[value] = f'{prefix}/{value}'
+            made.extend(inner.outputs)
+        for value in made:
+            self.wire.count_names(node.offset, len(prefix) + len(value))
+            names[value] = f'{prefix}/{value}'
         names[''] = ''
         copies = name_outputs(names, graph.nodes, list(zip(graph.outputs, outputs)), node)
         nodes = [renamed(inner, names, {})._replace(scope=node.scope) for inner in graph.nodes]
