@@ -28,7 +28,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(fodlam.estimate(config)['title'], config['title'])
 
     def test_a_config_names_so_many_layers(self):
-        most = fodlam.MAX_NAMED_LAYERS
+        most = fodlam.MAX_LAYERS
         config = {'net': 'VGG16', 'layers': ['FC8'] * most}
         fodlam.estimate(config)
         config['layers'].append('FC8')
@@ -72,6 +72,15 @@ class Limits(unittest.TestCase):
                 fodlam.InputError, rf'\[1\]: "{key}" is .*; expected . whole'
             ):
                 fodlam.estimate({'netfile': netfile})
+
+    def test_a_net_file_has_so_many_layers(self):
+        netfile = [{**SMALL, 'name': f'l{index}'} for index in range(30)]
+        with mock.patch.object(fodlam, 'MAX_LAYERS', 30):
+            fodlam.estimate({'netfile': netfile})
+            with self.assertRaises(fodlam.InputError) as caught:
+                fodlam.estimate({'netfile': [*netfile, SMALL]})
+        said = 'config "netfile": 31 layers; expected at most 30'
+        self.assertEqual(str(caught.exception), said)
 
     def test_a_table_has_so_many_lines(self):
         for config, table, lines in (
