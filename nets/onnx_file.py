@@ -77,6 +77,7 @@ for _message, _fields in FIELDS.items():
 # as well.
 MAX_FIELDS = 1_500_000
 MAX_NODES = 50_000
+MAX_OUTPUTS = 200_000  # of all nodes
 MAX_NAME_BYTES = 16 * 2**20
 MAX_REPEATED = 10_000  # values of a field in one message, except in the Graph itself
 

@@ -8,7 +8,14 @@ Source: IR.md, github.com/onnx/onnx
 """
 
 from fodlam import InputError, quote
-from fodlam.nets.onnx_file import MAX_NODES, OnnxNode, Reference, place_of, read_inner_graph
+from fodlam.nets.onnx_file import (
+    MAX_NODES,
+    MAX_OUTPUTS,
+    OnnxNode,
+    Reference,
+    place_of,
+    read_inner_graph,
+)
 from fodlam.nets.onnx_macs import MACS_RULES
 
 MAX_DEPTH = 20  # of calls inside functions, and of branches inside branches
@@ -24,8 +31,9 @@ class Inliner:
 
     wire: the Wire of the file.
     functions: {(type, overload): Function}, as in Graph.
-    nodes_left: how many nodes may still be given before they are too many: a few functions that
-    call one another can make any number of nodes. What the nodes hold is counted by the Wire.
+    nodes_left, outputs_left: how many nodes may still be given, with how many outputs, before they
+    are too many: a few functions that call one another can make any number of nodes. What else the
+    nodes hold is counted by the Wire.
     prefixes: {prefix: how often it has been asked for}, for names of values.
     """
 
@@ -33,6 +41,7 @@ class Inliner:
         self.wire = wire
         self.functions = functions
         self.nodes_left = MAX_NODES
+        self.outputs_left = MAX_OUTPUTS
         self.prefixes = {}
 
     def expand(self, nodes):
@@ -53,6 +62,12 @@ class Inliner:
                 raise InputError(
                     f'{place_of(self.wire, node)}: more than {MAX_NODES} nodes, with those inside '
                     'functions and branches; expected no more'
+                )
+            self.outputs_left -= len(node.outputs)
+            if self.outputs_left < 0:
+                raise InputError(
+                    f'{place_of(self.wire, node)}: more than {MAX_OUTPUTS} outputs of nodes, with '
+                    'those inside functions and branches; expected no more'
                 )
             key = node.type, node.overload
             function = self.functions.get(key)

@@ -74,12 +74,12 @@ class Limits(unittest.TestCase):
                 fodlam.estimate({'netfile': netfile})
 
     def test_a_net_file_has_so_many_layers(self):
-        netfile = [{**SMALL, 'name': f'l{index}'} for index in range(30)]
-        with mock.patch.object(fodlam, 'MAX_LAYERS', 30):
+        netfile = [{**SMALL, 'name': f'l{index}'} for index in range(50)]
+        with mock.patch.object(fodlam, 'MAX_LAYERS', 50):
             fodlam.estimate({'netfile': netfile})
             with self.assertRaises(fodlam.InputError) as caught:
                 fodlam.estimate({'netfile': [*netfile, SMALL]})
-        said = 'config "netfile": 31 layers; expected at most 30'
+        said = 'config "netfile": 51 layers; expected at most 50'
         self.assertEqual(str(caught.exception), said)
 
     def test_a_table_has_so_many_lines(self):
@@ -140,6 +140,12 @@ class Models(unittest.TestCase):
         content = conv_model(*calls, functions=[function('F', 'a', 'b', inner)])
         said = 'names of more than 20000 bytes'
         self.assert_limited('onnx_file.MAX_NAME_BYTES', 20_000, content, said)
+
+    def test_outputs_of_all_nodes(self):
+        outputs = [' '.join(f'{node}{index}' for index in range(30)) for node in 'ab']
+        content = conv_model(*[node('Split', 'x', names, axis=1) for names in outputs])
+        said = 'more than 40 outputs of nodes'
+        self.assert_limited('onnx_functions.MAX_OUTPUTS', 40, content, said)
 
     def test_layers_that_are_called_by_one_name(self):
         weights = 'w' * 200
