@@ -206,7 +206,7 @@ MAX_INPUT_BYTES = 16 * 2**20
 MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
 MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
 
-MAX_LAYERS = 100_000  # in the "layers" of a config, or in a net file
+MAX_LAYERS = 50_000  # in the "layers" of a config, or in a net file
 MAX_TABLE_LINES = 500  # of a table in data/; how devices compare is a matter of seconds by then
 
 # Longer texts are cut: a value in an error message, a whole message.
