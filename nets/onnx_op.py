@@ -27,7 +27,7 @@ UNKNOWN = Symbol('?')  # a size that has no name
 NUMBER_WORDS = {1: 'one', 2: 'two', 3: 'three'}  # of inputs, in messages
 MAX_SHOWN_CHARACTERS = 80  # of an attribute, in messages
 
-# How many numbers of small constants, and elements of sequences, are computed for a model. Detectors
+# How many numbers of small constants, and elements of sequences, are computed for a model. Models
 # of 2,000 nodes have some 6,500.
 MAX_COMPUTED = 500_000
 

@@ -10,7 +10,7 @@ github.com/microsoft/onnxruntime; quoted for each operator
 
 import math
 import re
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 from fodlam.nets.layers import (
     BATCH,
@@ -337,18 +337,19 @@ def read_equation(op, shapes):
     for term, shape in zip(terms, shapes):
         labels.append(read_term(term, len(shape)))
     numbers = set()
-    letters = []
-    for label in sum(labels, []):
-        if isinstance(label, int):
-            numbers.add(label)
-        else:
-            letters.append(label)
+    letters = Counter()
+    for labels_of_one in labels:
+        for label in labels_of_one:
+            if isinstance(label, int):
+                numbers.add(label)
+            else:
+                letters[label] += 1
     hidden = sorted(numbers, reverse=True)
     if arrow:
         rank = len(output.replace('...', '')) + len(hidden)
         result = read_term(output, rank if '...' in output else len(output))
     else:
-        result = [*hidden, *sorted(letter for letter in letters if letters.count(letter) == 1)]
+        result = [*hidden, *sorted(letter for letter in letters if letters[letter] == 1)]
     if not set(result) <= {*hidden, *letters} or len(set(result)) != len(result):
         raise Unfollowed
     return labels, result
