@@ -11,7 +11,8 @@ from unittest import mock
 from onnx_encoder import field, function, model, node, numbers, tensor, value
 from support import extract, fodlam, run
 
-from fodlam.nets import fusing, network, onnx_follow, onnx_inputs, onnx_op
+from fodlam.data import chain
+from fodlam.nets import fusing, network, onnx_follow, onnx_inputs, onnx_op, onnx_products
 
 LONG = 'x' * 4000
 SMALL = {'name': 'a', 'type': 'InnerProduct', 'macs': 5}
@@ -108,6 +109,38 @@ def conv_model(*nodes, inputs=(), initializers=(), functions=()):
     return model(nodes, [image, *inputs], [weights, *initializers], functions=functions)
 
 
+class Chains(unittest.TestCase):
+    def test_maps_that_are_joined_are_dropped_in_so_many_steps(self):
+        # Of each pair, one stays only if that of the pair behind it does; the last one does not.
+        looked_at = 0
+
+        class Names(tuple):
+            def __iter__(self):
+                nonlocal looked_at
+                looked_at += 1
+                return tuple.__iter__(self)
+
+        layers = {}
+        for index in range(200):
+            reads = chain.Reads(Names((f'l{index}', f'l{index + 1}')), (), ())
+            layers[f'l{index}'] = chain.MapLayer(index, {}, reads, 0, 0, 0)
+        staying = {f'l{index}' for index in range(200)}
+        chain.drop_partial(staying, layers)
+        self.assertEqual(staying, set())
+        self.assertLess(looked_at, 10 * 200)  # or some 200 * 200
+
+    def test_a_layer_that_reads_one_map_many_times(self):
+        layers = [{**SMALL, 'name': 'a'}, {**SMALL, 'name': 'b', 'from': ['a'] * 50_000}]
+        began = time.process_time()
+        entries = {entry['name']: entry for entry in layers}
+        before = {}
+        for name, entry in entries.items():
+            reads = chain.parse_reads(entry, before)
+            before[name] = None
+        self.assertEqual(reads.ifmap, ('a',) * 50_000)
+        self.assertLess(time.process_time() - began, 1)  # joined one by one: some ten seconds
+
+
 class Models(unittest.TestCase):
     """Each limit is a lower one here, and reached by a model that is fine without it."""
 
@@ -170,6 +203,14 @@ class Models(unittest.TestCase):
         for count, known in ((64, [(64, 64)]), (65, [])):
             op = onnx_op.example(*[[1, 1]] * count, type_='Sum')
             self.assertEqual(onnx_follow.follow_numbers(op, [(2,)]), known)
+
+    def test_letters_of_an_equation_are_counted_once(self):
+        count = 5000
+        op = onnx_op.example(equation=','.join(['ab'] * count))
+        began = time.process_time()
+        terms, result = onnx_products.read_equation(op, [(1, 1)] * count)
+        self.assertEqual((len(terms), result), (count, []))
+        self.assertLess(time.process_time() - began, 0.5)  # each by all others: some seconds
 
     def test_maps_that_are_joined_again_and_again(self):
         nodes, before = [], 'y'
