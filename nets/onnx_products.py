@@ -297,6 +297,8 @@ def einsum(op, index):
     index: of the second operand, if there is one. An Einsum of one operand transposes
     it, or sums it up, and has no MACs.
     """
+    if op.input_count > MAX_OPERANDS:
+        raise Unfollowed
     shapes = [op.known_shape(index) for index in range(op.input_count)]
     terms, result = read_equation(op, shapes)
     if op.input_count != 2:
@@ -305,6 +307,8 @@ def einsum(op, index):
     stack_axes = [axis for axis, label in enumerate(terms[1]) if label in terms[0]]
     return [multiply(op, index, left, right, stack_axes)], [einsum_shape(op, shapes)]
 
+
+MAX_OPERANDS = 100  # of an Einsum; real ones have two or three
 
 TERM = re.compile(r'([a-zA-Z]*)(?:([.]{3})([a-zA-Z]*))?')
 
@@ -331,7 +335,7 @@ def read_equation(op, shapes):
         raise Unfollowed
     inputs, arrow, output = equation.replace(' ', '').partition('->')
     terms = inputs.split(',')
-    if len(terms) != len(shapes):
+    if len(terms) != len(shapes) or len(terms) > MAX_OPERANDS:
         raise Unfollowed
     labels = []
     for term, shape in zip(terms, shapes):
