@@ -83,6 +83,13 @@ class Limits(unittest.TestCase):
         said = 'config "netfile": 51 layers; expected at most 50'
         self.assertEqual(str(caught.exception), said)
 
+    def test_rates_are_of_so_many_net_files(self):
+        accelerator = {'macs': 256, 'clock_mhz': 1000, 'dram_gb_per_s': 10}
+        rates = {f'{index}.json': 1 for index in range(501)}
+        said = 'rates: 501 net files; expected at most 500'
+        with self.assertRaisesRegex(fodlam.InputError, said):
+            fodlam.calibrate(accelerator, rates)
+
     def test_a_table_has_so_many_lines(self):
         for config, table, lines in (
             ({'net': 'VGG16'}, 'eyeriss-vgg16.csv', 15),
