@@ -184,7 +184,8 @@ MAX_INPUT_BYTES = 16 * 2**20
 MIN_NUMBER, MAX_NUMBER = 1e-30, 1e30  # in a table, a net file or an accelerator
 MAX_SIZE = 2**32  # a dimension of a layer, such as the height of its ifmap
 
-MAX_NAMED_LAYERS = 100_000  # in the "layers" of a config
+MAX_LAYERS = 50_000  # in the "layers" of a config, or in a net file
+MAX_TABLE_LINES = 500  # of a table in data/; how devices compare is a matter of seconds by then
 
 # Longer texts are cut: a value in an error message, a whole message.
 MAX_QUOTED_CHARACTERS = 80
@@ -396,7 +397,10 @@ def read_table(filename, columns, key='Layer', least=MIN_NUMBER):
     Raises InputError, which says the row and the column, if the file is damaged.
     """
     with place(f'data/{filename}'):
-        reader = csv_reader(read_text(join(DATA_DIR, filename)).splitlines())
+        lines = read_text(join(DATA_DIR, filename)).splitlines()
+        if len(lines) > MAX_TABLE_LINES:
+            raise ValueError(f'{len(lines)} lines; expected at most {MAX_TABLE_LINES}')
+        reader = csv_reader(lines)
         rows = filter(None, reader)  # without blank lines
         headings = next(rows, [])
         table, names = {}, set()
@@ -438,6 +442,8 @@ def read_net(netfile):
     where = net_place(netfile)
     with place(where):
         listed = list_entries(netfile)
+        if len(listed) > MAX_LAYERS:
+            raise ValueError(f'{len(listed)} layers; expected at most {MAX_LAYERS}')
     entries = {}
     for entry in listed:
         name = canonical(entry['name']) if is_plain_entry(entry) else None
@@ -724,7 +730,7 @@ def is_plain(config):
     if not isinstance(config, dict) or not PLAIN_KEYS.issuperset(config):
         return False
     layers = config.get('layers', ['all'])
-    if not isinstance(layers, list) or not 0 < len(layers) <= MAX_NAMED_LAYERS:
+    if not isinstance(layers, list) or not 0 < len(layers) <= MAX_LAYERS:
         return False
     if 'netfile' in config:
         return 'net' not in config and isinstance(config['netfile'], str)

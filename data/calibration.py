@@ -208,6 +208,7 @@ def summarize(factors):
 
 # The columns of the file that --calibrate reads.
 MEASURED_COLUMNS = ('netfile', 'frames_per_s')
+MAX_RATES = 500  # each takes about as long as an estimate
 
 
 def calibrate(accelerator, rates):
@@ -242,6 +243,8 @@ def runs_of_rates(accelerator, rates):
     """
     if not isinstance(rates, dict) or not rates:
         raise ValueError(f'got {quote(rates)}; expected frames per second of some net files')
+    if len(rates) > MAX_RATES:
+        raise ValueError(f'{len(rates)} net files; expected at most {MAX_RATES}')
     runs = []
     for netfile, rate in rates.items():
         if not isinstance(netfile, str):

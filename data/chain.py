@@ -9,6 +9,7 @@ Terms:
   source  a layer whose ofmap, as it is stored, a layer reads; None is what the network is given
 """
 
+import itertools
 from collections import namedtuple
 
 from fodlam import KIND_OF_TYPE, canonical, quote
@@ -49,19 +50,20 @@ class Reads(namedtuple('Reads', 'ifmap operand addend')):
 def parse_reads(entry, before):
     """Return the Reads of an entry.
 
-    entry: the layer's dict in its net file. before: the list of the canonical names of the layers
-    with MACs before it.
+    entry: the layer's dict in its net file. before: the canonical names of the layers with MACs
+    before it, in their order, as keys of a dict: they are looked up very often.
     Raises ValueError if its "from" or its "result" is wrong.
 
-    >>> parse_reads({'type': 'MatMul', 'from': ['q', ['past', 'k']]}, before=['past', 'q', 'k'])
+    >>> before = dict.fromkeys(['past', 'q', 'k'])
+    >>> parse_reads({'type': 'MatMul', 'from': ['q', ['past', 'k']]}, before)
     Reads(ifmap=('q',), operand=('past', 'k'), addend=())
-    >>> parse_reads({'type': 'Convolution'}, before=['conv1', 'conv2'])  # a chain
-    Reads(ifmap=('conv2',), operand=(), addend=())
+    >>> parse_reads({'type': 'Convolution'}, before)  # a chain
+    Reads(ifmap=('k',), operand=(), addend=())
     """
     if not isinstance(entry.get('result', False), bool):
         raise ValueError(f'"result" is {quote(entry["result"])}; expected true or false')
     if 'from' not in entry:
-        return Reads(tuple(before[-1:]) or (None,), (), ())
+        return Reads((next(reversed(before), None),), (), ())
     items = entry['from']
     if not isinstance(items, list):
         raise ValueError(f'"from" is {quote(items)}; expected a list of names of layers')
@@ -75,7 +77,7 @@ def parse_reads(entry, before):
         addend = sources.pop()
     if entry['type'] == 'MatMul' and len(sources) > 1:
         operand = sources.pop()
-    return Reads(sum(sources, ()), operand, addend)
+    return Reads(tuple(itertools.chain(*sources)), operand, addend)
 
 
 def find_source(name, before):
@@ -143,7 +145,7 @@ def find_staying(entries, feature_kib, feature_bytes):
     layers = list_layers(entries, feature_bytes)
     readers = {}  # {source: [MapLayer]}
     for layer in layers.values():
-        for source in sum(layer.reads, ()):
+        for source in set(itertools.chain(*layer.reads)):
             readers.setdefault(source, []).append(layer)
     room = feature_kib * 1024
     staying = set()
@@ -173,7 +175,7 @@ def all_stay(sources, staying):
 
 def list_layers(entries, feature_bytes):
     """Return {canonical name: MapLayer} of a net file; arguments: as for `find_staying`."""
-    layers, before = {}, []
+    layers, before = {}, {}
     for name, entry in entries.items():
         if entry['type'] not in KIND_OF_TYPE:
             continue
@@ -181,7 +183,7 @@ def list_layers(entries, feature_bytes):
             shape, reads = parse_shape(entry), parse_reads(entry, before)
         except ValueError:
             reads = None
-        before.append(name)
+        before[name] = None
         if reads is not None:
             sizes = map_bytes(entry, shape, feature_bytes)
             layers[name] = MapLayer(len(before), entry, reads, *sizes)
@@ -231,11 +233,18 @@ def drop_partial(staying, layers):
     staying: a set of canonical names, which is changed. layers: {canonical name: MapLayer}.
     What is joined, as by a concatenation, is read as one map: it stays as a whole, or goes to DRAM.
     """
-    changed = True
-    while changed:
-        changed = False
-        for layer in layers.values():
-            for sources in layer.reads:
-                if not staying.issuperset(sources) and staying.intersection(sources):
-                    staying.difference_update(sources)
-                    changed = True
+    joined = []  # each is a tuple of sources; () if all of them have been removed
+    places = {}  # {source: its places in `joined`}
+    for layer in layers.values():
+        for sources in layer.reads:
+            for source in set(sources):
+                places.setdefault(source, []).append(len(joined))
+            joined.append(sources)
+    waiting = [source for source in places if source not in staying]
+    while waiting:
+        for place in places[waiting.pop()]:
+            for source in joined[place]:
+                if source in staying:
+                    staying.remove(source)
+                    waiting.append(source)
+            joined[place] = ()

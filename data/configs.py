@@ -7,7 +7,7 @@ comes here, and so does a wrong one: `check_config` says what is wrong with it.
 import os
 
 from fodlam import (
-    MAX_NAMED_LAYERS,
+    MAX_LAYERS,
     PUBLISHED,
     AverageModel,
     PublishedModel,
@@ -56,8 +56,8 @@ def check_config(config):
         if not count:
             expected = 'name at least one layer, or leave "layers" out for all'
             raise ValueError(f'"layers" is []; {expected}')
-        if count > MAX_NAMED_LAYERS:
-            expected = f'expected at most {MAX_NAMED_LAYERS}'
+        if count > MAX_LAYERS:
+            expected = f'expected at most {MAX_LAYERS}'
             raise ValueError(f'"layers" names {count} layers; {expected}')
     if 'net' in config and 'scaling' in config:
         raise ValueError('"scaling" is for a netfile, and a net is published; leave one out')

@@ -90,7 +90,7 @@ class DemandModel:
     def __init__(self, mapping):
         self.mapping = mapping
         self.entries = {}  # {canonical name: entry}, all of the network; the Catalog sets it
-        self.before = []  # the canonical names of the layers so far
+        self.before = {}  # the canonical names of the layers so far, as keys
         self.staying = None  # {canonical name: Staying}, once it is known
 
     def layer(self, entry, kind):
@@ -103,7 +103,7 @@ class DemandModel:
         if self.mapping.feature_kib:
             name = canonical(entry['name'])
             parse_reads(entry, self.before)  # raises a ValueError if it is wrong
-            self.before.append(name)
+            self.before[name] = None
             staying = self.find_staying()[name]
         demand = make_demand(entry, shape, kind, self.mapping, staying)
         return Layer(entry, kind, 'by roofline', 1, demand)

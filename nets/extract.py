@@ -67,7 +67,7 @@ import re
 import signal
 import stat
 
-from fodlam import InputError, __version__, command, complain, quote, to_json
+from fodlam import InputError, __version__, command, complain, place, quote, to_json
 from fodlam import main as fodlam_main
 from fodlam.data.arguments import new_parser
 from fodlam.data.mistakes import not_extractable
@@ -379,7 +379,8 @@ def run(argv, stdin, stdout, stderr, program):
     if options.strict:
         network.check_nothing_left_out()
     sums = fuse(network.nodes, network.shapes, network.results)
-    text = to_json(net_file(network.nodes, sums, network.results))
+    with place(network.where):
+        text = to_json(net_file(network.nodes, sums, network.results))
     if options.output is None or is_open_as(options.output, stdout):
         yield text
     else:

@@ -34,11 +34,12 @@ def fuse(nodes, shapes, results):
     {'ofmap': [64, 112, 112], 'stored': [64, 56, 56]}
     """
     readers = find_readers(nodes)
+    doubled = find_doubled(nodes)
     last_macs = find_last_macs(nodes)
     sums = {}
     for index, node in enumerate(nodes):
         if node.role == MACS:
-            for value in fuse_followers(index, node, readers, last_macs, shapes, results):
+            for value in fuse_followers(index, node, readers, doubled, last_macs, shapes, results):
                 sums[value] = index
     return sums
 
@@ -50,6 +51,23 @@ def find_readers(nodes):
         for value in node.inputs:
             readers.setdefault(value, {})[index] = node
     return readers
+
+
+def find_doubled(nodes):
+    """Return {value: the set of the indices of nodes that read it more than once}.
+
+    >>> from fodlam.nets.network import Node
+    >>> find_doubled([Node('double', 'Add', SUM, ['x', 'y', 'x'], ['z'], {})])
+    {'x': {0}}
+    """
+    doubled = {}
+    for index, node in enumerate(nodes):
+        once = set()
+        for value in node.inputs:
+            if value in once:
+                doubled.setdefault(value, set()).add(index)
+            once.add(value)
+    return doubled
 
 
 def find_last_macs(nodes):
@@ -70,12 +88,13 @@ def find_last_macs(nodes):
     return last_macs
 
 
-def fuse_followers(index, node, readers, last_macs, shapes, results):
+def fuse_followers(index, node, readers, doubled, last_macs, shapes, results):
     """Add `stored` and `addend` to the members of one node with MACs.
 
     index: of the node, in the order in which nodes run.
     node: the Node.
     readers: {value: {index: Node}}, from find_readers.
+    doubled: {value: {index}}, from find_doubled.
     last_macs: {value: index}, from find_last_macs.
     shapes: {value: shape}, as in Net.
     results: the values that the network puts out.
@@ -84,16 +103,16 @@ def fuse_followers(index, node, readers, last_macs, shapes, results):
     sums = []
     value = node.outputs[0]
     while value in readers and value not in results:
-        followers = list(readers[value].values())
+        followers = list(readers[value].items())
         if len(followers) > 1:  # unless together they are an activation, the value is written
             value = find_activation(value, readers, results)
             if value is None:
                 return sums
             continue
-        follower = followers[0]
+        place, follower = followers[0]
         if not follower.outputs:  # such as Caffe's Silence
             return sums
-        if follower.inputs.count(value) > 1:  # such as x + x, which adds no other feature map
+        if place in doubled.get(value, ()):  # such as x + x, which adds no other feature map
             return sums
         value = follower.outputs[0]
         if follower.role == POOL:
@@ -144,7 +163,9 @@ def find_activation(value, readers, results):
     waiting = dict(readers[value])  # {index: Node}, those that read a value inside
     for _ in range(MAX_ACTIVATION_NODES):
         node = waiting.pop(min(waiting))  # the first to run
-        if node.role not in (PASS, SUM, GATE) or not inside.issuperset(node.inputs):
+        if node.role not in (PASS, SUM, GATE):
+            return None
+        if any(operand not in inside for operand in node.inputs):
             return None
         result = node.outputs[0]
         if not waiting:

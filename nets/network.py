@@ -9,7 +9,7 @@ others read. ONNX's values are the names in the file, Caffe's are numbers.
 
 from collections import namedtuple
 
-from fodlam import InputError, canonical, quote
+from fodlam import MAX_INPUT_BYTES, InputError, canonical, quote
 from fodlam.data.entries import needs_macs
 from fodlam.nets.layers import name_batch
 
@@ -202,6 +202,7 @@ def net_file(nodes, sums, results):
     nodes: [Node], in the order in which they run.
     sums: {value: index}, the fused sums, from fusing.fuse.
     results: the values that the network puts out.
+    Raises ValueError if the layers read too many others.
     FODLAM tells layers apart by their canonical names, while definitions tell them apart by their
     exact names, or not at all. So layers after the first of a canonical name get a number:
 
@@ -233,6 +234,55 @@ def net_file(nodes, sums, results):
 # indices in the list of Nodes, with None for what the network is given.
 GIVEN = (None,)
 
+# In a long chain of nodes, each may join all before it, so that sources grow with the square of its
+# length. A DenseNet with 121 layers has 1,249.
+MAX_SOURCES = 3_000_000
+
+
+class Joiner:
+    """Joins sources, and counts them.
+
+    sources_left: how many may still be joined or read before they are too many.
+    name_bytes_left: how long their names in `from` may still be.
+    """
+
+    def __init__(self):
+        self.sources_left = MAX_SOURCES
+        self.name_bytes_left = MAX_INPUT_BYTES
+
+    def count(self, sources):
+        """Count some sources; raise ValueError if they are too many."""
+        self.sources_left -= len(sources)
+        if self.sources_left < 0:
+            raise ValueError(
+                f'what its layers read is made of more than {MAX_SOURCES} others; expected no more'
+            )
+
+    def count_name(self, name):
+        """Count the bytes of a name in `from`, or None; raise ValueError if they are too many."""
+        self.name_bytes_left -= len(name or '')
+        if self.name_bytes_left < 0:
+            raise ValueError(
+                f'the names of what its layers read have more than {MAX_INPUT_BYTES} characters; '
+                'expected shorter names'
+            )
+
+    def join(self, several):
+        """Return the sources of a map that is made of several; several: a list of their sources.
+
+        Raises ValueError if they are too many.
+
+        >>> Joiner().join([(0, 1), (1, 4)])
+        (0, 1, 4)
+        """
+        if len(several) == 1:
+            return several[0]
+        joined = {}
+        for sources in several:
+            self.count(sources)
+            joined.update(dict.fromkeys(sources))
+        return tuple(joined)
+
 
 def add_sources(entries, nodes, sums, results):
     """Add `from` and `result` to the entries of layers with MACs, where they apply.
@@ -242,8 +292,9 @@ def add_sources(entries, nodes, sums, results):
     entries: of the net file, one for each of the nodes.
     nodes, sums, results: as for `net_file`.
     """
-    sources = find_sources(nodes, sums)
-    addends = find_addends(nodes, sums, sources)
+    joiner = Joiner()
+    sources = find_sources(nodes, sums, joiner)
+    addends = find_addends(nodes, sums, sources, joiner)
     before = GIVEN
     part = 0  # of a definition's layer that became several nodes, such as attention
     read = set()  # the indices of the nodes whose ofmaps others read
@@ -255,18 +306,19 @@ def add_sources(entries, nodes, sums, results):
             operands = [before, *operands[part + 1 :]]
         part = part + 1 if node.outputs == [''] else 0
         is_product = node.type == 'MatMul'
-        ifmap = join_sources(operands[:1] if is_product else operands)
+        ifmap = joiner.join(operands[:1] if is_product else operands)
         others = []
         if is_product:
-            others += [join_sources(operands[1:2]) or GIVEN]
+            others += operands[1:2] or [GIVEN]
         if index in addends:
             others += [addends[index]]
         for origin in [ifmap, *others]:
+            joiner.count(origin)
             read.update(origin)
         if ifmap != before or any(other != GIVEN for other in others):
-            named = [source_name(source, entries) for source in ifmap]
+            named = source_names(ifmap, entries, joiner)
             for other in others:
-                names = [source_name(source, entries) for source in other]
+                names = source_names(other, entries, joiner)
                 named.append(names if len(names) > 1 else names[0])
             entries[index]['from'] = named
         before = (index,)
@@ -276,13 +328,20 @@ def add_sources(entries, nodes, sums, results):
                 entries[source]['result'] = True
 
 
-def source_name(source, entries):
-    """Return the name of the entry with an index, or None for what the network is given."""
-    return None if source is None else entries[source]['name']
+def source_names(sources, entries, joiner):
+    """Return the names of sources, as a list; None is the name of what the network is given.
+
+    entries: of the net file. joiner: the Joiner that counts names.
+    """
+    names = []
+    for source in sources:
+        names.append(None if source is None else entries[source]['name'])
+        joiner.count_name(names[-1])
+    return names
 
 
-def find_sources(nodes, sums):
-    """Return {value: its sources}; nodes, sums: as for `net_file`.
+def find_sources(nodes, sums, joiner):
+    """Return {value: its sources}; nodes, sums: as for `net_file`; joiner: the Joiner.
 
     Where maps are joined along an axis, what the network is given is a source beside others. Where
     it is added or multiplied, as the mask of an attention is, no byte of it is counted.
@@ -292,7 +351,7 @@ def find_sources(nodes, sums):
     ...     Node('mask', 'Mul', GATE, ['a', 'mask'], ['b'], {}),
     ...     Node('cache', 'Concat', OTHER, ['past', 'b'], ['c'], {}),
     ... ]
-    >>> find_sources(nodes, sums={})
+    >>> find_sources(nodes, sums={}, joiner=Joiner())
     {'a': (0,), 'b': (0,), 'c': (None, 0)}
     """
     sources = {}
@@ -303,33 +362,28 @@ def find_sources(nodes, sums):
             operands = [sources.get(value, GIVEN) for value in node.inputs]
             if node.type != 'Concat':
                 operands = [operand for operand in operands if operand != GIVEN]
-            made = join_sources(operands) or GIVEN
+            made = joiner.join(operands) or GIVEN
         for value in node.outputs:
             sources[value] = (sums[value],) if value in sums else made
     return sources
 
 
-def find_addends(nodes, sums, sources):
+def find_addends(nodes, sums, sources, joiner):
     """Return {index: sources}: what is added to the ofmap of each node before that is stored.
 
     nodes, sums: as for `net_file`. sources: of all values, from `find_sources`.
+    joiner: the Joiner.
     """
-    addends = {}
+    addends = {}  # {index: {source: None}}, sets that keep their order
     for node in nodes:
         for value in node.outputs:
             if value not in sums:
                 continue
             index = sums[value]
-            operands = [sources.get(operand, GIVEN) for operand in node.inputs]
-            added = [operand for operand in operands if operand != (index,)]
-            addends[index] = join_sources([addends.get(index, ()), *added])
-    return addends
-
-
-def join_sources(several):
-    """Return the sources of a map that is made of several; several: a list of their sources.
-
-    >>> join_sources([(0, 1), (1, 4)])
-    (0, 1, 4)
-    """
-    return tuple(dict.fromkeys(source for sources in several for source in sources))
+            added = addends.setdefault(index, {})
+            for operand in node.inputs:
+                origin = sources.get(operand, GIVEN)
+                if origin != (index,):
+                    joiner.count(origin)
+                    added.update(dict.fromkeys(origin))
+    return {index: tuple(added) for index, added in addends.items()}

@@ -67,10 +67,17 @@ TEXT_ATTRIBUTES = 'auto_pad direction equation keep_aspect_ratio_policy mode upd
 # AttributeProto.AttributeType: float, int, floats and ints; 0 if the file does not say.
 NUMERIC_ATTRIBUTES = (0, 1, 2, 6, 7)
 
+# The fields of each message, in which nothing has been found yet.
+NOTHING_FOUND = {}
+for _message, _fields in FIELDS.items():
+    NOTHING_FOUND[_message] = {_name: () for _name, _ in _fields.values()}
+
 # A file of very many small messages could take minutes and gigabytes. Large models have some
-# 500,000 fields, 20,000 nodes, and names of 2 MB altogether.
-MAX_FIELDS = 2_500_000
-MAX_NODES = 100_000
+# 500,000 fields, 20,000 nodes, and names of 2 MB altogether. What calls of functions copy counts
+# as well.
+MAX_FIELDS = 1_500_000
+MAX_NODES = 50_000
+MAX_OUTPUTS = 200_000  # of all nodes
 MAX_NAME_BYTES = 16 * 2**20
 MAX_REPEATED = 10_000  # values of a field in one message, except in the Graph itself
 
@@ -194,6 +201,8 @@ class Wire:
         >>> Wire(bytes([0xAC, 0x02]), 'm.onnx').varint(0, 2)  # 0x2C + (2 << 7)
         (300, 2)
         """
+        if offset < end and self.data[offset] < 0x80:  # as most are
+            return self.data[offset], offset + 1
         number = 0
         for index in range(10):
             if offset + index >= end:
@@ -204,17 +213,23 @@ class Wire:
                 return number & 0xFFFFFFFFFFFFFFFF, offset + index + 1
         raise self.error(offset, 'a number never ends')
 
-    def count_field(self, offset):
-        """Count a field, or a packed number; raise InputError if it is one too many."""
-        self.fields_left -= 1
+    def count_fields(self, offset, count=1):
+        """Count fields, or packed numbers; raise InputError if they are too many."""
+        self.fields_left -= count
         if self.fields_left < 0:
             raise self.error(offset, f'more than {MAX_FIELDS} fields')
+
+    def count_names(self, offset, size):
+        """Count the bytes of names; raise InputError if they are too many."""
+        self.name_bytes_left -= size
+        if self.name_bytes_left < 0:
+            raise self.error(offset, f'names of more than {MAX_NAME_BYTES} bytes')
 
     def integers(self, start, end):
         """Yield the signed integers that are packed in a span, one varint after the other."""
         offset = start
         while offset < end:
-            self.count_field(offset)
+            self.count_fields(offset)
             number, offset = self.varint(offset, end)
             if number >= 2**63:
                 number -= 2**64
@@ -225,7 +240,7 @@ class Wire:
         if (end - start) % 4:
             raise self.error(offset, f'{end - start} bytes stand where floats of 4 bytes should')
         for start_of_float in range(start, end, 4):
-            self.count_field(start_of_float)
+            self.count_fields(start_of_float)
             yield struct.unpack('<f', self.data[start_of_float : start_of_float + 4])[0]
 
     def fields(self, message_type, start, end):
@@ -236,9 +251,10 @@ class Wire:
         A value is an integer, a float, a string, the span (start, end) of bytes, or the dict that
         `message` returns for a message inside.
         """
+        known = FIELDS[message_type]
         offset = start
         while offset < end:
-            self.count_field(offset)
+            self.count_fields(offset)
             key, value_start = self.varint(offset, end)
             number, wire_type = key >> 3, key & 7
             if number == 0:
@@ -255,8 +271,8 @@ class Wire:
             value_end = value_start + size
             if value_end > end:
                 raise self.error(offset, f'{size} bytes run past the end')
-            if number in FIELDS[message_type]:
-                name, type_ = FIELDS[message_type][number]
+            if number in known:
+                name, type_ = known[number]
                 if type_ is int:  # a single one is read like packed ones: the span is a varint
                     for integer in self.integers(value_start, value_end):
                         yield name, offset, integer
@@ -277,17 +293,20 @@ class Wire:
         """Return {name: [value]} of the fields in a span that is a message.
 
         message_type: the name of the message in FIELDS, whose names are all in the dict; a field
-        that is not in the file has no values.
+        that is not in the file has (), no values.
         start, end: the span.
         Numbers beyond MAX_REPEATED are dropped; so many other values are an error.
         """
-        found = {name: [] for name, _ in FIELDS[message_type].values()}
+        found = NOTHING_FOUND[message_type].copy()
         for name, offset, value in self.fields(message_type, start, end):
-            if len(found[name]) < MAX_REPEATED:
-                found[name].append(value)
+            values = found[name]
+            if not values:
+                found[name] = [value]
+            elif len(values) < MAX_REPEATED:
+                values.append(value)
             elif not isinstance(value, (int, float)):
                 raise self.error(offset, f'more than {MAX_REPEATED} {name}')
-        if len(found.get('dims', [])) > MAX_RANK:
+        if len(found.get('dims', ())) > MAX_RANK:
             raise self.error(start, f'a shape of more than {MAX_RANK} dimensions')
         if end - start > LARGE_BYTES and hasattr(mmap, 'MADV_DONTNEED'):
             # To look at a few bytes of a mapped file can bring in megabytes around them.
@@ -296,9 +315,7 @@ class Wire:
 
     def string(self, start, end):
         """Return the string in a span."""
-        self.name_bytes_left -= end - start
-        if self.name_bytes_left < 0:
-            raise self.error(start, f'names of more than {MAX_NAME_BYTES} bytes')
+        self.count_names(start, end - start)
         try:
             return self.data[start:end].decode('utf-8')
         except UnicodeDecodeError:
@@ -415,8 +432,8 @@ def read_node(wire, message, offset):
     return OnnxNode(
         name=last(message['name']),
         type=with_domain(last(message['domain']), type_),
-        inputs=message['inputs'],
-        outputs=message['outputs'],
+        inputs=list(message['inputs']),
+        outputs=list(message['outputs']),
         attributes=attributes,
         offset=offset,
         overload=last(message['overload']),

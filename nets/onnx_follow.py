@@ -124,6 +124,7 @@ def follow_sequence(op):
     if rule is None:
         return
     elements = rule(op)
+    op.count_computed(len(elements))
     for element in elements:
         if cleaned(element.shape) != element.shape:
             raise Unfollowed
@@ -171,13 +172,16 @@ def follow_numbers(op, shapes):
     """Return the numbers of a node's outputs, as a list of tuples, from the first output on.
 
     op: the Op of the node. shapes: of its outputs, as far as they are known.
-    The list is empty if no rule tells them, if they are more than MAX_NUMBERS, or if one is too
-    large.
+    The list is empty if no rule tells them, if they are more than MAX_NUMBERS, if they are made of
+    more than MAX_NUMBERS inputs, or if one is too large.
     Raises Refusal if the operator cannot take such inputs.
     """
     rule = NUMBER_RULES.get(op.node.type)
-    if rule is None or not shapes:
+    if rule is None or not shapes or op.input_count > MAX_NUMBERS:
         return []
+    count = math.prod(shapes[0])
+    if count <= MAX_NUMBERS and op.net.features.isdisjoint(op.node.inputs):
+        op.count_computed(count * op.input_count)
     with contextlib.suppress(Unfollowed), following():
         numbers = tuple(itertools.islice(rule(op, shapes[0]), MAX_NUMBERS + 1))
         if len(numbers) > MAX_NUMBERS or any(abs(number) >= BATCH**2 for number in numbers):

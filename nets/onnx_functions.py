@@ -8,7 +8,14 @@ Source: IR.md, github.com/onnx/onnx
 """
 
 from fodlam import InputError, quote
-from fodlam.nets.onnx_file import MAX_NODES, OnnxNode, Reference, place_of, read_inner_graph
+from fodlam.nets.onnx_file import (
+    MAX_NODES,
+    MAX_OUTPUTS,
+    OnnxNode,
+    Reference,
+    place_of,
+    read_inner_graph,
+)
 from fodlam.nets.onnx_macs import MACS_RULES
 
 MAX_DEPTH = 20  # of calls inside functions, and of branches inside branches
@@ -24,8 +31,9 @@ class Inliner:
 
     wire: the Wire of the file.
     functions: {(type, overload): Function}, as in Graph.
-    nodes_left: how many nodes may still be given before they are too many: a few functions that
-    call one another can make any number of nodes.
+    nodes_left, outputs_left: how many nodes may still be given, with how many outputs, before they
+    are too many: a few functions that call one another can make any number of nodes. What else the
+    nodes hold is counted by the Wire.
     prefixes: {prefix: how often it has been asked for}, for names of values.
     """
 
@@ -33,6 +41,7 @@ class Inliner:
         self.wire = wire
         self.functions = functions
         self.nodes_left = MAX_NODES
+        self.outputs_left = MAX_OUTPUTS
         self.prefixes = {}
 
     def expand(self, nodes):
@@ -53,6 +62,12 @@ class Inliner:
                 raise InputError(
                     f'{place_of(self.wire, node)}: more than {MAX_NODES} nodes, with those inside '
                     'functions and branches; expected no more'
+                )
+            self.outputs_left -= len(node.outputs)
+            if self.outputs_left < 0:
+                raise InputError(
+                    f'{place_of(self.wire, node)}: more than {MAX_OUTPUTS} outputs of nodes, with '
+                    'those inside functions and branches; expected no more'
                 )
             key = node.type, node.overload
             function = self.functions.get(key)
@@ -76,9 +91,11 @@ class Inliner:
         """Return the nodes of a Function, with the values and attributes of a call.
 
         call: the OnnxNode that calls it.
+        Raises InputError if all calls together copy too much.
         """
         scope = '' if is_generated(call.name) else call.name
         prefix = self.new_prefix(call)
+        self.count_copies(call, function, len(prefix) + len(scope))
         names = {}
         for node in function.nodes:
             for value in (*node.inputs, *node.outputs):
@@ -97,6 +114,30 @@ class Inliner:
             nodes.append(renamed(node, names, attributes)._replace(name=name, scope=scope))
         return nodes + copies
 
+    def count_copies(self, call, function, prefix_length):
+        """Count the fields and the bytes of names that a call of a function copies.
+
+        call: the OnnxNode that calls it; function: the Function.
+        prefix_length: how many characters are put before each name.
+        Raises InputError if all calls together copy too much.
+        """
+        count = len(function.inputs) + len(function.outputs) + len(function.defaults)
+        size = 0
+        for node in function.nodes:
+            count += 1 + len(node.inputs) + len(node.outputs) + len(node.metadata)
+            count += len(node.bodies)
+            size += prefix_length + len(node.name)
+            for value in (*node.inputs, *node.outputs):
+                size += prefix_length + len(value)
+            for attribute in node.attributes.values():
+                count += 1
+                if isinstance(attribute, str):
+                    size += len(attribute)
+                elif isinstance(attribute, list):
+                    count += len(attribute)
+        self.wire.count_fields(call.offset, count)
+        self.wire.count_names(call.offset, size)
+
     def enter_branch(self, node, body, outputs):
         """Return (nodes, Graph, names) of a branch of an If.
 
@@ -108,12 +149,14 @@ class Inliner:
         """
         graph = read_inner_graph(self.wire, body.start, body.end)
         prefix = self.new_prefix(node)
+        self.wire.count_fields(node.offset, len(body.names))
         names = dict(body.names)
-        for value in graph.tensors:
-            names[value] = f'{prefix}/{value}'
+        made = list(graph.tensors)
         for inner in graph.nodes:
-            for value in inner.outputs:
-                names[value] = f'{prefix}/{value}'
+            made.extend(inner.outputs)
+        for value in made:
+            self.wire.count_names(node.offset, len(prefix) + len(value))
+            names[value] = f'{prefix}/{value}'
         names[''] = ''
         copies = name_outputs(names, graph.nodes, list(zip(graph.outputs, outputs)), node)
         nodes = [renamed(inner, names, {})._replace(scope=node.scope) for inner in graph.nodes]

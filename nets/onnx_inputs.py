@@ -293,7 +293,8 @@ class Follower:
     """Follows inputs through a graph to the operators that tell where the batch is.
 
     kernels: the set of values that nodes move over images; they have no batch.
-    readers: {value: [OnnxNode]}, the nodes that read each value.
+    readers: {value: [(OnnxNode, rank)]}, the nodes that read each value. The rank is the largest
+    number of dimensions of a constant that the node reads, or 0.
     tensors: {value: Tensor}, of constants.
     followed: how many nodes have been looked at.
     """
@@ -305,8 +306,10 @@ class Follower:
         self.readers = {}
         self.tensors = dict(graph.tensors)
         for node in graph.nodes:
-            for value in node.inputs:
-                self.readers.setdefault(value, []).append(node)
+            values = dict.fromkeys(node.inputs)  # each once, even if the node reads it twice
+            ranks = [len(self.tensors[value].dims) for value in values if value in self.tensors]
+            for value in values:
+                self.readers.setdefault(value, []).append((node, max(ranks, default=0)))
             if has_kernel(node.type):
                 index = MACS_RULES[node.type].weights
                 self.kernels.update(node.inputs[index : index + 1])
@@ -328,7 +331,7 @@ class Follower:
         seen = {name}
         while waiting:
             value, axes = waiting.popleft()
-            for node in self.readers.get(value, ()):
+            for node, rank_of_constants in self.readers.get(value, ()):
                 self.followed += 1
                 if self.followed > MAX_FOLLOWED:
                     return None
@@ -337,22 +340,22 @@ class Follower:
                     return axes[place]
                 if has_matrix(node.type) and (len(axes) == 1 or axes[0] == NO_BATCH):
                     return NO_BATCH  # it has one row, or one matrix
-                moved = self.move_axes(node, value, axes)
+                moved = self.move_axes(node, value, axes, rank_of_constants)
                 if moved and node.outputs and node.outputs[0] not in seen:
                     seen.add(node.outputs[0])
                     waiting.append((node.outputs[0], moved))
         return None
 
-    def move_axes(self, node, value, axes):
+    def move_axes(self, node, value, axes, rank_of_constants):
         """Return the list of an input's axes behind a node, or None if the node mixes them.
 
         value: the one that the node reads; axes: the list for this value.
+        rank_of_constants: as in `readers`.
         """
         type_ = node.type
         if type_ in BROADCAST_TYPES or type_ == 'Concat':
-            ranks = [len(self.tensors[name].dims) for name in node.inputs if name in self.tensors]
-            return axes if len(axes) >= max(ranks, default=0) else None
-        if type_ == 'Gather' and value in node.inputs[1:]:  # an embedding of each index
+            return axes if len(axes) >= rank_of_constants else None
+        if type_ == 'Gather' and value in node.inputs[1:2]:  # an embedding of each index
             return [*axes, NO_BATCH]
         if node.inputs[0] != value:
             return None
@@ -401,12 +404,14 @@ def batch_place(node, value, rank):
     com.microsoft.Attention: "past state for key and value with shape (2, batch_size, num_heads,
     past_sequence_length, head_size)".
     """
-    index = node.inputs.index(value)
-    if node.type in RECURRENT_TYPES and index in (0, 5, 6) and rank == 3:  # X and its states
+    is_first = node.inputs[0] == value
+    is_first_or_state = is_first or value in node.inputs[5:7]
+    if node.type in RECURRENT_TYPES and is_first_or_state and rank == 3:
         return 0 if node.attributes.get('layout') == [1] else 1
-    if index == PAST_OF_PROJECTED.get(node.type) and rank == 5:
+    past = PAST_OF_PROJECTED.get(node.type, len(node.inputs))
+    if value in node.inputs[past : past + 1] and rank == 5:
         return 1
-    if index == 0 and rank > 2 and (has_kernel(node.type) or node.type in POOL_TYPES):
+    if is_first and rank > 2 and (has_kernel(node.type) or node.type in POOL_TYPES):
         return 0
     return None
 

@@ -24,7 +24,7 @@ from fodlam.nets.onnx_functions import (
 )
 from fodlam.nets.onnx_inputs import find_stripped_weights, read_inputs, size_of
 from fodlam.nets.onnx_macs import MACS_RULES, follow_macs
-from fodlam.nets.onnx_op import Op, Unfollowed
+from fodlam.nets.onnx_op import MAX_COMPUTED, Op, Unfollowed
 from fodlam.nets.onnx_remedies import explain, find_remedy
 from fodlam.nets.onnx_repeats import follow_repeat
 from fodlam.nets.onnx_rules import POOL_TYPES
@@ -49,6 +49,7 @@ class OnnxNet(Net):
     given: the Given of the command line.
     inliner: the Inliner that gives the nodes inside branches.
     depth: how many branches the node is inside of that is being added.
+    computable: how many numbers and elements may still be computed before they are too many.
     has_sizes: whether the command line gives sizes.
     are_resized: whether it gives a size where the file has another number.
     is_batch_guessed: whether nothing tells which dimension of the inputs is the batch.
@@ -76,6 +77,7 @@ class OnnxNet(Net):
         self.given = given
         self.inliner = Inliner(wire, graph.functions)
         self.depth = 0
+        self.computable = MAX_COMPUTED
         self.has_sizes = bool(given.frame or given.inputs or given.symbols)
         self.constants = {}
         self.makers = {}
@@ -186,6 +188,7 @@ class OnnxNet(Net):
             return  # a name for weights that layers share
         role = find_role(op, inputs, self.shapes)
         name = self.find_name(node, has_macs=bool(entries))
+        self.wire.count_names(node.offset, len(name))  # many nodes may be called by one long name
         if not entries:
             type_ = self.find_type(op, role, inputs, shapes)
             self.nodes.append(Node(name, type_, role, inputs, node.outputs, {}))

@@ -27,6 +27,10 @@ UNKNOWN = Symbol('?')  # a size that has no name
 NUMBER_WORDS = {1: 'one', 2: 'two', 3: 'three'}  # of inputs, in messages
 MAX_SHOWN_CHARACTERS = 80  # of an attribute, in messages
 
+# How many numbers of small constants, and elements of sequences, are computed for a model. Models
+# of 2,000 nodes have some 6,500.
+MAX_COMPUTED = 500_000
+
 # Errors of a rule that does not know enough, or that Python raises in it: for a number that is not
 # there, an operation on it that is impossible, one of an unexpected type, or one such as NaN. What
 # the rule was to tell then stays unknown. A Refusal is a ValueError as well; see following.
@@ -97,6 +101,15 @@ class Op:
         self.node = node
         self.input_count = len(node.inputs)
 
+    def count_computed(self, count):
+        """Count numbers or elements that are computed; raise Refusal if they are too many."""
+        self.net.computable -= count
+        if self.net.computable < 0:
+            raise Refusal(
+                f'more than {MAX_COMPUTED} numbers of small constants and elements of sequences; '
+                'expected no more in a model'
+            )
+
     # --- Inputs ---
 
     def has_input(self, index):
@@ -150,6 +163,7 @@ class Op:
         shape, numbers = self.shape(index), self.numbers(index)
         if math.prod(shape) != len(numbers):
             raise Unfollowed
+        self.count_computed(len(numbers))
         return Constant(shape, numbers)
 
     def tensor_type(self, index):
@@ -370,6 +384,7 @@ class ExampleNet:
         self.assumptions = []
         self.batch = 1
         self.is_batch_guessed = False
+        self.computable = MAX_COMPUTED
 
     def numbers(self, value):
         return self.constants.get(value)

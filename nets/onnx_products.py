@@ -10,7 +10,7 @@ github.com/microsoft/onnxruntime; quoted for each operator
 
 import math
 import re
-from collections import namedtuple
+from collections import Counter, namedtuple
 
 from fodlam.nets.layers import (
     BATCH,
@@ -297,6 +297,8 @@ def einsum(op, index):
     index: of the second operand, if there is one. An Einsum of one operand transposes
     it, or sums it up, and has no MACs.
     """
+    if op.input_count > MAX_OPERANDS:
+        raise Unfollowed
     shapes = [op.known_shape(index) for index in range(op.input_count)]
     terms, result = read_equation(op, shapes)
     if op.input_count != 2:
@@ -305,6 +307,8 @@ def einsum(op, index):
     stack_axes = [axis for axis, label in enumerate(terms[1]) if label in terms[0]]
     return [multiply(op, index, left, right, stack_axes)], [einsum_shape(op, shapes)]
 
+
+MAX_OPERANDS = 100  # of an Einsum; real ones have two or three
 
 TERM = re.compile(r'([a-zA-Z]*)(?:([.]{3})([a-zA-Z]*))?')
 
@@ -331,24 +335,25 @@ def read_equation(op, shapes):
         raise Unfollowed
     inputs, arrow, output = equation.replace(' ', '').partition('->')
     terms = inputs.split(',')
-    if len(terms) != len(shapes):
+    if len(terms) != len(shapes) or len(terms) > MAX_OPERANDS:
         raise Unfollowed
     labels = []
     for term, shape in zip(terms, shapes):
         labels.append(read_term(term, len(shape)))
     numbers = set()
-    letters = []
-    for label in sum(labels, []):
-        if isinstance(label, int):
-            numbers.add(label)
-        else:
-            letters.append(label)
+    letters = Counter()
+    for labels_of_one in labels:
+        for label in labels_of_one:
+            if isinstance(label, int):
+                numbers.add(label)
+            else:
+                letters[label] += 1
     hidden = sorted(numbers, reverse=True)
     if arrow:
         rank = len(output.replace('...', '')) + len(hidden)
         result = read_term(output, rank if '...' in output else len(output))
     else:
-        result = [*hidden, *sorted(letter for letter in letters if letters.count(letter) == 1)]
+        result = [*hidden, *sorted(letter for letter in letters if letters[letter] == 1)]
     if not set(result) <= {*hidden, *letters} or len(set(result)) != len(result):
         raise Unfollowed
     return labels, result

@@ -675,6 +675,7 @@ def find_sequence(op, index=0):
     sequence = op.net.sequences.get(op.input(index))
     if sequence is None:
         raise Unfollowed
+    op.count_computed(len(sequence))
     return sequence
 
 
@@ -692,7 +693,7 @@ def find_position(op, sequence, index=1):
 def construct_sequence(op):
     """SequenceConstruct: the inputs."""
     elements = []
-    for index in range(op.input_count):
+    for index in range(check_count(op.input_count)):
         elements.append(Element(op.shape(index), op.net.numbers(op.input(index))))
     return elements
 
