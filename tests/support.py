@@ -32,6 +32,7 @@ extractor.make_parser = functools.cache(extractor.make_parser)
 NETFILES = {net: fodlam.PUBLISHED[net]['netfile'] for net in fodlam.AVERAGED}
 GROUPS = (*fodlam.KINDS, 'total')  # that the reports of CNNs sum over
 TIME_LIMIT_S = 60  # for a process that a test starts
+
 Result = namedtuple('Result', 'status out err')
 
 
