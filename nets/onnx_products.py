@@ -304,7 +304,10 @@ def einsum(op, index):
     if op.input_count != 2:
         return [], [einsum_shape(op, shapes)]
     left, right = find_operands(terms, result, shapes)
-    stack_axes = [axis for axis, label in enumerate(terms[1]) if label in terms[0]]
+    stack_axes = []
+    for axis, label in enumerate(terms[1]):
+        if label in terms[0] and label in result:  # one that is not in the result is summed over
+            stack_axes.append(axis)
     return [multiply(op, index, left, right, stack_axes)], [einsum_shape(op, shapes)]
 
 

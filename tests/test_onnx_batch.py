@@ -227,6 +227,7 @@ class Frames(OnnxCase):
         split = numbers('shape', 32, 8, 4, 4)
         for dims, nodes, argv, macs in (
             ([50, 16], one, ['--batch', '1'], 50 * 16 * 50),
+            ([2, 16], one, ['--batch', '1'], 2 * 16 * 2),
             ([50, 16], one, ['--batch', '50'], 16 * 50),
             ([50, 2, 16], several, ['--batch-axis', '1'], 50 * 16 * 50),
             ([32, 8, 16], heads, ['--batch-axis', '1'], 4 * 32 * 4 * 32),

@@ -25,6 +25,7 @@ class Shapes(OnnxCase):
             ('MaxUnpool', [x, x], {'kernel_shape': [2, 2], 'strides': [2, 2]}, (1, 4, 12, 12)),
             ('RoiAlign', [x, (9, 4), (9,)], {'output_height': 3, 'output_width': 2}, (1, 4, 3, 2)),
             ('MaxRoiPool', [x, (9, 5)], {'pooled_shape': [3, 2]}, (1, 4, 3, 2)),
+            ('DeformConv', [x, (5, 4, 3, 3), (1, 18, 4, 4)], {}, (1, 5, 4, 4)),
             ('MaxPool', [x], {'kernel_shape': [2, 3], 'strides': [2, 1]}, *[(1, 4, 3, 4)] * 2),
             ('STFT', [(1, 40, 1), 8, None, 16], {}, (1, 4, 9, 2)),
             ('STFT', [(1, 40, 1), 8, (16,)], {'onesided': 0}, (1, 4, 16, 2)),
@@ -135,6 +136,17 @@ class Rounding(OnnxCase):
                 inputs = [value('x', [1, 2, size, size])]
                 macs, _ = run(nodes, inputs, weights, values=stated)
                 self.assertEqual(macs['after'], right**2 * (2 if is_pool else 1), type_)
+
+    def test_transposed_convolutions_that_do_not_differ(self):
+        """It takes SAME padding and `output_padding` as well."""
+        weights, inputs = [tensor('k', [3, 1, 3, 3])], [value('x', [1, 3, 3, 3])]
+        for attributes, right in (
+            ({'auto_pad': 'SAME_UPPER'}, 6),
+            ({'output_padding': [1, 1]}, 8),  # 2 * 2 + 3 + 1
+        ):
+            step = node('ConvTranspose', 'x k', 'a', strides=[2, 2], **attributes)
+            said = f'the file says [1, 1, 7, 7], but it makes [1, 1, {right}, {right}]'
+            self.refused([step], inputs, weights, said, values=[value('a', [1, 1, 7, 7])])
 
     def test_others_are_refused(self):
         pool = node('MaxPool', 'x', 'a', kernel_shape=[2, 2], strides=[2, 2])

@@ -58,6 +58,17 @@ class Sizes(OnnxCase):
         self.assertEqual(macs, {'c': 4 * 14 * 14 * 27})
         self.refused(nodes, [IMAGE], weights, "shape of 'z' is not in", argv=argv, values=values)
 
+    def test_a_size_that_the_file_has_right_behind_the_input(self):
+        """What an unknown operator makes of an input of another size is not known."""
+        nodes, values = (
+            [node('Odd', 'x', 'z'), node('Conv', 'z w', 'y', 'c')],
+            [value('z', [1, 3, 8, 8])],
+        )
+        macs, _ = run(nodes, [IMAGE], [KERNEL], '--input', '3,8,8', values=values)
+        self.assertEqual(macs, {'c': CONV_MACS})
+        argv = ['--input', '3,16,16']
+        self.refused(nodes, [IMAGE], [KERNEL], "shape of 'z' is not in", argv=argv, values=values)
+
     def test_sizes_in_constants(self):
         nodes = [
             node('Conv', 'x w', 'y'),

@@ -90,6 +90,19 @@ class Shared(unittest.TestCase):
             self.assertEqual(entry['groups'], 8)
             self.assertNotIn('shared', entry)
 
+    def test_columns_and_rows_that_an_einsum_reads(self):
+        """They are repeated inside each matrix, and no copies for heads."""
+        inputs = {'q': [1, 8, 5, 4], 'column': [1, 8, 4, 1], 'row': [1, 8, 1, 4]}
+        weights = [numbers('columns', 1, 1, 1, 4), numbers('rows', 1, 1, 4, 1)]
+        for part in ('column', 'row'):
+            steps = [
+                node('Tile', f'{part} {part}s', 'k2'),
+                node('Einsum', 'q k2', 'y', equation='bhqd,bhdk->bhqk'),
+            ]
+            (entry,) = layers(steps, inputs, weights)
+            self.assertEqual(entry['groups'], 8)
+            self.assertNotIn('shared', entry, part)
+
     def test_what_fodlam_makes_of_it(self):
         """It takes the entry, beside a layer that Eyeriss and EIE have a cost for."""
         inputs = {'q': [1, 8, 5, 16], 'k': [1, 2, 7, 16]}

@@ -42,6 +42,18 @@ class Notes(OnnxCase):
         self.refused(nodes, inputs, [KERNEL], said, argv=['--strict'])
         self.assertEqual(run(nodes[:1], [IMAGE], [KERNEL], '--strict'), ({'c': CONV_MACS}, ''))
 
+    def test_what_is_not_known_has_no_share(self):
+        """A Conv and a DeformConv of one MAC each, beside an operator that nothing is known of."""
+        nodes = [
+            node('Conv', 'x w', 'y', 'c'),
+            node('DeformConv', 'x w offset', 'z'),
+            node('Odd', 'x', 'p') + field(7, 'mine'),
+        ]
+        inputs = [value('x', [1, 1, 1, 1]), value('offset', [1, 2, 1, 1])]
+        macs, said = run(nodes, inputs, [tensor('w', [1, 1, 1, 1])])
+        self.assertEqual(macs, {'c': 1})
+        self.assertIn('whatever is in DeformConv (50.0% of known MACs), mine.Odd\n', said)
+
     def test_linear_attention_and_causal_convolution(self):
         """2 heads with a state of 8 x 8, at 4 positions; by delta, there is a product more."""
         weights = [tensor('m', [16, 16]), tensor('k', [16, 1, 3])]
