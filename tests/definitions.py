@@ -1,4 +1,7 @@
-"""Network definitions in Caffe's text format, written down from the papers' lists of layers."""
+"""Network definitions in Caffe's text format: layers, and networks by the papers' lists of layers."""
+
+DATA = 'input: "data" input_shape { dim: 2 dim: 3 dim: 32 dim: 24 }\n'  # a batch of 2
+EMBED = 'embed_param { input_dim: 1000 num_output: 16 }'
 
 
 def layer(name, type_, parameters='', bottom=None, top=None):
@@ -34,6 +37,22 @@ def chain(steps, shape=(3, 224, 224)):
         text += layer(name, type_, parameters, blob, top)
         blob = top
     return text
+
+
+def sequence(shape, *layers, cont=(7, 2)):
+    """Return a definition with inputs x, of a shape, and cont, and with layers."""
+    text = ''
+    for name, sizes in (('x', shape), ('cont', cont)):
+        dims = ' '.join(f'dim: {size}' for size in sizes)
+        text += layer(name, 'Input', f'input_param {{ shape {{ {dims} }} }}')
+    return text + ''.join(layers)
+
+
+def recurrent(type_, more='', parameters=''):
+    """Return a recurrent layer of 32 outputs that reads x and cont."""
+    return layer(
+        'r', type_, f'bottom: "cont" {more} recurrent_param {{ num_output: 32 {parameters} }}', 'x'
+    )
 
 
 def fully_connected(outputs):

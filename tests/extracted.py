@@ -1,11 +1,11 @@
-"""What the extractor's tests share: whether FODLAM takes what it wrote, how it refuses."""
+"""What tests of the extractor share: whether FODLAM takes what it wrote, and how it refuses."""
 
-import os
+import functools
 import random
 import re
-import tempfile
+import sys
 
-from support import extract, fodlam
+from support import extract, fodlam, path, scratch, seeds
 
 CONFIGS = ({}, {'accelerator': 'nvdla-2048'}, {'scaling': 'shape'})
 
@@ -15,27 +15,35 @@ REMEDY = re.compile(
 )
 
 
+@functools.cache
 def refusals(text):
-    """Return FODLAM's errors about a net file, by MACs, as a roofline and by shape."""
+    """Return FODLAM's errors about a net file, by MACs, as a roofline and by shape.
+
+    They are kept, as most changes of a definition make a net file that another one made, too.
+    """
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, 'net.json')
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(text)
-        for config in CONFIGS:
-            try:
-                fodlam.estimate({'netfile': path, **config})
-            except fodlam.InputError as error:
-                found.append(f'{config}: {error}')
+    netfile = path(scratch(), 'net.json')
+    with open(netfile, 'w', encoding='utf-8') as file:
+        file.write(text)
+    for config in CONFIGS:
+        try:
+            fodlam.estimate({'netfile': netfile, **config})
+        except fodlam.InputError as error:
+            found.append(f'{config}: {error}')
     return found
 
 
-def is_refused(test, result, seed):
+NOTES = r'\A(extract.py: [^\n]+\n)*\Z'  # what is on stderr, if a definition is not refused
+
+
+def is_refused(test, result, seed, notes=NOTES):
     """Return whether the extractor refused a definition made by chance.
 
     Fails the TestCase unless it did so in one line with a remedy, or else wrote what FODLAM takes.
+    result: of the extractor. seed: of the definition. notes: a pattern for what is on stderr then.
     """
     if result.status == 0:
+        test.assertRegex(result.err, notes, seed)
         test.assertEqual(refusals(result.out), [], seed)
         return False
     test.assertEqual((result.status, result.out), (1, ''), seed)
@@ -44,17 +52,55 @@ def is_refused(test, result, seed):
     return True
 
 
-def count_refused(test, model, variants):
-    """Return how many variants of an ONNX model, with a byte or two changed, the extractor refuses.
+def check_changed(test, model, content, cases, change, least, most, notes=NOTES):
+    """Check that each change of a model is extracted, or refused in one line with a remedy.
 
-    model: its bytes. variants: how many are tried. Each is held against `is_refused`.
+    test: a TestCase. model: the file's name. content: its bytes, which are extracted as they are.
+    cases: how many changes are tried; see `seeds`.
+    change: a function of a random.Random and of the content, which returns other bytes.
+    least, most: the share of changes that are refused is between them.
+    notes: as of `is_refused`.
     """
-    refused = 0
-    for seed in range(variants):
-        rng = random.Random(seed)
-        content = bytearray(model)
-        for _ in range(rng.choice((1, 1, 2))):
-            place = rng.randrange(len(content))
-            content[place] = (content[place] + rng.choice((1, -1, 2, 8, 32, 128))) % 256
-        refused += is_refused(test, extract('m.onnx', bytes(content)), seed)
-    return refused
+    good = extract(model, content)
+    test.assertEqual(good.status, 0, good.err)
+    refused, tried = 0, seeds(cases)
+    for seed in tried:
+        changed = change(random.Random(seed), content)
+        refused += is_refused(test, extract(model, changed), seed, notes)
+    share = refused / len(tried)
+    test.assertTrue(least < share < most, share)
+
+
+def count_lines(function):
+    """Return how many lines of Python a call of a function runs, those of loops each time.
+
+    It is a measure of time that is the same on every machine, however busy that is.
+    """
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        if event == 'line':
+            count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def check_linear(test, run, step=30):
+    """Check that a function takes as long for each more of something as for the one before.
+
+    test: a TestCase. run: a function of a count. step: from one count to the next, of three.
+    """
+    run(step)  # what is loaded and kept the first time
+    lines = []
+    for count in (step, 2 * step, 3 * step):
+        lines.append(count_lines(functools.partial(run, count)))
+    first, second = lines[1] - lines[0], lines[2] - lines[1]
+    test.assertLess(second, 1.03 * first)

@@ -147,3 +147,15 @@ def model(nodes, inputs, initializers=(), values=(), outputs=(), functions=(), s
         + field(8, field(1, '') + field(2, 17))
         + fields(25, functions)
     )
+
+
+def branch(*nodes, outputs='inner', initializers=()):
+    """Return a Graph of nodes, for a branch; outputs: names with blanks between them."""
+    return graph(
+        nodes, initializers=initializers, outputs=[value(name) for name in outputs.split()]
+    )
+
+
+def call(type_, inputs, outputs, name='', **attributes):
+    """Return a NodeProto that calls a function of the domain "my"."""
+    return node(type_, inputs, outputs, name, **attributes) + field(7, 'my')

@@ -1,10 +1,9 @@
 """A small Llama: from an ONNX model, by hand, and what one step of it takes."""
 
 import json
-import struct
 import unittest
 
-from onnx_encoder import field, fields, model, node, tensor, value
+from onnx_encoder import model, node, numbers, tensor, value
 from support import extract, fodlam
 
 LAYERS, WIDTH, HEADS, SHARED, HIDDEN, WORDS = 2, 64, 8, 4, 160, 100
@@ -12,22 +11,16 @@ SIZE, KEY_HEADS = WIDTH // HEADS, HEADS // SHARED
 MEMBERS = ('type', 'macs', 'ifmap', 'ofmap', 'groups', 'shared')  # that are compared
 
 
-def whole_numbers(name, *values):
-    """Return an ONNX tensor of 64-bit integers."""
-    raw = struct.pack(f'<{len(values)}q', *values)
-    return fields(1, [len(values)]) + field(2, 7) + field(8, name) + field(9, raw)
-
-
 def onnx_llama(tokens):
     """Return a Llama for some tokens at once as an ONNX model, as an exporter writes it."""
     nodes, x = [], 'x'
     weights = [
-        whole_numbers('heads', 1, tokens, HEADS, SIZE),
-        whole_numbers('key heads', 1, tokens, KEY_HEADS, SIZE),
-        whole_numbers('axis', 2),
-        whole_numbers('repeated', 1, KEY_HEADS, SHARED, tokens, SIZE),
-        whole_numbers('all heads', 1, HEADS, tokens, SIZE),
-        whole_numbers('joined', 1, tokens, WIDTH),
+        numbers('heads', 1, tokens, HEADS, SIZE),
+        numbers('key_heads', 1, tokens, KEY_HEADS, SIZE),
+        numbers('axis', 2),
+        numbers('repeated', 1, KEY_HEADS, SHARED, tokens, SIZE),
+        numbers('all_heads', 1, HEADS, tokens, SIZE),
+        numbers('joined', 1, tokens, WIDTH),
     ]
 
     def linear(name, source, ins, outs):
@@ -36,8 +29,7 @@ def onnx_llama(tokens):
         return name
 
     def call(type_, inputs, output, **attributes):
-        encoded = field(4, type_) + b''.join(field(1, name) for name in inputs)
-        nodes.append(encoded + field(2, output) + field(3, output) + attributes_of(attributes))
+        nodes.append(node(type_, ' '.join(inputs), output, output, **attributes))
         return output
 
     for i in range(LAYERS):
@@ -47,11 +39,11 @@ def onnx_llama(tokens):
         repeated = {}
         for part in 'kv':
             name = linear(f'{part}{i}', x, WIDTH, WIDTH // SHARED)
-            name = call('Reshape', [name, 'key heads'], f'{part}r{i}')
+            name = call('Reshape', [name, 'key_heads'], f'{part}r{i}')
             name = call('Transpose', [name], f'{part}t{i}', perm=[0, 2, 1, 3])
             name = call('Unsqueeze', [name, 'axis'], f'{part}u{i}')
             name = call('Expand', [name, 'repeated'], f'{part}e{i}')
-            repeated[part] = call('Reshape', [name, 'all heads'], f'{part}a{i}')
+            repeated[part] = call('Reshape', [name, 'all_heads'], f'{part}a{i}')
         keys = call('Transpose', [repeated['k']], f'kk{i}', perm=[0, 1, 3, 2])
         scores = call('MatMul', [q, keys], f's{i}')
         scores = call('Softmax', [scores], f'p{i}', axis=-1)
@@ -65,17 +57,6 @@ def onnx_llama(tokens):
     linear('words', x, WIDTH, WORDS)
     inputs = [value('x', [1, tokens, WIDTH])]
     return model(nodes, inputs, weights, [], [value('words', [1, tokens, WORDS])])
-
-
-def attributes_of(attributes):
-    """Return the attributes of an ONNX node: lists of integers, and integers."""
-    encoded = []
-    for name, content in attributes.items():
-        if isinstance(content, list):
-            encoded.append(field(1, name) + fields(8, content) + field(20, 7))
-        else:
-            encoded.append(field(1, name) + field(3, content) + field(20, 2))
-    return fields(5, encoded)
 
 
 def fc(ins, outs, tokens):
