@@ -261,7 +261,7 @@ class OnnxNet(Net):
         bodies = dict(op.node.bodies)
         if set(bodies) != set(BRANCHES) or not op.node.inputs:
             return False
-        if self.depth > MAX_DEPTH:
+        if self.depth >= MAX_DEPTH:
             raise ValueError(f'more than {MAX_DEPTH} branches inside one another; expected no more')
         condition = self.numbers(op.node.inputs[0])
         if condition and math.isnan(condition[0]):

@@ -8,7 +8,7 @@ import warnings
 from results import PLAIN, estimate_layers
 from support import GROUPS, fodlam, run
 
-from fodlam.data import roofline
+from fodlam.data import accelerators, roofline
 
 
 class Units(unittest.TestCase):
@@ -72,6 +72,12 @@ class Units(unittest.TestCase):
             [str(each.message) for each in caught],
             [f'{self.HZ_DOUBT}; of later configs, nothing is said'],
         )
+        self.assertEqual(caught[0].filename, __file__)
+
+    def test_from_where_on_a_number_is_doubted(self):
+        for key, most in (('macs', 10**8), ('clock_mhz', 10**5)):
+            self.assertEqual(accelerators.unit_doubts({key: most}), [], key)
+            self.assertEqual(len(accelerators.unit_doubts({key: most + 1})), 1, key)
 
 
 class Defaults(unittest.TestCase):
@@ -84,6 +90,16 @@ class Defaults(unittest.TestCase):
                 self.assertEqual(estimate_layers({**bare, key: default}), expected, key)
         self.assertEqual(estimate_layers({**bare, 'buffer_kib': 1e9}), expected)
         self.assertEqual(estimate_layers({**bare, 'efficiency': 1}), expected)
+
+    def test_by_default_channels_and_filters_are_not_rounded_up(self):
+        """3 x 5 x 2 x 2 MACs, one in a cycle of 1 us: 60 us, and the DRAM takes less."""
+        chip = {'macs': 1, 'clock_mhz': 1, 'dram_gb_per_s': 1000}
+        conv = {
+            'name': 'c', 'type': 'Convolution', 'macs': 60, 'ifmap': [3, 2, 2], 'ofmap': [5, 2, 2],
+            'kernel': [1, 1],
+        }  # fmt: skip
+        report = fodlam.estimate({'netfile': [conv], 'accelerator': chip})
+        self.assertAlmostEqual(report['conv']['latency'], 60e-6, places=12)
 
 
 if __name__ == '__main__':

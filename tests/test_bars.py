@@ -9,7 +9,7 @@ from estimates import EYERISS_BOUNDS, PARTS, ROOFLINE_BOUNDS, estimate_of, made
 from support import path, run
 
 from fodlam import Cost
-from fodlam.data import bars, words
+from fodlam.data import bars, svg, words
 
 
 class Bars(unittest.TestCase):
@@ -124,6 +124,24 @@ class Bars(unittest.TestCase):
             step, count = bars.ticks_above(most)
             self.assertAlmostEqual(step, ticks[0])
             self.assertEqual(count, ticks[1])
+
+    def test_a_picture_ends_below_the_names(self):
+        """Level names at their baseline; turned ones 10 below the lower end of the longest."""
+        shown = {0: 'a', 1: 'long name'}
+        level = bars.Names(shown, turn=0, every=1)
+        self.assertEqual(bars.draw_names(level, 100, slot=80)[1], 100 + 17)
+        turned = bars.Names(shown, turn=30, every=1)
+        drop = svg.text_width('long name', 14) / 2  # the sine of 30 degrees is a half
+        self.assertAlmostEqual(bars.draw_names(turned, 100, slot=80)[1], 100 + 13 + drop + 10)
+
+    def test_lines_on_small_layers_end_where_titles_do(self):
+        """Whatever the length of names: a page is 480 wide, with margins of 8."""
+        longest = 0
+        for length in range(1, 21):
+            bar = bars.Bar('i' * length, 1e-9, 1e-9, 1e-9, [])
+            for line in bars.small_names([bar] * 50, 'energy'):
+                longest = max(longest, svg.text_width(line, 14))
+        self.assertTrue(455 < longest <= 464, longest)
 
 
 if __name__ == '__main__':

@@ -30,7 +30,8 @@ class Definitions(CaffeCase):
             ),
             (
                 DATA + 'layers { layer { name: "c" type: "conv" } bottom: "data" top: "c" }',
-                'line 2: in the V0 format of before 2014; run: upgrade_net_proto_text OLD NEW',
+                'line 2: in the V0 format of before 2014; run: upgrade_net_proto_text OLD NEW, which '
+                'comes with Caffe\n',
             ),
             (
                 DATA + CONV.replace('layer {', 'layers {').replace('"Convolution"', '40'),
@@ -208,6 +209,8 @@ class Layers(CaffeCase):
              '"pad_beg" or "pad_end" is positive; expected 0, or less for cropping'),
             ('Interp', 'interp_param { zoom_factor: 2 pad_end: -24 }',
              'nothing is left of 24 pixels; expected less cropping'),
+            ('Interp', 'interp_param { shrink_factor: 0 }',
+             '"shrink_factor" is 0; expected 1 or more'),
             ('Interp', 'interp_param { zoom: 2 }',
              "interp_param has no field 'zoom'; choose from height, width, zoom_factor"),
             ('SPP', '', 'needs "pyramid_height"'),

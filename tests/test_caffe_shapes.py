@@ -106,6 +106,10 @@ class Shapes(unittest.TestCase):
             behind += layer('p', 'Pooling', pooling(2, 2), 'x')
             self.assertNotIn('stored', entries(behind)['c'], type_)
 
+    def test_channels_that_are_not_shuffled(self):
+        """By default they are in one group, whatever their number."""
+        self.assertEqual(after(DATA + layer('x', 'ShuffleChannel', '', 'data')), [3, 32, 24])
+
     def test_axpy(self):
         """SENet: factors of the pooled input, times the input, and the input added."""
         for pooled in ('', 'flatten_param { }'):

@@ -9,6 +9,7 @@ from results import layers_of, shaped
 from support import extract, fodlam, read
 
 from fodlam.data import eyeriss
+from fodlam.data.shape import parse_shape
 
 # A depthwise layer with a dilation of 8 and no padding: 64 - 8 * (3 - 1) = 48 pixels a side.
 DILATED = {
@@ -145,6 +146,15 @@ class Deconvolution(unittest.TestCase):
         link = 2 * (64 * 14 * 14 + 64 * 28 * 28) / 0.48e9
         self.assertAlmostEqual(cost.latency_s / (max(compute, buffer) + link), 1)
         self.assertEqual(bound, 'compute')
+
+    def test_its_partial_sums_go_by_the_ifmap(self):
+        """6 channels are summed, 8 x 14 / 14 x 3 / 4: all else is written, and read, in 2 bytes."""
+        entry = {
+            'name': 'd', 'type': 'Deconvolution', 'macs': 14 * 14 * 64 * 64 * 16,
+            'ifmap': [64, 14, 14], 'ofmap': [64, 28, 28], 'kernel': [4, 4], 'stride': [2, 2],
+        }  # fmt: skip
+        size = eyeriss.partial_sum_bytes(entry, parse_shape(entry))
+        self.assertAlmostEqual(size, 14 * 14 * 64 * (64 / 6) * 2 * 2)
 
 
 class Dram(unittest.TestCase):

@@ -240,6 +240,12 @@ class Messages(unittest.TestCase):
         ):
             self.assertIn(said, run(stdin=json.dumps({'netfile': name}).encode()).err)
 
+    def test_how_many_names_are_compared(self):
+        """The 5,000th may be suggested; the next is not looked at."""
+        others = [str(number) for number in range(4999)]
+        self.assertEqual(mistakes.nearest('layre', [*others, 'layer']), 'layer')
+        self.assertIsNone(mistakes.nearest('layre', [*others, 'other', 'layer']))
+
     def test_pretty_printed_configs_with_lines(self):
         config = json.dumps({'net': 'VGG16', 'layers': ['FC6']}, indent=2).encode()
         result = run('--lines', stdin=config)

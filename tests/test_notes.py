@@ -4,12 +4,14 @@ import io
 import json
 import re
 import unittest
+from unittest import mock
 from xml.etree import ElementTree
 
 from results import CHIP, validated
 from support import NETFILES, Terminal, fodlam, run
 
-from fodlam.data import notes
+from fodlam.data import devices, notes
+from fodlam.data.accelerators import find_accelerator
 from fodlam.data.notes import DIAGNOSE_NOTE, PRUNING_NOTE
 
 
@@ -194,6 +196,19 @@ class OfFrames(unittest.TestCase):
 
 
 class OnDevices(unittest.TestCase):
+    def test_how_many_networks_say_how_far_off(self):
+        """From six on, each network of a device is held against all others of it."""
+        accelerator = find_accelerator('kv260-dpu')
+        row = devices.read_calibrated()['kv260-dpu']
+        for networks, said in (
+            (1, 'networks on one device, each by one other, are'),
+            (5, 'networks on one device, each by two others, are'),
+            (6, '6 networks on kv260-dpu, each by all others, are'),
+        ):
+            rows = {'kv260-dpu': row._replace(networks=networks)}
+            with mock.patch.object(devices, 'read_calibrated', return_value=rows):
+                self.assertTrue(devices.share_note(accelerator).startswith(said), networks)
+
     def test_notes_say_what_a_roofline_or_a_share_of_it_is_worth(self):
         bound = 'a roofline is a bound: real devices attain 10% to 74% of it'
         one, two = (

@@ -157,6 +157,12 @@ class Batch(OnnxCase):
         macs, said = run(nodes, [value('t', [4]), value('x', [1, 16])], weights)
         self.assertEqual((macs, said), ({'fc': 64, 'time': 4 * 64}, ''))
 
+    def test_a_vector_by_itself(self):
+        """One number for each frame: 1 x 4 MACs, and not N times as many."""
+        nodes = [node('Unsqueeze', 't one', 'u'), node('MatMul', 'u e', 'z', 'time')]
+        macs, _ = run(nodes, [value('t', ['N'])], [tensor('e', [1, 4]), numbers('one', 1)])
+        self.assertEqual(macs, {'time': 4})
+
     def test_vectors_are_no_weights_where_the_file_has_some(self):
         """A recommender, 13 x 8, 64 x 128 and 72 x 1: what follows from the vector counts."""
         nodes = [

@@ -137,11 +137,13 @@ class Branches(OnnxCase):
         self.assertEqual(macs, {'f': CONV_MACS})
 
     def test_too_deep(self):
-        inner = branch(node('Relu', 'x', 'inner'))
-        for _ in range(30):
-            inner = branch(self.if_('yes', inner, self.RELU), outputs='y')
+        steps = [self.if_('yes', self.CONV, self.RELU)]
+        for _ in range(19):
+            steps = [self.if_('yes', branch(*steps, outputs='y'), self.RELU)]
+        self.assertEqual(run(steps, [IMAGE], self.WEIGHTS)[0], {'then': CONV_MACS})
+        steps = [self.if_('yes', branch(*steps, outputs='y'), self.RELU)]
         said = 'more than 20 branches inside one another'
-        self.refused([self.if_('yes', inner, self.RELU)], [IMAGE], self.WEIGHTS, said)
+        self.refused(steps, [IMAGE], self.WEIGHTS, said)
 
     def test_too_many(self):
         """Where conditions are not known, each level tries both branches."""

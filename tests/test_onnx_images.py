@@ -6,6 +6,7 @@ from extracted_onnx import IMAGE, KERNEL, OnnxCase, layers, run
 from onnx_encoder import node, numbers, tensor, value
 
 from fodlam.nets.layers import BATCH
+from fodlam.nets.onnx_op import UNKNOWN
 
 
 class Shapes(OnnxCase):
@@ -50,6 +51,7 @@ class Shapes(OnnxCase):
             ('Resize', [x, [1.0, 1.0, 1.25, 0.9]], {}, (1, 4, 12, 27)),
             ('Resize', [('N', 4, 10, 30), None, [1.0, 1.0, 2.0, 2.0]], {}, (BATCH, 4, 20, 60)),
             ('Resize', [('N', 4), None, [0.5, 1.0]], {}, None),
+            ('Resize', [(1, 4, 'H', 30), None, [1.0, 1.0, 1.5, 0.5]], {}, (1, 4, UNKNOWN, 15)),
             ('Resize', [x], {}, None),
             ('Upsample', [x], {'scales': [1.0, 1.0, 2.0, 3.0]}, (1, 4, 20, 90)),
             ('Upsample', [x], {'height_scale': 2.0, 'width_scale': 3.0}, (1, 4, 20, 90)),

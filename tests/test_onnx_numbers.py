@@ -127,6 +127,11 @@ class Numbers(unittest.TestCase):
             net = follow([node('Constant', '', 'y', **attributes)])
             self.assertEqual(net.constants['y'], expected)
 
+    def test_constants_of_another_size_than_they_say(self):
+        for dims in ([1], [3]):
+            net = follow([node('ReduceSum', 'a', 'y')], weights=[constant('a', dims, [5, 6])])
+            self.assertNotIn('y', net.constants, dims)
+
     def test_32_bits(self):
         """0.7 in 32 bits times 10 is 7.0 in 32 bits, though it is less in 64."""
         steps = [node('Mul', 'ten scale', 'm'), node('Floor', 'm', 'y')]
@@ -147,6 +152,7 @@ class Numbers(unittest.TestCase):
             (node('Min', 's five', 'y'), None),
             (node('Mul', 's five', 'y'), 5 * BATCH),
             (node('Div', 's five', 'y'), None),
+            (node('Div', 'five s', 'y'), None),
             (node('Mod', 's five', 'y'), None),
             (node('Sub', 's one', 'y'), None),
             (node('Greater', 's zero', 'y'), True),
@@ -173,11 +179,13 @@ class Numbers(unittest.TestCase):
             node('Equal', 's s', 'e'),
             node('Where', 'e s i', 'w'),
             node('NonZero', 's', 'n'),
+            node('Max', 'five s', 'l'),
         ]
-        net = follow(steps, {'x': [1, 3], 'm': [1, 'L']})
-        for name in 'fiew':
+        net = follow(steps, {'x': [1, 3], 'm': [1, 'L']}, [numbers('five', 5)])
+        for name in 'fiewl':
             self.assertTrue(math.isnan(net.constants[name][1]), name)
         self.assertEqual(net.constants['e'][0], True)
+        self.assertEqual(net.constants['l'][0], 5)
         self.assertEqual(str(list(net.shapes['n'])), '[1, ?]')
 
     def test_sizes_do_not_grow_without_end(self):

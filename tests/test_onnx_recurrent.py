@@ -3,7 +3,7 @@
 import unittest
 
 from extracted_onnx import OnnxCase, foreign
-from onnx_encoder import node, tensor
+from onnx_encoder import node, tensor, value
 
 
 class Recurrent(OnnxCase):
@@ -29,6 +29,12 @@ class Recurrent(OnnxCase):
                         self.assertEqual(entry['ifmap'], [directions * 48, 8, 1])
                         self.assertEqual(entry['ofmap'], [directions * gates * 32, 8, 1])
                         self.assertEqual(entry.get('groups', 1), directions)
+
+    def test_directions_that_are_not_those_of_the_weights(self):
+        weights = [tensor('w', [1, 128, 16]), tensor('r', [1, 128, 32])]
+        step = node('LSTM', 'x w r', 'y', direction='bidirectional')
+        said = 'W is [1, 128, 16], and "direction" is \'bidirectional\'; expected 2 as its first'
+        self.refused([step], [value('x', [8, 1, 16])], weights, said)
 
     def test_quantized_lstm(self):
         """Its weights have rows for columns."""

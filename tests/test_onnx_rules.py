@@ -34,7 +34,11 @@ class Operators(unittest.TestCase):
             ('Transpose', [1, 2, 3], {}, [], (3, 2, 1)),
             ('Transpose', [1, 2, 3], {'perm': [0, 2, 1]}, [], (1, 3, 2)),
             ('Reshape', [1, 2, 12], {}, [(0, -1, 6)], (1, 4, 6)),
+            ('Reshape', [1, 2, 12], {'shape': [0, -1, 6]}, [], (1, 4, 6)),
+            ('OneHot', [1, 7], {}, [(10,)], (1, 7, 10)),
+            ('OneHot', [1, 7], {}, [(2.5,)], None),
             ('Squeeze', [1, 2, 1], {'axes': [2]}, [], (1, 2)),
+            ('Squeeze', ['N', 2, 1], {'axes': [0]}, [], (2, 1)),  # where N is 1
             ('Squeeze', [1, 2, 1], {}, [(-1,)], (1, 2)),
             ('Unsqueeze', [1, 2], {}, [(0, -1)], (1, 1, 2, 1)),
             ('Slice', [1, 9, 8], {}, [(1, 0), (9**9, -2), (1, 2), (3, 1)], (1, 3, 6)),
@@ -93,7 +97,7 @@ class Operators(unittest.TestCase):
                 step = node(type_, ' '.join(['x', *names]), 'y', **attributes)
                 weights = [numbers(name, *content) for name, content in zip(names, constants)]
                 net = follow([step], {'x': dims}, weights)
-                self.assertEqual(net.shapes['y'], expected)
+                self.assertEqual(net.shapes.get('y'), expected)
 
 
 class Shapes(OnnxCase):

@@ -68,6 +68,12 @@ class Notes(OnnxCase):
             _, said = run([fc, last], inputs, weights)
             self.assertIn(f'({share} of known MACs)', said)
 
+    def test_no_share_where_the_macs_are_not_known(self):
+        nodes = [node('Conv', 'x w', 'y', 'c'), node('DeformConv', 'x v offset', 'z')]
+        weights = [KERNEL, tensor('v', [0, 3, 3, 3])]
+        _, said = run(nodes, [IMAGE, value('offset', [1, 18, 6, 6])], weights)
+        self.assertIn('whatever is in DeformConv\n', said)
+
     def test_nothing_but_products_of_feature_maps(self):
         nodes = [node('MatMul', 'x x', 'y', 'm')]
         said = (

@@ -102,6 +102,16 @@ def spot_of(*names):
     ]
 
 
+class Spots(unittest.TestCase):
+    def test_dots_up_to_3_pixels_apart_are_one_spot(self):
+        (first,) = spot_of('a')
+        for across, up, is_same in (
+            (3, -3, True), (-3, 3, True), (3.1, 0, False), (0, 3.1, False), (-3.1, 0, False),
+        ):  # fmt: skip
+            dot = first._replace(x=first.x + across, y=first.y + up)
+            self.assertEqual(roofline_labels.is_same_spot(dot, first), is_same, (across, up))
+
+
 class Names(unittest.TestCase):
     """What the layers of a spot may be called, the best first."""
 

@@ -297,6 +297,11 @@ class Table(unittest.TestCase):
                 out = run('--format', 'table', *argv, stdin=config).out
                 self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
+    def test_names_keep_8_characters_in_a_table_that_is_too_wide(self):
+        columns = [tables.Column('layer', ['x' * 20]), tables.Column('is', ['y' * 100])]
+        rule = tables.to_table(columns).splitlines()[1]
+        self.assertEqual(rule.split(), ['-' * 8, '-' * 100])
+
     def test_a_line_of_vgg16(self):
         lines = run('--format', 'table', VGG16).out.splitlines()
         self.assertIn(

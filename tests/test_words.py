@@ -3,7 +3,7 @@
 import random
 import unittest
 
-from support import fodlam  # noqa: F401 (without it, the rooms are not found)
+from support import fodlam
 
 from fodlam.data import words
 
@@ -33,6 +33,14 @@ class Ends(unittest.TestCase):
             (123_456, True, '1.3e+05'), (123_456, False, '1.2e+05'), (9.99, True, '10'),
         ):  # fmt: skip
             self.assertEqual(words.two_digits(number, up), expected)
+
+
+class Titles(unittest.TestCase):
+    def test_titles_of_more_than_1000_characters_are_cut(self):
+        config = {'net': 'VGG16', 'layers': ['FC8']}
+        for length, shown in ((1000, 'x' * 1000), (1001, 'x' * 1000 + '...')):
+            estimate = fodlam.estimate({**config, 'title': 'x' * length}).estimate
+            self.assertEqual(words.title_of(estimate, estimate.make_layers()), shown)
 
 
 if __name__ == '__main__':
