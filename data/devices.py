@@ -209,6 +209,8 @@ POWER_NOTES = {
     ),
 }
 
+PRODUCTS_NOTE = 'no measured device ran a network with products, as in attention'
+
 
 def read_calibrated():
     """Return {device: Calibrated}; raise InputError if their table is damaged."""
@@ -257,12 +259,13 @@ def shares_attained():
 def accuracy_notes(estimate):
     """Return the list of sentences on how far off an Estimate on an accelerator may be."""
     accelerator = estimate.accelerator
+    notes = [PRODUCTS_NOTE] if 'product' in estimate.sums else []
     # Ranges say the same in numbers, but not what a device was measured with.
     if estimate.ranges and accelerator.device is None:
-        return []
+        return notes
     if accelerator.efficiency is None:
-        return [bound_note()]
-    return [share_note(accelerator), *power_notes(accelerator)]
+        return [*notes, bound_note()]
+    return [*notes, share_note(accelerator), *power_notes(accelerator)]
 
 
 def power_notes(accelerator):

@@ -239,7 +239,11 @@ def advice_on(error):
     if isinstance(error, UnicodeEncodeError):
         return 'no file can have this name; expected a path'
     if isinstance(error, csv.Error):
-        return f'{error}; expected a table as spreadsheets write it'
+        if 'field limit' in str(error):
+            found = f'a cell of more than {csv.field_size_limit():,} characters'
+        else:
+            found = 'a NUL or a line break in a cell without quotes'
+        return f'{found}; expected a table as spreadsheets write it'
     if isinstance(error, RecursionError):
         return 'nested too deep; expected a few levels of JSON'
     if isinstance(error, OSError):

@@ -46,7 +46,7 @@ MAX_PLAIN_NUMBER = 10**12  # larger whole numbers are written as 1e+12
 # {key of an accelerator: the words for a number there}. Titles have the keys that must be there.
 ACCELERATOR_WORDS = {
     'efficiency': 'attains {} of its roofline',
-    'layer_us': '{} us a layer beside it',
+    'layer_us': 'plus {} us a layer',
     'power_mw': '{} mW',
     'mac_pj': '{} pJ a MAC',
     'sram_pj_per_byte': '{} pJ a byte of SRAM',

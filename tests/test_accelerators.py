@@ -33,6 +33,15 @@ class Units(unittest.TestCase):
         for accelerator, doubt in (
             (self.HZ, self.HZ_DOUBT),
             (self.PER_SECOND, self.PER_SECOND_DOUBT),
+            (
+                {'macs': 1024, 'clock_mhz': 0.7, 'dram_gb_per_s': 10},
+                'config: "accelerator": "clock_mhz" is 0.7, which is in MHz, not GHz: 1 GHz is 1000',
+            ),
+            (
+                {'macs': 1024, 'clock_mhz': 700, 'dram_gbps': 3e10},
+                'config: "accelerator": "dram_gbps" is 30000000000.0, which is in 10^9 bytes per '
+                'second: 20 GB/s is 20',
+            ),
         ):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter('always')

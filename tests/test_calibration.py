@@ -214,6 +214,10 @@ class Calibrate(unittest.TestCase):
             ('netfile,frames_per_s\na.json,x\n', ", line 2: 'a.json,x'; expected a net file, and"),
             ('netfile,frames_per_s\n,1\n', ", line 2: ',1'; expected a net file, and"),
             ('netfile,frames_per_s\na.json,1,2\n', ', line 2: .* expected a net file, and'),
+            (
+                f'netfile,frames_per_s\n{"a" * 131_073},1\n',
+                'a cell of more than 131,072 characters; ex',
+            ),
             ('netfile,frames_per_s\na.json,1\na.json,2\n', ", line 3: 'a.json' is there twice; ex"),
         ):
             with open(measured, 'w', encoding='utf-8') as file:

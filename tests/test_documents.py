@@ -21,6 +21,7 @@ from fodlam.data import (
     comparisons,
     devices,
     eie,
+    entries,
     eyeriss,
     eyeriss_tables,
     notes,
@@ -135,7 +136,7 @@ class Nets(Says, unittest.TestCase):
         for type_, others in rows_below(NETS, 'type', 'other names'):
             for name in [type_, *filter(None, others.split(', '))]:
                 said[name.casefold()] = type_
-        self.assertEqual(said, fodlam.TYPE_NAMES)
+        self.assertEqual(said, entries.TYPE_NAMES)
 
     def test_macs(self):
         """The three formulas, with sizes that no two of are the same."""

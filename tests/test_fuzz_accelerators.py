@@ -29,7 +29,9 @@ class Accelerators(unittest.TestCase):
             config = json.dumps({'netfile': 'lenet.json', 'accelerator': accelerator}).encode()
             result = run('--format', ('json', 'csv', 'table', 'svg')[index // 18 % 4], stdin=config)
             self.assertEqual(result.status, 0)
-            self.assertRegex(result.err, r'\A(fodlam: [^\n]+ which is (in MHz|MACs)[^\n]+\n)*\Z')
+            self.assertRegex(
+                result.err, r'\A(fodlam: [^\n]+ which is (in MHz|MACs|in 10\^9 bytes)[^\n]+\n)*\Z'
+            )
             self.assertNotRegex(result.out, r'(?i)\b(nan|inf|infinity)\b')
 
 

@@ -243,6 +243,18 @@ class OnDevices(unittest.TestCase):
                 found = [note for note in (bound, one, two, layers, many, power) if note in out]
                 self.assertEqual(found, said, (accelerator, flags, form))
 
+    def test_networks_with_products(self):
+        """No measured device ran one, so that no range and no error is known to hold for it."""
+        sizes = {'ifmap': [8, 4, 1], 'ofmap': [4, 4, 1]}
+        product = {'name': 'qk', 'type': 'MatMul', 'macs': 128, **sizes}
+        fc = {'name': 'fc', 'type': 'InnerProduct', 'macs': 64}
+        for entries, expected in (([product], True), ([fc], False)):
+            for accelerator in (CHIP, 'edge-tpu'):
+                stdin = json.dumps({'netfile': entries, 'accelerator': accelerator}).encode()
+                out = run('--format', 'table', '--range', stdin=stdin).out
+                said = 'no measured device ran a network with products, as in attention' in out
+                self.assertEqual(said, expected, (entries, accelerator, out))
+
     def test_json_on_a_terminal_says_what_its_energy_is_worth(self):
         said_of_edge_tpu = (
             'fodlam: the power of edge-tpu is that of GoogLeNet and MobileNet: the energy of others '

@@ -16,7 +16,7 @@ import unittest
 
 import onnx_encoder
 from documents import DOCUMENTS, Says, anchors, blocks, blocks_in, layers, total
-from support import NETFILES, ROOT, fodlam, path, read, run, validator
+from support import NETFILES, ROOT, copy_files, fodlam, path, read, run, validator
 
 from fodlam.data import devices, notes
 
@@ -67,8 +67,8 @@ class Commands(unittest.TestCase):
         self.assertIn("'model.onnx'", export)  # which needs PyTorch, and is tried by hand
         with tempfile.TemporaryDirectory() as folder:
             for name in ('nets', 'data'):
-                shutil.copytree(path(name), os.path.join(folder, name))
-            shutil.copy(path('fodlam.py'), folder)
+                copy_files(path(name), os.path.join(folder, name))
+            shutil.copyfile(path('fodlam.py'), os.path.join(folder, 'fodlam.py'))
             with open(os.path.join(folder, 'model.onnx'), 'wb') as file:
                 conv = onnx_encoder.node('Conv', 'x w', 'y', 'first')
                 weights = onnx_encoder.tensor('w', [8, 3, 1, 1])

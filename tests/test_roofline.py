@@ -17,7 +17,7 @@ NETS = ('alexnet_deploy.json', 'googlenet.json', 'resnet50.json', 'lenet.json')
 class Limits(unittest.TestCase):
     def test_infinite_bandwidth_gives_the_compute_bound(self):
         for netfile in NETS:
-            report = estimate_layers({**PLAIN, 'dram_gb_per_s': 1e15}, netfile)
+            report = estimate_layers({**PLAIN, 'dram_gb_per_s': 1e8}, netfile)
             macs = sum(layer['macs'] for layer in report['layers'])
             self.assertAlmostEqual(report['total']['latency'] / (macs / (1024 * 1e9)), 1)
             for layer in report['layers']:
@@ -43,7 +43,7 @@ class Limits(unittest.TestCase):
         keys = 'dram_gb_per_s', 'macs', 'clock_mhz', 'buffer_kib'
         for netfile, base, key in some(itertools.product(NETS, (PLAIN, FULL), keys)):
             times = []
-            for value in (4096, 1000, 512, 300, 128, 77, 64, 32, 10, 3, 1, 0.1):
+            for value in (4096, 1000, 512, 300, 128, 77, 64, 32, 10, 3, 1):
                 layers = estimate_layers({**base, key: value}, netfile)['layers']
                 times.append([layer['latency'] for layer in layers])
             for more, less in zip(times, times[1:]):
@@ -70,7 +70,7 @@ class Limits(unittest.TestCase):
             'ifmap': [64, 56, 56], 'ofmap': [64, 56, 56], 'kernel': [3, 3],
         }  # fmt: skip
         dilated = {**entry, 'name': 'd', 'dilation': [4, 4]}
-        plain = {**PLAIN, 'dram_gb_per_s': 1e9}
+        plain = {**PLAIN, 'dram_gb_per_s': 1e8}
         one, two = write_and_estimate([entry, dilated], {**plain, 'winograd_gain': 2})['layers']
         self.assertAlmostEqual(two['latency'] / one['latency'], 2)
         # The ifmap is the larger: a slice of 3 rows of 64 * 56 bytes, or of 4 * 2 + 1 rows, stays

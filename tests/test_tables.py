@@ -166,8 +166,8 @@ class Table(unittest.TestCase):
             (CHIP, None),
             ('nvdla-64', None),
             ('edge-tpu', 'accelerator: attains 25% of its roofline'),
-            ('kv260-dpu', 'accelerator: attains 66% of its roofline, 13.7 us a layer beside it'),
-            ({**CHIP, 'layer_us': 0.25}, 'accelerator: 0.25 us a layer beside it'),
+            ('kv260-dpu', 'accelerator: attains 66% of its roofline, plus 13.7 us a layer'),
+            ({**CHIP, 'layer_us': 0.25}, 'accelerator: plus 0.25 us a layer'),
             (
                 {**CHIP, **keys},
                 'accelerator: attains 40% of its roofline, 0.5 pJ a MAC, buffer of 512 KiB, '
