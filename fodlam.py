@@ -88,11 +88,9 @@ HOME = dirname(realpath(__file__))  # the project's folder, even if a link to th
 # This file is also the package of data/ and nets/. A room there writes "from fodlam import
 # read_table", and this file "from fodlam.data.sweeps import ..." in the function that needs it.
 __path__ = [HOME]
-# There is one copy in a process. If this file is loaded once more, as where a notebook runs it as a
-# script, rooms go on with the copy that was first, and the two share their InputError.
-first_copy = sys.modules.get('fodlam')
-if getattr(first_copy, 'HOME', HOME) != HOME:
-    raise ImportError(f'fodlam is loaded from {first_copy.HOME} already; expected no other copy')
+# Rooms go on with the first copy of this file in a process, if it is loaded again by another name,
+# as where a notebook runs it as a script. This is None if Python does not know this copy's name.
+first_copy = sys.modules.setdefault('fodlam', sys.modules.get(__name__))
 
 if __name__ == '__main__':
     # Looking for garbage takes 2% of a start, and a run leaves next to none.
@@ -163,11 +161,6 @@ ENTRY_KEYS = dict.fromkeys(
     'weight_density activation_density from result'.split()
 ).keys()
 
-# {key of an entry: how many sizes it has}
-SIZE_COUNTS = {
-    'ifmap': 3, 'ofmap': 3, 'stored': 3, 'kernel': 2, 'stride': 2, 'dilation': 2, 'groups': 1,
-}  # fmt: skip
-
 # Runs with only these arguments take nothing but this file; data/options.py reads all others.
 PLAIN_FLAGS = {'--diagnose', '--per-frame', '--per-layer'}
 # The ends of the names of files that hold a model, and not JSON.
@@ -198,8 +191,7 @@ class InputError(Exception):
     """A mistake that the user can put right. Its message: "where: what is wrong; what is valid"."""
 
 
-if hasattr(first_copy, 'InputError'):
-    InputError = first_copy.InputError
+InputError = getattr(first_copy, 'InputError', InputError)  # which rooms raise, and copies catch
 
 _QUOTER = reprlib.Repr()
 _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS
@@ -211,9 +203,8 @@ def quote(value):
         text = _QUOTER.repr(value)
     except ValueError:  # Python does not write an int of thousands of digits
         return 'a number too long to show'
-    if text.isprintable():
-        return text
-    return ' '.join(text.split())  # as of a table of pandas
+    # Some are of several lines, as that of a table of pandas.
+    return text if text.isprintable() else ' '.join(text.split())
 
 
 # What the user can do something about. A ValueError that is raised in this project has a message
@@ -224,7 +215,8 @@ MISTAKES = (ValueError, CsvError, RecursionError, ImportError, OSError)
 class place:  # in lower case, as it reads like a statement: with place('config'):
     """A context that turns an exception of MISTAKES into an InputError that begins with a place.
 
-    where: the place, such as 'config "net"'. An InputError from an inner place stays as it is.
+    where: the place, such as 'config "net"'. layer: a layer's name there; None: the whole place.
+    An InputError from an inner place stays as it is.
 
     >>> with place('config "net"'):
     ...     raise ValueError("unknown network 'VGG19'; choose from AlexNet, VGG16")
@@ -232,10 +224,11 @@ class place:  # in lower case, as it reads like a statement: with place('config'
     fodlam.InputError: config "net": unknown network 'VGG19'; choose from AlexNet, VGG16
     """
 
-    __slots__ = ('where',)
+    __slots__ = ('where', 'layer')
 
-    def __init__(self, where):
+    def __init__(self, where, layer=None):
         self.where = where
+        self.layer = layer
 
     def __enter__(self):
         pass
@@ -243,16 +236,17 @@ class place:  # in lower case, as it reads like a statement: with place('config'
     def __exit__(self, kind, error, trace):
         if not isinstance(error, MISTAKES):
             return
+        where = self.where if self.layer is None else f'{self.where}, layer {quote(self.layer)}'
         missing = error
         if not isinstance(error, ImportError):
             try:
                 from fodlam.data.mistakes import advice_on
 
-                raise InputError(f'{self.where}: {advice_on(error)}')
+                raise InputError(f'{where}: {advice_on(error)}')
             except (ImportError, OSError) as unreadable:
                 missing = unreadable
         advice = f'cannot be loaded ({missing}); expected it below the folder of fodlam.py'
-        raise InputError(f'{self.where}: {advice}')
+        raise InputError(f'{where}: {advice}')
 
 
 # === Value types ===
@@ -486,7 +480,8 @@ def list_entries(netfile):
 def is_plain_entry(entry):
     """Return whether an entry of a net file has all it needs, and nothing unknown.
 
-    Any other entry goes through data/entries.py, which completes it or says what is wrong.
+    Any other entry goes through data/entries.py, which completes it or says what is wrong. Sizes of
+    an entry with "macs" are checked where they are used, and costs by MACs use none.
     """
     if not isinstance(entry, dict) or not entry.keys() <= ENTRY_KEYS:
         return False
@@ -498,19 +493,7 @@ def is_plain_entry(entry):
         return (
             len(entry) == 2 and not type_.startswith(TYPE_STARTS) and not type_.endswith(TYPE_ENDS)
         )
-    for key, count in SIZE_COUNTS.items():
-        if key in entry and not are_sizes(entry[key], count):
-            return False
     return is_macs(entry.get('macs')) and 'shared' not in entry
-
-
-def are_sizes(value, count):
-    """Return whether a value is a list of `count` sizes; a single size counts as a list of one."""
-    sizes = value if isinstance(value, list) else [value]
-    for size in sizes[: count + 1]:
-        if type(size) is not int or not 0 < size <= MAX_SIZE:
-            return False
-    return len(sizes) == count
 
 
 def is_macs(value):
@@ -703,7 +686,7 @@ class Catalog:
             kind = KIND_OF_TYPE.get(entry['type'])
             if kind is None:
                 continue
-            with place(f'{where}, layer {quote(entry["name"])}'):
+            with place(where, entry['name']):
                 layer = costing.layer(entry, kind)
             if layer is None:
                 self.left_out.append(entry)
@@ -1044,9 +1027,8 @@ def command(run=run, program='fodlam'):
     os._exit(status)
 
 
-if 'fodlam' not in sys.modules:  # a script, or a copy of another name: rooms find it under this one
-    sys.modules['fodlam'] = type(sys)('fodlam')
-    vars(sys.modules['fodlam']).update(globals())
-
 if __name__ == '__main__':
     command()
+elif not first_copy:  # its name is unknown to Python; but rooms have to find it
+    first_copy = sys.modules['fodlam'] = type(sys)('fodlam')
+    vars(first_copy).update(globals())

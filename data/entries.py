@@ -8,7 +8,6 @@ import re
 from fodlam import (
     ENTRY_KEYS,
     KIND_OF_TYPE,
-    SIZE_COUNTS,
     TYPE_ENDS,
     TYPE_STARTS,
     canonical,
@@ -44,6 +43,10 @@ TYPE_NAMES = {
     'dense': 'InnerProduct',
     'matmul': 'MatMul',
 }
+# {key: how many sizes it has}
+SIZE_COUNTS = {
+    'ifmap': 3, 'ofmap': 3, 'stored': 3, 'kernel': 2, 'stride': 2, 'dilation': 2, 'groups': 1,
+}  # fmt: skip
 # With one of these keys, an entry is of a layer that does something with a feature map.
 SIZE_KEYS = ('ifmap', 'ofmap', 'kernel', 'stride', 'dilation', 'groups')
 # Of difflib's ratio, for types of entries with sizes alone. "Lineer" and "Linear" have 0.83; but

@@ -8,7 +8,7 @@ an ofmap of K x P x Q.
 import math
 from collections import namedtuple
 
-from fodlam import MAX_SIZE, are_sizes, quote
+from fodlam import MAX_SIZE, quote
 
 
 class Shape(namedtuple('Shape', 'C H W K P Q R S sy sx dy dx groups A B shared')):
@@ -232,3 +232,12 @@ def parse_sizes(entry, key, count, default=None):
         numbers = 'a whole number' if count == 1 else f'{count} whole numbers'
         raise ValueError(f'"{key}" is {quote(sizes)}; expected {numbers}, from 1 to {MAX_SIZE}')
     return sizes if isinstance(sizes, list) else [sizes]
+
+
+def are_sizes(value, count):
+    """Return whether a value is a list of `count` sizes; a single size counts as a list of one."""
+    sizes = value if isinstance(value, list) else [value]
+    for size in sizes[: count + 1]:
+        if type(size) is not int or not 0 < size <= MAX_SIZE:
+            return False
+    return len(sizes) == count

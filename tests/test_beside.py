@@ -115,15 +115,6 @@ class Copies(unittest.TestCase):
         script += 'assert second.InputError is first.InputError'
         self.assertEqual(python(script, path()), WRONG * 2)
 
-    def test_a_copy_of_another_folder_is_refused(self):
-        with tempfile.TemporaryDirectory() as folder:
-            shutil.copyfile(path('fodlam.py'), path(folder, 'fodlam.py'))
-            script = f'{LOAD}load(sys.argv[1], "fodlam")\n'
-            script += 'try:\n    load(sys.argv[2], "other")\n'
-            script += 'except ImportError as error:\n    print(error)'
-            said = f'fodlam is loaded from {os.path.realpath(path())} already; expected no other copy\n'
-            self.assertEqual(python(script, path(), folder), said)
-
     def test_programs_after_an_import(self):
         """As where a notebook runs them: what is wrong is told in one line."""
         script = f'{LOAD}load(sys.argv[1], "fodlam").estimate({{"net": "VGG16"}})\n'
