@@ -7,12 +7,10 @@ import json
 import math
 import os
 import re
-import tempfile
 import unittest
 
-import definitions
 from documents import DOCUMENTS, Says, anchors, blocks_in, layers, percent, rows_below, total
-from support import NETFILES, extract, extractor, fodlam, path, read, run, validator
+from support import NETFILES, extractor, fodlam, path, read, run, validator
 
 from fodlam.data import (
     accelerators,
@@ -288,14 +286,11 @@ class EyerissByShape(Says, unittest.TestCase):
         self.says(f'gives VGG-16 {other:.0f}% too much time')
 
     def test_mobilenet(self):
-        with tempfile.TemporaryDirectory() as folder:
-            netfile = os.path.join(folder, 'mobilenet.json')
-            with open(netfile, 'w', encoding='utf-8') as file:
-                file.write(extract('mobilenet.prototxt', definitions.mobilenet()).out)
-            by_size, by_macs = (
-                1 / fodlam.estimate(config, per_frame=True)['conv']['latency']
-                for config in ({'netfile': netfile, 'scaling': 'shape'}, {'netfile': netfile})
-            )
+        config = {'netfile': 'mobilenet_050_128.json'}
+        by_size, by_macs = (
+            1 / fodlam.estimate(each, per_frame=True)['conv']['latency']
+            for each in ({**config, 'scaling': 'shape'}, config)
+        )
         self.says(
             f'The model says {by_size:.0f} frame/s, so its time is 117/{by_size:.0f} = '
             f'{117 / round(by_size):.2f} times too long. By MACs, it is {by_macs:.0f} frame/s.'
