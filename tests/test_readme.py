@@ -18,7 +18,7 @@ import onnx_encoder
 from documents import DOCUMENTS, Says, anchors, blocks, blocks_in, layers, total
 from support import NETFILES, ROOT, copy_files, fodlam, path, read, run, validator
 
-from fodlam.data import devices, notes
+from fodlam.data import calibration, devices, notes
 
 README = 'README.md'
 
@@ -197,9 +197,13 @@ class Numbers(Says, unittest.TestCase):
             typical = [row.typical for row in group]
             worst = max(row.worst for row in group)
             self.says(
-                f'| typically a factor of {min(typical):.2f} to {max(typical):.2f}, '
+                f'others: typically a factor of {min(typical):.2f} to {max(typical):.2f}, '
                 f'at worst {worst:.1f} |'
             )
+
+    def test_measured_networks(self):
+        runs = sum(map(len, calibration.measured_runs().values()))
+        self.says(f'| each of {runs} networks by 1 or 2 others: ')
 
     def test_rooflines(self):
         attained = re.search(r'attain (\d+)% to (\d+)% of', devices.bound_note())
