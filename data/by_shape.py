@@ -87,6 +87,42 @@ def add_up_energy_parts(layers):
     }
 
 
+def published_conv_layers():
+    """Return {net: its list of conv Layers}, as published for Eyeriss and for one frame."""
+    conv_layers = {}
+    for net in AVERAGED:
+        published = published_layers(net, per_frame=True)
+        conv_layers[net] = [layer for layer in published if layer.kind == 'conv']
+    return conv_layers
+
+
+def kernels_of(conv_layers):
+    """Return {(height, width)} of all kernels; conv_layers: {net: its list of conv Layers}.
+
+    >>> sorted(kernels_of(published_conv_layers()))
+    [(3, 3), (5, 5), (11, 11)]
+    """
+    kernels = set()
+    for layers in conv_layers.values():
+        kernels.update(tuple(layer.entry['kernel']) for layer in layers)
+    return kernels
+
+
+def is_like_published(entry, kernels):
+    """Return whether the entry of a conv layer is like a layer that is published for Eyeriss.
+
+    kernels: {(height, width)} of the published layers. None of them has a group for each channel.
+
+    >>> conv = {'ifmap': [64, 56, 56], 'kernel': [3, 3]}
+    >>> pointwise, depthwise = {**conv, 'kernel': [1, 1]}, {**conv, 'groups': 64}
+    >>> [is_like_published(entry, {(3, 3), (5, 5)}) for entry in (conv, pointwise, depthwise)]
+    [True, False, False]
+    """
+    if entry['ifmap'][0] == entry.get('groups', 1):
+        return False
+    return tuple(entry.get('kernel', (1, 1))) in kernels
+
+
 class ShapeModel:
     """Conv layers cost what their shape asks of Eyeriss, fc layers what their density asks of EIE.
 
@@ -98,13 +134,9 @@ class ShapeModel:
     def __init__(self, rule, densities):
         self.densities = densities
         self.by_macs = RangedAverageModel(per_frame=True, rule=rule)
-        self.conv_layers = {}  # {net: its published conv Layers}
-        for net in AVERAGED:
-            published = published_layers(net, per_frame=True)
-            self.conv_layers[net] = [layer for layer in published if layer.kind == 'conv']
-        conv_layers = sum(self.conv_layers.values(), [])
-        self.known_kernels = {tuple(layer.entry['kernel']) for layer in conv_layers}
-        self.conv_ratio_limits = limits_of(ratios_by_shape(conv_layers))
+        self.conv_layers = published_conv_layers()
+        self.known_kernels = kernels_of(self.conv_layers)
+        self.conv_ratio_limits = limits_of(ratios_by_shape(sum(self.conv_layers.values(), [])))
         rows = read_eie_rows()
         self.imbalance = imbalance(rows)
         # On EIE, energy is power times time, so that both have one ratio.
@@ -148,9 +180,8 @@ class ShapeModel:
             energy_by = energy_by_parts(entry['macs'], cost.latency_s, activations)
             cost = Cost(math.fsum(energy_by.values()), cost.latency_s)
             least, most = self.conv_ratio_limits_by_density
-        # What is unlike any published layer may be modelled as much too high as MobileNet is.
-        one_channel_a_group = entry['ifmap'][0] == entry.get('groups', 1)
-        if one_channel_a_group or tuple(entry.get('kernel', (1, 1))) not in self.known_kernels:
+        if not is_like_published(entry, self.known_kernels):
+            # It may be modelled as much too high as MobileNet is.
             most = Cost(max(most.energy_j, MOBILENET_RATIO), max(most.latency_s, MOBILENET_RATIO))
         layer = Layer(entry, kind, source, 1, cost)
         # The more too high the model may be, the lower the actual cost.

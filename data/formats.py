@@ -22,10 +22,10 @@ def render_estimate(estimate, format_, encoding, theme='auto'):
         from fodlam.data.tables import estimate_csv
 
         return estimate_csv(estimate)
-    from fodlam.data.notes import error_notes, frames_note, pruning_notes
+    from fodlam.data.notes import error_notes, frames_note, pruning_notes, unlike_notes
 
     layers = estimate.make_layers()
-    notes = [frames_note(estimate), *pruning_notes(layers)]
+    notes = [frames_note(estimate), *unlike_notes(layers), *pruning_notes(layers)]
     if estimate.accelerator is None:
         notes += error_notes(estimate, layers)
     else:

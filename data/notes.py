@@ -70,6 +70,32 @@ def pruning_notes(layers):
     return []
 
 
+def unlike_notes(layers):
+    """Return a list of the note on conv layers by shape that are unlike any published, if any are.
+
+    The note says how much of the time of all Layers is theirs.
+    """
+    if not any(layer.kind == 'conv' and layer.source.startswith('by shape') for layer in layers):
+        return []
+    # Both are loaded, as they made the layers.
+    from fodlam.data.by_shape import is_like_published, kernels_of, published_conv_layers
+    from fodlam.data.eyeriss import MOBILENET_RATIO
+
+    kernels = kernels_of(published_conv_layers())
+    total_s = unlike_s = 0
+    for layer in layers:
+        total_s += layer.cost.latency_s
+        if layer.kind == 'conv' and not is_like_published(layer.entry, kernels):
+            unlike_s += layer.cost.latency_s
+    percent = round(100 * unlike_s / total_s)
+    if percent == 0:
+        return []
+    return [
+        f'{percent}% of the time: conv layers unlike any published; MobileNet, which has many, '
+        f'was modelled as {MOBILENET_RATIO:.2f} times too long'
+    ]
+
+
 def error_notes(estimate, layers):
     """Return a list of the note on how far off an Estimate on Eyeriss and EIE may be.
 

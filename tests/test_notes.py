@@ -113,6 +113,40 @@ class OnEyeriss(unittest.TestCase):
                     self.assertEqual(percent, round(expected), how)
 
 
+class UnlikePublished(unittest.TestCase):
+    """Conv layers by shape that nothing published is like: tables say how much of the time."""
+
+    SAID = r'(\d+)% of the time: conv layers unlike any published'
+
+    def share(self, entries, **config):
+        """Return the percentage in the note of the table of some entries; None without a note."""
+        stdin = json.dumps({'netfile': entries, 'scaling': 'shape', **config}).encode()
+        said = re.search(self.SAID, run('--format', 'table', '--range', stdin=stdin).out)
+        return said and int(said[1])
+
+    def conv(self, name, kernel, **members):
+        sizes = {'ifmap': [16, 8, 8], 'ofmap': [16, 8, 8], 'kernel': [kernel, kernel]}
+        return {'name': name, 'type': 'Conv2d', **sizes, **members}
+
+    def test_all_of_the_time(self):
+        self.assertEqual(self.share([self.conv('a', 1)]), 100)
+        self.assertEqual(self.share([self.conv('a', 3, groups=16)]), 100)
+
+    def test_none_of_the_time(self):
+        self.assertIsNone(self.share([self.conv('a', 3), self.conv('b', 5)]))
+        self.assertIsNone(self.share([self.conv('a', 1)], scaling='mac'))
+
+    def test_half_of_the_time(self):
+        """Kernels of 7 x 7 are unlike any; so many layers of 3 x 3 that they take as long."""
+        times = {}
+        for kernel in (3, 7):
+            config = {'netfile': [self.conv('a', kernel)], 'scaling': 'shape'}
+            times[kernel] = fodlam.estimate(config)['total']['latency']
+        layers = [self.conv(f'a{i}', 3) for i in range(round(100 * times[7] / times[3]))]
+        layers += [self.conv(f'b{i}', 7) for i in range(100)]
+        self.assertEqual(self.share(layers), 50)
+
+
 class OfFrames(unittest.TestCase):
     """The line on stderr where conv and fc costs are for different numbers of frames."""
 
