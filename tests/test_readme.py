@@ -89,7 +89,7 @@ class Text(unittest.TestCase):
     def test_first_screen(self):
         lines = read('README.md').splitlines()
         for command in (
-            'python3 fodlam.py < config/vgg16.json',
+            '"VGG16"}\' | python3 fodlam.py',
             'python3 -m unittest discover -s tests',
         ):
             self.assertTrue(any(line.endswith(command) for line in lines[:40]), command)
@@ -188,7 +188,9 @@ class Numbers(Says, unittest.TestCase):
         rows = [row for row in validator.validate() if ' on nvdla-' in row['quantity']]
         worst = max(abs(row['error_percent']) for row in rows)
         self.assertEqual(len(rows), 7)
-        self.says(f'on its seven configurations is within {math.ceil(worst * 10) / 10}% of')
+        self.says(
+            f"within {math.ceil(worst * 10) / 10}% of its makers' figures for seven configurations"
+        )
 
     def test_errors_on_devices(self):
         rows = devices.read_calibrated().values()
@@ -232,7 +234,7 @@ class Numbers(Says, unittest.TestCase):
             f'Eyeriss ran {frames["VGG16"]} frames of VGG-16, or {frames["AlexNet"]} of AlexNet'
         )
         batched, framed = (fodlam.diagnose(x)['average']['latency']['conv'] for x in (False, True))
-        self.says(f'By MACs, that is {batched / framed:.2f} frames for any network')
+        self.says(f'and by MACs for {batched / framed:.2f} frames of any network')
 
     def test_dense_layers(self):
         kept = [
@@ -247,12 +249,26 @@ class Numbers(Says, unittest.TestCase):
         )
 
     def test_processes(self):
-        for rule, said in (
-            ('dennard', "EIE's energy is multiplied by {:.1f},"),
-            ('stillmaker', 'says {:.2f}.'),
-        ):
+        factors = []
+        for rule in ('dennard', 'stillmaker'):
             power, time = fodlam.node_scale(45, 65, rule)
-            self.says(said.format(power * time))
+            factors += [time, power * time]
+        self.says(
+            "EIE's time is multiplied by {:.2f} and its energy by {:.1f} (Dennard). By "
+            '`"process_scaling": "stillmaker"`, it is {:.2f} and {:.2f}.'.format(*factors),
+            '| conv: none; fc: scaled by {:.2f} | conv: none; fc: scaled by {:.1f} |'.format(
+                *factors
+            ),
+        )
+
+    def test_arrays(self):
+        said = []
+        for dataflow in ('ws', 'os'):
+            array = {'rows': 32, 'cols': 32, 'dataflow': dataflow}
+            chip = {**array, 'clock_mhz': 1000, 'dram_gb_per_s': 20}
+            report = fodlam.estimate({'netfile': 'resnet50.json', 'accelerator': chip})
+            said.append(f'{report["total"]["latency"] * 1e3:.2f} ms')
+        self.says(f'ResNet-50 takes {said[0]}. If the partial sums stay (`os`), it takes {said[1]}')
 
 
 if __name__ == '__main__':
