@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """FODLAM, a first-order deep learning accelerator model.
 
-Adds up the energy (J) and latency (s) of a neural network's layers. Those that
+Adds up the energy (J) and latency (s) of a neural network's layers. Those in
 the papers on Eyeriss (convolutional, "conv") and EIE (fully-connected, "fc")
-measured cost what is published. Others cost their multiply-accumulates (MACs)
-times the average published cost of a MAC. A roofline costs other accelerators.
+cost what is published. Others cost their multiply-accumulates (MACs) times the
+average published cost of a MAC. A roofline costs other accelerators.
 
 Usage: a config in JSON goes in, a report in JSON comes out.
   fodlam [options] [config.json]           from a clone: python3 fodlam.py ...
@@ -19,18 +19,18 @@ Options:
   --range        the least and the most that each cost may be as well
   --format F     json (default), csv, table (for people), svg (a picture)
   --theme T      of a picture: auto (default), light, dark
-  --lines        one config on each line in, one report on each line out
+  --lines        one config on each line in, one JSON report on each line out
   --diagnose     what a MAC costs in each published layer; reads no config
   --calibrate F  the accelerator with efficiency and layer_us that fit measured
                  rates: F is a CSV file of netfile and frames_per_s
   --version, -h, --help
 
 Config keys:
-  net            a network that both papers measured: AlexNet, VGG16
-  netfile        or any other network: a file in nets/, or a path with a /
+  net            a network that both papers have: AlexNet, VGG16
+  netfile        or any other: a file in nets/, a path with a /, a list of layers
   layers         names of layers; default: all layers that have a cost
   per_frame      true or false; default: as --per-frame says
-  scaling        how a netfile is costed: mac (default), or shape (closer)
+  scaling        how a netfile is costed: mac (default), shape (closer for conv)
   density        shares that are not zero, for a netfile by shape: weights and
                  activations of fc layers, conv_activations of conv layers
   accelerator    nvdla-2048, tpu-v1, edge-tpu ... (a wrong name lists all);
