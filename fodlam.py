@@ -27,7 +27,7 @@ Options:
 
 Config keys:
   net            a network that both papers have: AlexNet, VGG16
-  netfile        or any other: a file in nets/, a path with a /, a list of layers
+  netfile        or any other: a file in nets/, a path with a /, or the layers
   layers         names of layers; default: all layers that have a cost
   per_frame      true or false; default: as --per-frame says
   scaling        how a netfile is costed: mac (default), shape (closer for conv)

@@ -463,7 +463,11 @@ class MeasuredDevices(Says, unittest.TestCase):
 
     def test_search(self):
         self.assertEqual((calibration.STEPS, calibration.ZOOMS, devices.MANY_NETWORKS), (10, 10, 6))
-        self.says('narrowing an interval ten times: of eleven points', 'with six networks or more')
+        self.says(
+            'Of eleven times spread evenly over the interval, those beside the best are the next '
+            'interval, ten times.',
+            'with six networks or more',
+        )
 
     def test_power(self):
         away = {}  # {device: by how many percent its networks are away from its mean power}
