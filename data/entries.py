@@ -25,7 +25,8 @@ from fodlam.data.shape import (
     read_shape,
 )
 
-# What else the types of KIND_OF_TYPE are called, as in PyTorch and ONNX; and in any case.
+# {name in lower case: the type of KIND_OF_TYPE that it means}. People also write the names that
+# PyTorch, ONNX and Keras have for these types, in upper or lower case.
 TYPE_NAMES = {
     'convolution': 'Convolution',
     'conv': 'Convolution',
@@ -47,22 +48,26 @@ TYPE_NAMES = {
 SIZE_COUNTS = {
     'ifmap': 3, 'ofmap': 3, 'stored': 3, 'kernel': 2, 'stride': 2, 'dilation': 2, 'groups': 1,
 }  # fmt: skip
-# With one of these keys, an entry is of a layer that does something with a feature map.
+# An entry with one of these keys says what its layer does with feature maps.
 SIZE_KEYS = ('ifmap', 'ofmap', 'kernel', 'stride', 'dilation', 'groups')
-# Of difflib's ratio, for types of entries with sizes alone. "Lineer" and "Linear" have 0.83; but
-# "Transpose", which has no MACs, and "ConvTranspose" have 0.82.
+# From this ratio of difflib on, the type of an entry without "macs" is taken for a misspelled one
+# with MACs. "Lineer" and "Linear" have 0.83; but "ConvTranspose" and "Transpose", which has no MACs,
+# have 0.82.
 LEAST_TYPE_RATIO = 0.83
-# The types of so many entries of a net file are compared with those that have MACs, which takes
-# longer than all else. No network has as many layers.
+# To look for misspelled types takes longer than all else, so it is done for so many entries of a
+# net file, the first ones. No network has as many layers.
 MAX_COMPARED = 10_000
-CONVOLUTION = r'\w*conv(?!er)\w*'  # "DepthwiseConv2D" is one, but not "Convert"
+# The types of convolutions, in lower case: "depthwiseconv2d" is one, and "convert" is not.
+CONVOLUTION = r'\w*conv(?!er)\w*'
 
 
 def complete_entry(entry, entries):
-    """Return an entry of a net file with a type that fodlam.py knows and with its MACs.
+    """Return an entry of a net file as nets/extract.py would have written it.
 
+    If the layer has MACs, the result has a type of KIND_OF_TYPE, and "macs". If it has none, the
+    entry is returned as it is.
     entry: as the net file has it. entries: {canonical name: entry}, those before it.
-    Raises ValueError if the entry is wrong, or does not have enough to work its MACs out.
+    Raises ValueError if the entry is wrong, or says too little to work its MACs out.
 
     >>> conv1 = {'name': 'conv1', 'type': 'Conv2d',
     ...          'ifmap': [3, 224, 224], 'ofmap': [64, 224, 224], 'kernel': [3, 3]}
@@ -79,28 +84,29 @@ def complete_entry(entry, entries):
     if canonical(entry['name']) in entries:
         expected = 'names that differ without case, -, _'
         raise ValueError(f'a second {quote(entry["name"])}; expected {expected}')
-    type_ = TYPE_NAMES.get(entry['type'].casefold())
+    type_with_macs = TYPE_NAMES.get(entry['type'].casefold())  # None if the layer has no MACs
     if 'shared' in entry:
-        check_shared(entry['shared'], type_)
-    if type_ is None:
+        check_shared(entry['shared'], type_with_macs)
+    if type_with_macs is None:
         check_no_macs(entry, len(entries))
     for key, count in SIZE_COUNTS.items():
         if key in entry:
             parse_sizes(entry, key, count)
-    if type_ is None:
+    if type_with_macs is None:
         return entry
-    entry = {**entry, 'type': type_}
+    completed = {**entry, 'type': type_with_macs}
     if 'macs' not in entry:
-        return work_out_macs(entry)
-    if not is_macs(entry['macs']):
+        completed['macs'] = work_out_macs(completed)
+    elif not is_macs(entry['macs']):
         raise ValueError(f'"macs" is {quote(entry["macs"])}; expected a whole number, up to 1e30')
-    return entry
+    return completed
 
 
 def check_shared(shared, type_):
-    """Raise ValueError if "shared" is not how many groups of a MatMul share their second operand.
+    """Raise ValueError if the "shared" of an entry is wrong, or its layer is no MatMul.
 
-    shared: as the net file has it. type_: of the entry, a key of KIND_OF_TYPE, or None.
+    shared: as the net file has it. It should be how many groups have one second operand.
+    type_: of the entry, a key of KIND_OF_TYPE, or None if its layer has no MACs.
     """
     if type_ != 'MatMul':
         raise ValueError('"shared" of a layer that is no MatMul; leave it out')
@@ -109,21 +115,23 @@ def check_shared(shared, type_):
 
 
 def check_no_macs(entry, before):
-    """Raise ValueError if an entry whose type has no MACs has some, or most likely should.
+    """Raise ValueError if the type of an entry is wrong, or has no MACs while the entry has "macs".
 
-    A type that is nearly one with MACs is taken for a slip. A convolution under another name, such
-    as "DeformConv", may stand there with a name alone: nets/extract.py writes that for a layer that
-    it cannot count. Layers such as pooling have sizes, too.
-    before: how many entries are before it.
+    entry: its type is no key of TYPE_NAMES. before: how many entries are before it.
+    A type may be none of FODLAM's, such as "Pooling", and is wrong only if it seems to be meant for
+    one that has MACs. How like it must be to that depends on what else the entry has.
     """
     type_ = entry['type']
     has_macs = entry.get('macs') is not None
+    has_sizes_of_maps = any(key in entry for key in SIZE_KEYS)
     suggested = None
-    if has_macs:
+    if has_macs:  # so its layer has a type with MACs, whatever that is called here
         suggested = type_like(type_, LEAST_RATIO)
-    elif not any(key in entry for key in SIZE_KEYS):
-        suggested = TYPE_NAMES.get(needs_macs(type_, before))
-    elif before < MAX_COMPARED:
+    elif not has_sizes_of_maps:
+        # Only a slip is wrong here, and not "DeformConv": nets/extract.py writes an entry with a
+        # name and a type alone for a layer that it cannot count.
+        suggested = meant_type(type_, before)
+    elif before < MAX_COMPARED:  # layers without MACs, such as pooling, may have sizes, too
         suggested = type_like(type_, LEAST_TYPE_RATIO)
     if suggested:
         raise ValueError(f'unknown type {quote(type_)}; {choices(KIND_OF_TYPE, suggested)}')
@@ -132,40 +140,45 @@ def check_no_macs(entry, before):
         raise ValueError(f'"macs" of type {quote(type_)}; {expected}')
 
 
-def needs_macs(type_, before=0):
-    """Return the key of TYPE_NAMES that a type is, or is nearly; None if it is like none.
+def meant_type(type_, before=0):
+    """Return the type with MACs that a type is another name of, or a misspelled one; else None.
 
-    An entry with such a type is wrong without MACs, even if it has nothing but a name and the type.
+    The result is a key of KIND_OF_TYPE. An entry of a net file that has such a type needs MACs.
     before: how many entries are before it; see MAX_COMPARED.
 
-    >>> needs_macs('Conv2d'), needs_macs('Convolutoin'), needs_macs('ReLU')
-    ('conv2d', 'convolution', None)
+    >>> meant_type('Conv2d'), meant_type('Convolutoin'), meant_type('DeformConv')
+    ('Convolution', 'Convolution', None)
     """
     form = type_.casefold()
     if form in TYPE_NAMES:
-        return form
-    is_like = form.startswith(TYPE_STARTS) or form.endswith(TYPE_ENDS)
-    if is_like and before < MAX_COMPARED:
-        return nearest(type_, TYPE_NAMES, LEAST_TYPE_RATIO)
+        return TYPE_NAMES[form]
+    # The beginning and the end are looked at first, as that is much faster.
+    may_be_misspelled = form.startswith(TYPE_STARTS) or form.endswith(TYPE_ENDS)
+    if may_be_misspelled and before < MAX_COMPARED:
+        return TYPE_NAMES.get(nearest(type_, TYPE_NAMES, LEAST_TYPE_RATIO))
     return None
 
 
 def type_like(type_, least_ratio):
-    """Return the key of KIND_OF_TYPE that an unknown type is most like; None if it is like none.
+    """Return the type with MACs that an unknown type is like; None if it is like none.
 
+    The result is a key of KIND_OF_TYPE. Unlike `meant_type`, it takes every type with "conv" in it
+    for a convolution.
     least_ratio: see `nearest`.
 
-    >>> type_like('Lineer', LEAST_TYPE_RATIO), type_like('DepthwiseConv2D', LEAST_TYPE_RATIO)
+    >>> type_like('Lineer', LEAST_TYPE_RATIO), type_like('DeformConv', LEAST_TYPE_RATIO)
     ('InnerProduct', 'Convolution')
     """
     suggested = nearest(type_, TYPE_NAMES, least_ratio)
     if suggested is not None:
         return TYPE_NAMES[suggested]
-    return 'Convolution' if re.fullmatch(CONVOLUTION, type_.casefold()) else None
+    if re.fullmatch(CONVOLUTION, type_.casefold()):
+        return 'Convolution'
+    return None
 
 
 def work_out_macs(entry):
-    """Return an entry of a layer with MACs, with "macs" worked out from its feature maps.
+    """Return the MACs of an entry without "macs", by the sizes of its feature maps.
 
     entry: its type is a key of KIND_OF_TYPE. Raises ValueError if its sizes are missing or wrong.
     """
@@ -176,7 +189,9 @@ def work_out_macs(entry):
                 'or "ifmap", "ofmap" and "kernel" to work it out'
             )
     shape = read_shape(entry)
-    turned = channels_first(entry)
-    if not fits(entry, shape) and has_sizes(turned) and fits(turned, read_shape(turned)):
-        raise ValueError(channels_last_message(entry))
-    return {**entry, 'macs': count_macs(entry, shape)}
+    if not fits(entry, shape):
+        # They are refused only if they fit as [H, W, C]: some layer may be as nobody expects.
+        turned = channels_first(entry)
+        if has_sizes(turned) and fits(turned, read_shape(turned)):
+            raise ValueError(channels_last_message(entry))
+    return count_macs(entry, shape)

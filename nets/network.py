@@ -10,7 +10,7 @@ others read. ONNX's values are the names in the file, Caffe's are numbers.
 from collections import namedtuple
 
 from fodlam import MAX_INPUT_BYTES, InputError, canonical, quote
-from fodlam.data.entries import needs_macs
+from fodlam.data.entries import meant_type
 from fodlam.nets.layers import name_batch
 
 # The role of a node says what an accelerator can do with it if it follows a layer with MACs
@@ -220,7 +220,7 @@ def net_file(nodes, sums, results):
             name = f'{node.name}#{last_numbers[key]}'
         last_numbers[canonical(name)] = 1
         type_ = node.type
-        if not node.members and needs_macs(type_, len(entries)):
+        if not node.members and meant_type(type_, len(entries)):
             # FODLAM expects MACs of these types, and a product of constants, for one, has none.
             type_ = f'{type_}, not counted'
         entries.append({'name': name, 'type': type_, **node.members})
