@@ -51,7 +51,7 @@ SIZE_COUNTS = {
 # An entry with one of these keys says what its layer does with feature maps.
 SIZE_KEYS = ('ifmap', 'ofmap', 'kernel', 'stride', 'dilation', 'groups')
 # From this ratio of difflib on, the type of an entry without "macs" is taken for a misspelled one
-# with MACs. "Lineer" and "Linear" have 0.83; but "ConvTranspose" and "Transpose", which has no MACs,
+# with MACs. "Lineer" and "Linear" have 0.83. "Transpose", which has no MACs, and "ConvTranspose"
 # have 0.82.
 LEAST_TYPE_RATIO = 0.83
 # To look for misspelled types takes longer than all else, so it is done for so many entries of a

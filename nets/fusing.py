@@ -22,7 +22,8 @@ def fuse(nodes, shapes, results):
     nodes: [Node], in the order in which they run.
     shapes: {value: shape}, as in Net.
     results: the values that the network puts out, which must all be written.
-    Returns {value: index}: what each fused sum makes, and the node with MACs that it is a part of.
+    Returns the fused sums, {value: index}. The value is what a sum makes, and the index is that of
+    the node with MACs that does the sum.
 
     >>> from fodlam.nets.network import Node
     >>> conv = Node('conv', 'Convolution', MACS, ['image'], ['a'], {'ofmap': [64, 112, 112]})
@@ -62,11 +63,11 @@ def find_doubled(nodes):
     """
     doubled = {}
     for index, node in enumerate(nodes):
-        once = set()
+        seen = set()
         for value in node.inputs:
-            if value in once:
+            if value in seen:
                 doubled.setdefault(value, set()).add(index)
-            once.add(value)
+            seen.add(value)
     return doubled
 
 
@@ -99,32 +100,36 @@ def fuse_followers(index, node, readers, doubled, last_macs, shapes, results):
     shapes: {value: shape}, as in Net.
     results: the values that the network puts out.
     Returns the list of the values that fused sums make.
+
+    From the node's ofmap on, each value is followed to what its reader makes of it, until one is
+    found that must be written.
     """
     sums = []
     value = node.outputs[0]
     while value in readers and value not in results:
         followers = list(readers[value].items())
-        if len(followers) > 1:  # unless together they are an activation, the value is written
+        if len(followers) > 1:  # they read it from DRAM, unless together they are an activation
             value = find_activation(value, readers, results)
             if value is None:
                 return sums
             continue
-        place, follower = followers[0]
+        follower_index, follower = followers[0]
         if not follower.outputs:  # such as Caffe's Silence
             return sums
-        if place in doubled.get(value, ()):  # such as x + x, which adds no other feature map
+        if follower_index in doubled.get(value, ()):  # as in x + x, which adds no other map
             return sums
-        value = follower.outputs[0]
+        made = follower.outputs[0]
         if follower.role == POOL:
-            add_stored(node, shapes.get(value))
+            add_stored(node, shapes.get(made))
             return sums
         if follower.role == SUM:
-            if last_macs[value] != index:
+            if last_macs[made] != index:
                 return sums  # the layer that runs last adds; this one's ofmap waits for it in DRAM
             node.members['addend'] = True
-            sums.append(value)
+            sums.append(made)
         elif follower.role != PASS:
             return sums
+        value = made
     return sums
 
 
@@ -160,18 +165,18 @@ def find_activation(value, readers, results):
     'y'
     """
     inside = {value}  # the values that are x, or made of nothing but x
-    waiting = dict(readers[value])  # {index: Node}, those that read a value inside
+    waiting = dict(readers[value])  # {index: Node}: those that read a value inside, to be looked at
     for _ in range(MAX_ACTIVATION_NODES):
         node = waiting.pop(min(waiting))  # the first to run
         if node.role not in (PASS, SUM, GATE):
             return None
         if any(operand not in inside for operand in node.inputs):
             return None
-        result = node.outputs[0]
+        made = node.outputs[0]
         if not waiting:
-            return result
-        if result in results:
+            return made
+        if made in results:
             return None
-        inside.add(result)
-        waiting.update(readers.get(result, {}))
+        inside.add(made)
+        waiting.update(readers.get(made, {}))
     return None

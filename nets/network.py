@@ -18,7 +18,7 @@ from fodlam.nets.layers import name_batch
 PASS = 'pass'  # done on the way to DRAM: one input, and an output of its shape, such as ReLU
 POOL = 'pool'  # done on the way to DRAM, and makes what is written smaller
 SUM = 'sum'  # adds feature maps of one shape: done on the way to DRAM once all of them are there
-GATE = 'gate'  # combines feature maps otherwise, as by a product: only as a part of an activation
+GATE = 'gate'  # such as a product of maps: done on the way if it is a part of an activation
 MACS = 'macs'  # a layer with MACs itself
 OTHER = 'other'  # not done on the way
 
@@ -37,10 +37,18 @@ class Node(namedtuple('Node', 'name type role inputs outputs members')):
     __slots__ = ()
 
 
-GIVEN_FIELDS = 'frame inputs symbols batch batch_axis stages same_shape_types'
+GIVEN_DEFAULTS = {
+    'frame': None,
+    'inputs': {},
+    'symbols': {},
+    'batch': None,
+    'batch_axis': None,
+    'stages': (),
+    'same_shape_types': (),
+}
 
 
-class Given(namedtuple('Given', GIVEN_FIELDS, defaults=(None, {}, {}, None, None, (), ()))):
+class Given(namedtuple('Given', GIVEN_DEFAULTS, defaults=GIVEN_DEFAULTS.values())):
     """What the command line says of a model.
 
     frame: the sizes of one frame of the first input, such as (3, 224, 224), or None.
@@ -91,9 +99,12 @@ class Net:
     def keeps_shape(self, type_):
         """Return whether the user says that layers of a type have the shape of their first input.
 
-        type_: of a layer, whose shapes no rule tells; an ONNX operator's domain may be left out.
+        If so, the type is noted in kept_types.
+        type_: of a layer whose shapes no rule tells. The user may leave out the domain of an ONNX
+        operator, as in "Gelu" for "com.microsoft.Gelu".
         """
-        for name in (type_, type_.rpartition('.')[2]):
+        name_without_domain = type_.rpartition('.')[2]
+        for name in (type_, name_without_domain):
             if name in self.same_shape_types:
                 self.kept_types.add(name)
                 return True
@@ -122,7 +133,7 @@ class Net:
         raise InputError(f'{self.where}: no layer with MACs; {reason}')
 
     def explain(self, error):
-        """Return the message of a ValueError; a format may know better what helps."""
+        """Return the message of a ValueError. A subclass may add what helps in its format."""
         return str(error)
 
     def leave_out(self, type_, macs=None):
@@ -165,25 +176,9 @@ class Net:
         """Return lines for the user, on what a reader of the net file should know.
 
         They are on products of feature maps, which neither Eyeriss nor EIE was measured on, on
-        layers that are left out, and on assumptions.
+        layers that are left out, on assumptions, and on types in --same-shape that did nothing.
         """
-        macs_of_products = []
-        other_count = 0
-        for node in self.nodes:
-            if node.type == 'MatMul' and node.members:
-                macs_of_products.append(node.members['macs'])
-            elif node.members:
-                other_count += 1
-        notes = []
-        if macs_of_products:
-            count, macs = len(macs_of_products), sum(macs_of_products)
-            note = f'{count} MatMul of two feature maps ({macs:,} MACs a frame)'
-            if not other_count:
-                note += (
-                    ', and nothing else with MACs: Eyeriss and EIE have no cost for these; '
-                    'give the config an "accelerator"'
-                )
-            notes.append(note)
+        notes = self.notes_on_products()
         if self.left_out:
             notes.append(self.left_out_note())
         notes.extend(self.assumptions)
@@ -195,6 +190,26 @@ class Net:
                 )
         return [f'{self.where}: {note}' for note in notes]
 
+    def notes_on_products(self):
+        """Return a list with the note on products of two feature maps, empty if there are none."""
+        macs_of_products = []
+        other_count = 0  # of layers with MACs that are no such products
+        for node in self.nodes:
+            if node.type == 'MatMul' and node.members:
+                macs_of_products.append(node.members['macs'])
+            elif node.members:
+                other_count += 1
+        if not macs_of_products:
+            return []
+        count, macs = len(macs_of_products), sum(macs_of_products)
+        note = f'{count} MatMul of two feature maps ({macs:,} MACs a frame)'
+        if other_count == 0:
+            note += (
+                ', and nothing else with MACs: Eyeriss and EIE have no cost for these; '
+                'give the config an "accelerator"'
+            )
+        return [note]
+
 
 def net_file(nodes, sums, results):
     """Return the net file of a network: a list of dicts, one for each Node, in their order.
@@ -202,9 +217,9 @@ def net_file(nodes, sums, results):
     nodes: [Node], in the order in which they run.
     sums: {value: index}, the fused sums, from fusing.fuse.
     results: the values that the network puts out.
-    Raises ValueError if the layers read too many others.
+    Raises ValueError if `from` would become too long, see Joiner.
     FODLAM tells layers apart by their canonical names, while definitions tell them apart by their
-    exact names, or not at all. So layers after the first of a canonical name get a number:
+    exact names, or not at all. So a layer gets a number if one before has its canonical name:
 
     >>> nodes = [Node(name, 'ReLU', PASS, [], [], {}) for name in ('relu', 'ReLU', 'relu')]
     >>> [entry['name'] for entry in net_file(nodes, sums={}, results=set())]
@@ -221,7 +236,7 @@ def net_file(nodes, sums, results):
         last_numbers[canonical(name)] = 1
         type_ = node.type
         if not node.members and meant_type(type_, len(entries)):
-            # FODLAM expects MACs of these types, and a product of constants, for one, has none.
+            # FODLAM refuses such a type without MACs. A product of constants, for one, has none.
             type_ = f'{type_}, not counted'
         entries.append({'name': name, 'type': type_, **node.members})
     add_sources(entries, nodes, sums, results)
@@ -231,8 +246,8 @@ def net_file(nodes, sums, results):
 # === What a layer reads ===
 
 # The sources of a feature map are the layers with MACs whose ofmaps it is made of: a tuple of their
-# indices in the list of Nodes, with None for what the network is given.
-GIVEN = (None,)
+# indices in the list of Nodes, with None for the input of the network.
+NETWORK_INPUT = (None,)
 
 # In a long chain of nodes, each may join all before it, so that sources grow with the square of its
 # length. A DenseNet with 121 layers has 1,249.
@@ -240,18 +255,18 @@ MAX_SOURCES = 3_000_000
 
 
 class Joiner:
-    """Joins sources, and counts them.
+    """Joins the sources of several maps, and limits how much a network may have of them in all.
 
-    sources_left: how many may still be joined or read before they are too many.
-    name_bytes_left: how long their names in `from` may still be.
+    sources_left: how many sources may still be joined or read.
+    name_characters_left: how many characters their names in `from` may still have.
     """
 
     def __init__(self):
         self.sources_left = MAX_SOURCES
-        self.name_bytes_left = MAX_INPUT_BYTES
+        self.name_characters_left = MAX_INPUT_BYTES
 
     def count(self, sources):
-        """Count some sources; raise ValueError if they are too many."""
+        """Count some sources; raise ValueError if there are too many with those before."""
         self.sources_left -= len(sources)
         if self.sources_left < 0:
             raise ValueError(
@@ -259,18 +274,23 @@ class Joiner:
             )
 
     def count_name(self, name):
-        """Count the bytes of a name in `from`, or None; raise ValueError if they are too many."""
-        self.name_bytes_left -= len(name or '')
-        if self.name_bytes_left < 0:
+        """Count the characters of a name in `from`; raise ValueError if there are too many by now.
+
+        name: a string, or None for the input of the network.
+        """
+        if name is not None:
+            self.name_characters_left -= len(name)
+        if self.name_characters_left < 0:
             raise ValueError(
                 f'the names of what its layers read have more than {MAX_INPUT_BYTES} characters; '
                 'expected shorter names'
             )
 
     def join(self, several):
-        """Return the sources of a map that is made of several; several: a list of their sources.
+        """Return the sources of a map that is made of others, each source once.
 
-        Raises ValueError if they are too many.
+        several: a list of the sources of each of the others.
+        Raises ValueError if there are too many.
 
         >>> Joiner().join([(0, 1), (1, 4)])
         (0, 1, 4)
@@ -289,33 +309,41 @@ def add_sources(entries, nodes, sums, results):
 
     `from` names the layers whose ofmaps a layer reads, unless that is just the one before it.
     `result` is true where others read an ofmap that the network puts out as well.
-    entries: of the net file, one for each of the nodes.
+    entries: of the net file, one for each of the nodes; they are changed.
     nodes, sums, results: as for `net_file`.
+    Raises ValueError if there are too many sources, or their names are too long.
+
+    The `from` of a product q * k, to which x is added, where k joins the layers a and b, is
+    ['q', ['a', 'b'], 'x'].
     """
     joiner = Joiner()
     sources = find_sources(nodes, sums, joiner)
     addends = find_addends(nodes, sums, sources, joiner)
-    before = GIVEN
-    part = 0  # of a definition's layer that became several nodes, such as attention
+    before = NETWORK_INPUT  # the sources of what a layer reads in a chain
+    parts_before = 0  # how many nodes before belong to the same layer of the definition
     read = set()  # the indices of the nodes whose ofmaps others read
     for index, node in enumerate(nodes):
         if node.role != MACS:
             continue
-        operands = [sources.get(value, GIVEN) for value in node.inputs]
-        if part:  # what the part before has made is read first, and then the next input
-            operands = [before, *operands[part + 1 :]]
-        part = part + 1 if node.outputs == [''] else 0
-        is_product = node.type == 'MatMul'
-        ifmap = joiner.join(operands[:1] if is_product else operands)
-        others = []
-        if is_product:
-            others += operands[1:2] or [GIVEN]
+        operands = [sources.get(value, NETWORK_INPUT) for value in node.inputs]
+        if parts_before > 0:
+            # A layer such as attention became several nodes, which all have its inputs. The first
+            # one reads the first two. Each later one reads what the one before made, and the next.
+            operands = [before, *operands[parts_before + 1 :]]
+        is_followed_by_part = node.outputs == ['']
+        parts_before = parts_before + 1 if is_followed_by_part else 0
+        others = []  # what is read besides the ifmap: the sources of each
+        if node.type == 'MatMul':
+            ifmap = joiner.join(operands[:1])
+            others.append(operands[1] if len(operands) > 1 else NETWORK_INPUT)
+        else:
+            ifmap = joiner.join(operands)
         if index in addends:
-            others += [addends[index]]
+            others.append(addends[index])
         for origin in [ifmap, *others]:
             joiner.count(origin)
             read.update(origin)
-        if ifmap != before or any(other != GIVEN for other in others):
+        if ifmap != before or any(other != NETWORK_INPUT for other in others):
             named = source_names(ifmap, entries, joiner)
             for other in others:
                 names = source_names(other, entries, joiner)
@@ -329,22 +357,24 @@ def add_sources(entries, nodes, sums, results):
 
 
 def source_names(sources, entries, joiner):
-    """Return the names of sources, as a list; None is the name of what the network is given.
+    """Return the list of the names of sources, in which None is the input of the network.
 
     entries: of the net file. joiner: the Joiner that counts names.
     """
     names = []
     for source in sources:
-        names.append(None if source is None else entries[source]['name'])
-        joiner.count_name(names[-1])
+        name = None if source is None else entries[source]['name']
+        joiner.count_name(name)
+        names.append(name)
     return names
 
 
 def find_sources(nodes, sums, joiner):
     """Return {value: its sources}; nodes, sums: as for `net_file`; joiner: the Joiner.
 
-    Where maps are joined along an axis, what the network is given is a source beside others. Where
-    it is added or multiplied, as the mask of an attention is, no byte of it is counted.
+    The sources of a map that a node without MACs makes are those of its inputs. The input of the
+    network counts among them where maps are joined along an axis. Where it is added or multiplied,
+    as the mask of an attention is, it does not count beside others.
 
     >>> nodes = [
     ...     Node('conv', 'Convolution', MACS, ['image'], ['a'], {}),
@@ -359,20 +389,32 @@ def find_sources(nodes, sums, joiner):
         if node.role == MACS:
             made = (index,)
         else:
-            operands = [sources.get(value, GIVEN) for value in node.inputs]
+            operands = [sources.get(value, NETWORK_INPUT) for value in node.inputs]
             if node.type != 'Concat':
-                operands = [operand for operand in operands if operand != GIVEN]
-            made = joiner.join(operands) or GIVEN
+                operands = [operand for operand in operands if operand != NETWORK_INPUT]
+            made = joiner.join(operands) or NETWORK_INPUT
         for value in node.outputs:
-            sources[value] = (sums[value],) if value in sums else made
+            if value in sums:  # a fused sum is a part of the ofmap of its layer
+                sources[value] = (sums[value],)
+            else:
+                sources[value] = made
     return sources
 
 
 def find_addends(nodes, sums, sources, joiner):
-    """Return {index: sources}: what is added to the ofmap of each node before that is stored.
+    """Return {index: sources}: what fused sums add to the ofmap of each node with MACs.
 
     nodes, sums: as for `net_file`. sources: of all values, from `find_sources`.
     joiner: the Joiner.
+
+    >>> nodes = [
+    ...     Node('conv1', 'Convolution', MACS, ['image'], ['a'], {}),
+    ...     Node('conv2', 'Convolution', MACS, ['a'], ['b'], {}),
+    ...     Node('add', 'Add', SUM, ['a', 'b'], ['c'], {}),
+    ... ]
+    >>> sums = {'c': 1}  # conv2 does the addition
+    >>> find_addends(nodes, sums, find_sources(nodes, sums, Joiner()), Joiner())
+    {1: (0,)}
     """
     addends = {}  # {index: {source: None}}, sets that keep their order
     for node in nodes:
@@ -382,8 +424,8 @@ def find_addends(nodes, sums, sources, joiner):
             index = sums[value]
             added = addends.setdefault(index, {})
             for operand in node.inputs:
-                origin = sources.get(operand, GIVEN)
-                if origin != (index,):
+                origin = sources.get(operand, NETWORK_INPUT)
+                if origin != (index,):  # it is not the ofmap itself
                     joiner.count(origin)
                     added.update(dict.fromkeys(origin))
     return {index: tuple(added) for index, added in addends.items()}
