@@ -6,16 +6,17 @@ this order, an input's batch is
 
   - the dimension that --batch-axis names
   - the one that the file calls batch, as in ['sequence', 'batch', 64]
-  - the one that an operator which reads the input has for it. A Conv has the batch first; an LSTM
-    has the sequence first, unless its `layout` says otherwise. If the graph itself adds such a
-    dimension to an image [C, H, W], the input is one frame
+  - the one that an operator takes for it. A Conv takes the first dimension of what it reads; an
+    LSTM the second, unless its `layout` says otherwise. If the graph itself adds this dimension, as
+    to an image [C, H, W], the input is one frame
   - the second one of [100, 1, 64]: a sequence with a batch of 1 is more likely than 100 sequences
     of one step each
   - or else the first one
 
-Where the file does not make it plain, a line for the user says which dimension was taken. If it
-turns out to be another one, as attention multiplies its parts by one another, the model is refused
-(check_frames_are_apart and check_holds_frames in onnx_products.py).
+Where the file does not make it plain, a line for the user says which dimension was taken. Some
+operators show that this was wrong, such as an attention that multiplies parts of several frames by
+one another. The model is then refused (check_frames_are_apart and check_holds_frames in
+onnx_products.py).
 """
 
 import re
@@ -31,18 +32,20 @@ from fodlam.nets.onnx_macs import MACS_RULES, has_kernel, has_matrix
 from fodlam.nets.onnx_op import is_integers
 from fodlam.nets.onnx_rules import BROADCAST_TYPES, PASS_TYPES, POOL_TYPES, SAME_TYPES
 
-# A size in the file, such as batch, 64*batch or batch*64.
+# The name of a size in the file, which may have a factor: batch, 64*batch or batch*64.
 PRODUCT = re.compile('(?:([0-9]{1,9})[*])?([^*]+)(?:[*]([0-9]{1,9}))?')
 
-# Names of sizes that say that they are the batch; and those that the batch usually has if nothing
-# says so, with those that exporters give to a size without a name.
+# Names of sizes that are surely those of a batch.
 BATCH_NAME = re.compile('[^*]*batch[^*]*', re.IGNORECASE)
+# Names that a batch usually has, also those that exporters write for a size without a name. Other
+# sizes may have them, too.
 USUAL_NAME = re.compile('[^*]*batch[^*]*|n|b|bs|none|[?]|unk_*[0-9]*|-1|0', re.IGNORECASE)
 
 # In place of an axis: the input has no dimension for the batch, and is one frame.
 NO_BATCH = -1
 
-# Operators that keep the order of the dimensions of the first input, if not all sizes.
+# Operators whose output has the dimensions of the first input in the same order. Their sizes may
+# change.
 ORDER_TYPES = {*PASS_TYPES, *SAME_TYPES, 'Pad', 'Resize', 'Slice', 'Upsample'}
 RECURRENT_TYPES = ('GRU', 'LSTM', 'RNN')
 
@@ -65,7 +68,8 @@ class Inputs(namedtuple('Inputs', 'dims symbols batch are_resized')):
     """A model's inputs that are not weights.
 
     dims: {input: dims}, as in Graph.shapes, but with the sizes from the command line.
-    symbols: {name: size}, for names of sizes in the file, if they are known; BATCH is the batch's.
+    symbols: {name: size}, for those names of sizes in the file that are known. The size of the
+    batch may be BATCH.
     batch: the Batch.
     are_resized: whether the command line gives a size where the file has another number.
     """
@@ -77,11 +81,12 @@ class Inputs(namedtuple('Inputs', 'dims symbols batch are_resized')):
 
 
 def find_stripped_weights(graph):
-    """Return the set of a Graph's inputs that are weights, as in a file without their numbers.
+    """Return the set of a Graph's inputs that are weights.
 
-    If the file has any weights, that is none. Otherwise, an input is taken for weights in two
-    cases: if it is where a node has its kernel, or its matrix of two dimensions, or if it is a
-    vector and another input has more dimensions. At least one input is not weights.
+    It is empty if the file has the numbers of any weights. In a file without them, weights are
+    inputs like the others. An input is taken for weights in two cases: if a node has it for its
+    kernel, or for its matrix of two dimensions, or if it is a vector and another input has more
+    dimensions. At least one input is not weights.
     """
     if graph.tensors or has_constant_weights(graph):
         return set()
@@ -100,7 +105,7 @@ def find_stripped_weights(graph):
         value = node.inputs[index]
         if value in ranks and (has_kernel(node.type) or ranks[value] == 2):
             weights.add(value)
-    if ranks and weights.issuperset(ranks):
+    if ranks and weights.issuperset(ranks):  # then the first is the input of the network
         first_input = next(iter(ranks))
         weights.remove(first_input)
     return weights
@@ -118,8 +123,8 @@ def has_constant_weights(graph):
 # === Sizes ===
 
 
-def is_number(dim):
-    """Return whether a dim in the file is a size; some exporters write 0 or -1 for a symbol."""
+def is_size(dim):
+    """Return whether a dim in the file is a known size; some exporters write 0 or -1 for others."""
     return isinstance(dim, int) and dim not in (0, -1)
 
 
@@ -131,7 +136,7 @@ def size_of(dim, symbols):
     >>> size_of('64*N', {'N': 2}), size_of('H', {'N': 2}), size_of(-1, {})
     (128, H, -1)
     """
-    if is_number(dim):
+    if is_size(dim):
         return dim
     if dim is None:
         return Symbol('?')
@@ -170,11 +175,11 @@ def read_inputs(graph, wire, names, given):
     for name, sizes in named_sizes(dims, axes, given, where).items():
         known = dims[name] or ()
         dims[name] = resized(name, dims[name], axes.get(name), sizes, where)
-        axes.setdefault(name, 0)
+        axes.setdefault(name, 0)  # if the file does not say how many dimensions the input has
         for dim, size in zip(known, dims[name]):
             if isinstance(dim, str):
                 symbols.setdefault(dim, size)  # other inputs may have the same names
-            elif is_number(dim) and dim != size:
+            elif is_size(dim) and dim != size:
                 are_resized = True
     batch = find_batch(dims, axes, follower, given, where)
     if batch.size is not None:
@@ -185,31 +190,38 @@ def read_inputs(graph, wire, names, given):
 def read_symbols(graph, given, where):
     """Return {name: size}, of the symbols that the command line gives a size.
 
+    graph: the Graph. given: the Given of the command line. where: the name of the file.
     Raises InputError if no size in the file has such a name.
     """
-    known = {}
+    symbols = {}  # {name: None}, of all symbols in the file, in their order
     for dims in graph.shapes.values():
         for dim in dims or ():
             if isinstance(dim, str):
-                known[dim] = None
+                symbols[dim] = None
     for name in given.symbols:
-        if name in known:
+        if name in symbols:
             continue
-        valid = choices([excerpt(symbol) for symbol in known]) if known else 'expected no --dim'
+        valid = 'expected no --dim'
+        if symbols:
+            valid = choices([excerpt(symbol) for symbol in symbols])
         raise InputError(f'{where}: --dim {excerpt(name)}: no size has this name; {valid}')
     return dict(given.symbols)
 
 
 def named_sizes(dims, axes, given, where):
-    """Return {input: sizes} of the sizes that the command line gives, all with names of inputs.
+    """Return {input: sizes} of the sizes that the command line gives.
 
     Sizes without a name are those of the first input that has as many dimensions, or else of the
-    first input.
+    first input. Inputs that have sizes by their names are passed over, unless all have.
+    dims: {input: dims}. axes: {input: the axis of its batch, NO_BATCH, or None if it is not told}.
+    given: the Given of the command line. where: the name of the file, for messages.
     Raises InputError if there is no such input.
     """
     for name in given.inputs:
         if name not in dims:
-            valid = choices([excerpt(other) for other in dims]) if dims else 'expected no --input'
+            valid = 'expected no --input'
+            if dims:
+                valid = choices([excerpt(other) for other in dims])
             raise InputError(f'{where}: no input is called {quote(name)}; {valid}')
     sizes_of = dict(given.inputs)
     if given.frame:
@@ -218,23 +230,27 @@ def named_sizes(dims, axes, given, where):
         left = [name for name in dims if name not in sizes_of]
         fitting = []
         for name in left:
-            rank = len(dims[name] or ())
-            if dims[name] is None or len(given.frame) == frame_rank(rank, axes.get(name)):
-                fitting.append(name)
-        target = (fitting or left or list(dims))[0]
-        sizes_of[target] = given.frame
+            has_dims = dims[name] is not None
+            if has_dims and len(given.frame) != frame_rank(len(dims[name]), axes.get(name)):
+                continue
+            fitting.append(name)
+        candidates = fitting or left or list(dims)
+        sizes_of[candidates[0]] = given.frame
     return sizes_of
 
 
 def frame_rank(rank, axis):
-    """Return how many dimensions a frame of an input has; axis: of the batch, or NO_BATCH."""
+    """Return how many dimensions one frame of an input has.
+
+    rank: how many the input has. axis: of its batch, NO_BATCH, or None if it is not told.
+    """
     return rank if axis == NO_BATCH else rank - 1
 
 
 def resized(name, dims, axis, sizes, where):
     """Return the dims of an input with the sizes that the command line gives.
 
-    name: of the input; dims: as in the file, or None.
+    name: of the input; dims: as in the file, or None if it has none, which are taken for one frame.
     axis: of its batch, NO_BATCH, or None if it is not told.
     sizes: of one frame, or of all dimensions.
     Raises InputError if there are more or fewer sizes.
@@ -255,7 +271,8 @@ def resized(name, dims, axis, sizes, where):
             f'{where}: --input has {len(sizes)} sizes for {quote(name)}, which is {shape}; '
             f'expected {expected}'
         )
-    axis = axis or 0
+    if axis is None:
+        axis = 0
     return (*sizes[:axis], dims[axis], *sizes[axis:])
 
 
@@ -267,7 +284,7 @@ def told_axis(name, dims, follower, given):
 
     It is NO_BATCH if the input has no batch, and None if nothing tells.
     name: of the input; dims: of it.
-    follower: the Follower of the graph.
+    follower: the Follower of the graph; given: the Given of the command line.
     """
     if given.batch_axis is not None:
         return given.batch_axis if given.batch_axis < len(dims) else NO_BATCH
@@ -285,18 +302,20 @@ def likely_axis(dims):
     >>> likely_axis((8, 64)), likely_axis((100, 1, 64)), likely_axis((1, 100, 64))
     (0, 1, 0)
     """
-    has_sequence = len(dims) == 3 and is_number(dims[0]) and dims[0] != 1
-    return 1 if has_sequence and dims[1] == 1 else 0
+    if len(dims) == 3 and is_size(dims[0]) and dims[0] != 1 and dims[1] == 1:
+        return 1  # a sequence of dims[0] steps, in a batch of 1
+    return 0
 
 
 class Follower:
     """Follows inputs through a graph to the operators that tell where the batch is.
 
+    wire: the Wire of the file.
     kernels: the set of values that nodes move over images; they have no batch.
-    readers: {value: [(OnnxNode, rank)]}, the nodes that read each value. The rank is the largest
-    number of dimensions of a constant that the node reads, or 0.
+    readers: {value: [(OnnxNode, rank_of_constants)]}, the nodes that read each value. The rank is
+    the largest number of dimensions of a constant that the node reads, or 0.
     tensors: {value: Tensor}, of constants.
-    followed: how many nodes have been looked at.
+    followed: how many nodes have been looked at, for all inputs.
     """
 
     def __init__(self, graph, wire):
@@ -318,14 +337,14 @@ class Follower:
                 self.tensors[node.outputs[0]] = tensor
 
     def find_axis(self, name, rank):
-        """Return the axis of an input that an operator which reads it has for the batch.
+        """Return the axis of an input that an operator takes for the batch.
 
         It is NO_BATCH if the graph adds this dimension itself, and None if no operator tells.
         name: of the input; rank: how many dimensions it has.
 
-        The input is followed through operators that keep its dimensions, or just move them. For
-        each value, there is a list of the input's axes in the value's order, in which NO_BATCH is
-        for dimensions that are new.
+        The input is followed through operators that keep its dimensions, or just move them. `axes`
+        says for each dimension of a value which axis of the input it is, or NO_BATCH if it is new:
+        after a Transpose of [C, H, W] to [H, W, C], `axes` is [1, 2, 0].
         """
         waiting = deque([(name, list(range(rank)))])
         seen = {name}
@@ -339,7 +358,7 @@ class Follower:
                 if place is not None:
                     return axes[place]
                 if has_matrix(node.type) and (len(axes) == 1 or axes[0] == NO_BATCH):
-                    return NO_BATCH  # it has one row, or one matrix
+                    return NO_BATCH  # a single row, or the graph itself adds the first dimension
                 moved = self.move_axes(node, value, axes, rank_of_constants)
                 if moved and node.outputs and node.outputs[0] not in seen:
                     seen.add(node.outputs[0])
@@ -347,9 +366,9 @@ class Follower:
         return None
 
     def move_axes(self, node, value, axes, rank_of_constants):
-        """Return the list of an input's axes behind a node, or None if the node mixes them.
+        """Return the `axes` of what a node makes, or None if they cannot be told.
 
-        value: the one that the node reads; axes: the list for this value.
+        node: the OnnxNode. value: the one that it reads. axes: of this value, as in `find_axis`.
         rank_of_constants: as in `readers`.
         """
         type_ = node.type
@@ -372,22 +391,32 @@ class Follower:
             places = {axis % rank for axis in added}
             if len(places) != len(added):
                 return None
-            left = iter(axes)
-            return [NO_BATCH if place in places else next(left) for place in range(rank)]
+            moved = list(axes)
+            for place in sorted(places):
+                moved.insert(place, NO_BATCH)
+            return moved
         if type_ == 'Squeeze':
             removed = {axis % len(axes) for axis in self.named_axes(node)}
-            return [axis for place, axis in enumerate(axes) if removed and place not in removed]
+            if not removed:
+                return None
+            return [axis for place, axis in enumerate(axes) if place not in removed]
         if type_ == 'Gather' and self.takes_first(node):
             return axes[1:]
         return None
 
     def named_axes(self, node):
-        """Return the axes of a Squeeze or Unsqueeze, or () if they are not constants."""
+        """Return the axes of a Squeeze or Unsqueeze, a tuple; empty if they are not constants.
+
+        They are in an attribute or, in later versions of ONNX, in the second input.
+        """
         axes = node.attributes.get('axes')
         if len(node.inputs) > 1 and node.inputs[1] in self.tensors:
             axes = self.wire.numbers(self.tensors[node.inputs[1]])
         axes = tuple(axes or ())
-        return axes if all(isinstance(axis, int) for axis in axes) else ()
+        for axis in axes:
+            if not isinstance(axis, int):
+                return ()
+        return axes
 
     def takes_first(self, node):
         """Return whether a Gather takes one index of the first dimension, and removes that."""
@@ -396,7 +425,9 @@ class Follower:
 
 
 def batch_place(node, value, rank):
-    """Return where an operator expects the batch in a value of so many dimensions, or None.
+    """Return which dimension of a value an operator takes for the batch, or None if for none.
+
+    node: the OnnxNode. value: one that it reads. rank: how many dimensions the value has.
 
     LSTM, GRU and RNN: "layout: If 0, X.shape = [seq_length, batch_size, input_size],
     initial_h.shape = [num_directions, batch_size, hidden_size]; If 1, X.shape = [batch_size,
@@ -405,12 +436,14 @@ def batch_place(node, value, rank):
     past_sequence_length, head_size)".
     """
     is_first = node.inputs[0] == value
-    is_first_or_state = is_first or value in node.inputs[5:7]
-    if node.type in RECURRENT_TYPES and is_first_or_state and rank == 3:
-        return 0 if node.attributes.get('layout') == [1] else 1
-    past = PAST_OF_PROJECTED.get(node.type, len(node.inputs))
-    if value in node.inputs[past : past + 1] and rank == 5:
-        return 1
+    if node.type in RECURRENT_TYPES and rank == 3:
+        is_state = value in node.inputs[5:7]  # initial_h, or an LSTM's initial_c
+        if is_first or is_state:
+            return 0 if node.attributes.get('layout') == [1] else 1
+    if node.type in PAST_OF_PROJECTED and rank == 5:
+        index = PAST_OF_PROJECTED[node.type]
+        if value in node.inputs[index : index + 1]:  # which is empty if there is no such input
+            return 1
     if is_first and rank > 2 and (has_kernel(node.type) or node.type in POOL_TYPES):
         return 0
     return None
@@ -423,9 +456,8 @@ def find_batch(dims, axes, follower, given, where):
     axes: {input: the axis of its batch, NO_BATCH, or None}; each None gets the most likely axis.
     follower: the Follower of the graph; given: the Given of the command line.
     where: the name of the file, for messages.
-    Raises InputError if the inputs disagree, and the user does not say what is right.
-
-    A vector has no say if other inputs have more dimensions: it may be a time, or lengths.
+    Raises InputError if --batch-axis is too large, or if the inputs disagree on the batch and the
+    user does not say what is right.
     """
     ranks = [len(shape or ()) for shape in dims.values()]
     if given.batch_axis is not None and given.batch_axis >= max(ranks, default=0):
@@ -438,12 +470,7 @@ def find_batch(dims, axes, follower, given, where):
         axes[name] = likely_axis(dims[name])
     if given.batch:
         return Batch(given.batch, str(given.batch))
-    has_matrices = any(len(dims[name]) > 1 for name in axes)
-    frames = {}  # {input: how many frames it holds, a dim}
-    for name, axis in axes.items():
-        if name in follower.kernels or has_matrices and len(dims[name]) < 2:
-            continue
-        frames[name] = 1 if axis == NO_BATCH else dims[name][axis]
+    frames = frames_of_inputs(dims, axes, follower.kernels)
     if not frames:
         return Batch(None, '?')
     unusual = {name for name in untold if axes[name] > 0}
@@ -451,15 +478,35 @@ def find_batch(dims, axes, follower, given, where):
     check_agreement(dims, frames, leader, where)
     frame_count = frames[leader]
     is_guess = leader in untold
-    if is_number(frame_count):
-        is_plain = frame_count == 1 and leader not in unusual
+    if is_size(frame_count):
         size, name = frame_count, str(frame_count)
+        is_plain = frame_count == 1 and leader not in unusual
     else:
-        name = frame_count if isinstance(frame_count, str) else '?'
-        is_plain = not is_guess or USUAL_NAME.fullmatch(name)
         size = BATCH
-    note = '' if is_plain else batch_note(leader, dims[leader], axes[leader], name)
+        name = frame_count if isinstance(frame_count, str) else '?'  # None, 0 and -1 are no names
+        is_plain = not is_guess or USUAL_NAME.fullmatch(name) is not None
+    note = ''
+    if not is_plain:
+        note = batch_note(leader, dims[leader], axes[leader], name)
     return Batch(size, name, note, is_guess)
+
+
+def frames_of_inputs(dims, axes, kernels):
+    """Return {input: how many frames it holds, a dim}, of the inputs that tell the batch.
+
+    dims: {input: dims}; axes: {input: the axis of its batch, or NO_BATCH}.
+    kernels: the inputs that are moved over images, and have no batch.
+    A vector does not tell it if another input has more dimensions: it may be a time, or lengths.
+    """
+    has_matrices = any(len(dims[name]) > 1 for name in axes)
+    frames = {}
+    for name, axis in axes.items():
+        if name in kernels:
+            continue
+        if has_matrices and len(dims[name]) < 2:
+            continue
+        frames[name] = 1 if axis == NO_BATCH else dims[name][axis]
+    return frames
 
 
 def find_leader(frames, unusual):
@@ -484,10 +531,10 @@ def find_leader(frames, unusual):
 
 
 def strength(frame_count):
-    """Return how much a dim says on the batch: a symbol says more than a number, and 1 least."""
+    """Return how much a dim says on the batch, 0 to 3: one frame says least, a usual name most."""
     if frame_count == 1:
         return 0
-    if is_number(frame_count):
+    if is_size(frame_count):
         return 1
     return 3 if USUAL_NAME.fullmatch(str(frame_count)) else 2
 
@@ -500,10 +547,10 @@ def check_agreement(dims, frames, leader, where):
     where: the name of the file, for messages.
     """
     for name, frame_count in frames.items():
-        if not is_number(frame_count) or frame_count == frames[leader]:
+        if not is_size(frame_count) or frame_count == frames[leader]:
             continue
-        if frame_count == 1 and not is_number(frames[leader]):
-            continue  # any number, and 1 is one
+        if frame_count == 1 and not is_size(frames[leader]):
+            continue  # a symbol may stand for any number, also for 1
         shapes = []
         for value in (leader, name):
             shown = [size_of(dim, {}) for dim in dims[value]]
@@ -527,14 +574,14 @@ def batch_note(name, dims, axis, frame_count):
 
 
 def place_batch(dims, axes, batch, given, symbols):
-    """Put the batch in the place of symbols for it.
+    """Put the size of the batch into the dims of the inputs, where the file has a symbol for it.
 
-    dims: {input: dims}; axes: {input: the axis of its batch, or NO_BATCH}.
+    dims: {input: dims}, which are changed; axes: {input: the axis of its batch, or NO_BATCH}.
     batch: the Batch; given: the Given of the command line.
-    symbols: {name: size}, of those that are known.
+    symbols: {name: size}, of those that are known; symbols for the batch are added.
     """
     for name, axis in axes.items():
-        if axis == NO_BATCH or is_number(dims[name][axis]):
+        if axis == NO_BATCH or is_size(dims[name][axis]):
             continue
         dim = dims[name][axis]
         if isinstance(dim, str):

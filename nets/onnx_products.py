@@ -48,12 +48,11 @@ def multiply_weights(features, weights, batch):
     >>> type_, members['ifmap'], members['ofmap']
     ('InnerProduct', [768, 197, 1], [3072, 197, 1])
     """
-    stack = weights[:-2]
-    k, n = weights[-2:]
-    if math.prod(stack) == 1:  # a single matrix, which all rows go through
-        rows = count_per_frame(features[:-1], batch)
-        return Entry('InnerProduct', macs_and_shapes('InnerProduct', (k, rows, 1), (n, rows, 1)))
+    *stack, k, n = weights
     groups = math.prod(stack)
+    if groups == 1:  # a single matrix, by which all rows are multiplied
+        m = count_per_frame(features[:-1], batch)
+        return Entry('InnerProduct', macs_and_shapes('InnerProduct', (k, m, 1), (n, m, 1)))
     m = count_rows(features, weights, batch) // groups
     members = macs_and_shapes('InnerProduct', (groups * k, m, 1), (groups * n, m, 1), groups=groups)
     return Entry('InnerProduct', members)
@@ -65,7 +64,7 @@ def multiply_features(left, right, batch, shared=1):
     left: the shape of a stack of M x K matrices.
     right: the shape of a stack of K x N matrices.
     batch: the first dimension of the network's input, or None if it is not known.
-    shared: how many matrices in a row of the right stack are copies of one.
+    shared: how many matrices next to each other in the right stack are copies of one.
 
     Queries by keys, of 12 heads with 64 features at 197 positions:
 
@@ -95,32 +94,37 @@ def multiply_features(left, right, batch, shared=1):
 
 
 def count_sharing(stack, operand_stack, batch):
-    """Return how many matrices of one frame share a matrix of an operand that is broadcast.
+    """Return how many products of one frame have the same matrix as an operand.
 
     stack: the dimensions that number the products.
-    operand_stack: those of the operand, as they are broadcast to `stack`.
+    operand_stack: those that number the matrices of the operand, which are broadcast to `stack`.
     batch: the first dimension of the network's input, or None if it is not known.
 
-    >>> count_sharing((1, 8, 4), (1, 8, 1), batch=1)
-    4
+    >>> count_sharing((1, 8, 4), (1, 8, 1), batch=1), count_sharing((1, 8, 4), (8, 1), batch=1)
+    (4, 4)
+    >>> count_sharing((2, 8, 4), (1, 1, 4), batch=2)  # 8 products in each of 2 frames
+    8
     """
     missing = len(stack) - len(operand_stack)
+    operand_stack = (*[1] * missing, *operand_stack)
     sharing = 1
     for index, size in enumerate(stack):
-        own_size = 1 if index < missing else operand_stack[index - missing]
-        if own_size == size:
+        if operand_stack[index] == size:
             continue
-        if index == 0 and batch and size % batch == 0:  # frames are no heads
+        if index == 0 and batch and size % batch == 0:  # count one frame
             size //= batch
         sharing *= size
     return sharing
 
 
 def count_rows(left, right, batch):
-    """Return how many rows all products of a stack's matrices have together, for one frame.
+    """Return how many rows the products of two stacks of matrices have together, for one frame.
 
     left, right: the shapes of the stacks.
     batch: the first dimension of the network's input, or None if it is not known.
+
+    >>> count_rows((2, 12, 197, 64), (2, 12, 64, 197), batch=2)  # 12 products of 197 rows
+    2364
     """
     stack = broadcast([left[:-2], right[:-2]])
     return count_per_frame((*stack, left[-2]), batch)
@@ -129,10 +133,10 @@ def count_rows(left, right, batch):
 def multiply(op, index, left, right, stack_axes):
     """Return the Entry of a product, of features by features, or by weights on either side.
 
-    op: the Op of the node.
-    index: of the second operand, where an operator's weights usually are.
+    op: the Op of the node. Its first input is the left operand.
+    index: of the input that is the right operand, where an operator's weights usually are.
     left, right: shapes of the operands as stacks of matrices.
-    stack_axes: the axes of the second operand that number its matrices.
+    stack_axes: the axes of that input which number its matrices.
     """
     if not op.is_feature_map(0):
         # Weights by features is the transposed product of the transposed matrices.
@@ -144,17 +148,19 @@ def multiply(op, index, left, right, stack_axes):
     check_frames_are_apart(op.net, left, right)
     shared = 1
     repeat = op.net.repeats.get(op.input(index))
-    if repeat is not None and repeat.axis in stack_axes:
+    if repeat is not None and repeat.axis in stack_axes:  # its matrices are repeated
         shared = repeat.count
     return multiply_features(left, right, op.net.batch, shared)
 
 
 def check_holds_frames(net, features):
-    """Raise Refusal if features that are multiplied by weights do not hold all frames.
+    """Raise Refusal if features that are multiplied by weights show that the batch is wrong.
 
     net: the OnnxNet; features: the shape of a stack of matrices.
-    If the batch was guessed, it is then another dimension: in an RNN whose steps are written out,
-    each step has a part of the sequence. A single row may be for all frames, such as a time.
+    Only a guessed batch is checked. The rows of the features should be those of all frames. If they
+    are no multiple of the batch, the guess was another dimension, such as the sequence of an RNN
+    whose steps are written out: each step has a part of it. A single row passes, as it may be for
+    all frames, such as a time.
     """
     if not net.is_batch_guessed or net.batch == BATCH:
         return
@@ -167,9 +173,9 @@ def check_frames_are_apart(net, left, right):
     """Raise Refusal if a product of two feature maps multiplies frames by one another.
 
     net: the OnnxNet; left, right: shapes of the operands as stacks of matrices.
-    Frames come first among what numbers the matrices: [frames, heads] or [frames * heads]. If they
-    do not, the dimension that was guessed to be the batch is another one. In attention within a
-    sequence of 50 positions, [50, 64], matrices are numbered by heads alone.
+    Only a guessed batch is checked. The matrices should be numbered by frames first, as in
+    [frames, heads] or [frames * heads]. If they are not, the guess was another dimension, such as
+    the 50 positions of a sequence [50, 64]: in attention within it, heads alone number matrices.
     """
     if not net.is_batch_guessed or net.batch == BATCH:
         return
@@ -191,26 +197,28 @@ TRANSPOSED_BATCH_TYPES = ('com.microsoft.FusedMatMul', 'com.microsoft.TransposeM
 def product(op, index):
     """MatMul, Gemm and operators like them: a product of matrices, or of stacks of them.
 
-    index: of the second operand.
+    index: of the input that is the second operand.
     One operand may be weights, the first or the second; if none is, both are feature maps.
+    Returns ([Entry], [shape of the product]), as all rules of operators with MACs do.
     """
     op.need_inputs(0, index)
     rank = 2 if op.node.type in GEMM_TYPES else None
-    shapes = op.known_shape(0, rank), op.known_shape(index, rank)
-    left, right, shape = find_matrices(op, *shapes)
+    first, second = op.known_shape(0, rank), op.known_shape(index, rank)
+    left, right, shape = find_matrices(op, first, second)
     for size in right[-2:]:
         if not isinstance(size, int):  # the first dimension of a feature map, as others are known
             raise Refusal(wrong_batch_message(size, op.net.batch))
-    stack_axes = range(len(shapes[1]) - 2)
+    stack_axes = range(len(second) - 2)
     if op.node.type in TRANSPOSED_BATCH_TYPES and op.flag('transBatchB'):
-        stack_axes = range(1, len(shapes[1]) - 1)
+        stack_axes = range(1, len(second) - 1)
     return [multiply(op, index, left, right, stack_axes)], [shape]
 
 
 def find_matrices(op, left, right):
     """Return (left, right, shape of the product) of a node that multiplies matrices.
 
-    left, right: the shapes of its operands; those in the result are of stacks of matrices.
+    op: the Op of the node. left, right: the shapes of its operands.
+    The left and right in the result are the shapes of the stacks of matrices that are multiplied.
     Raises Refusal if the shapes do not fit.
 
     MatMul: "Matrix product that behaves like numpy.matmul". If the first operand is a vector, it is
@@ -222,6 +230,8 @@ def find_matrices(op, left, right):
     with `transBatchA` and `transBatchB`: "Whether A should be transposed on the 1st dimension and
     batch dimensions (dim-1 to dim-rank-2) before doing multiplication".
 
+    >>> find_matrices(example(type_='MatMul'), (8, 5, 64), (64,))
+    ((8, 5, 64), (64, 1), (8, 5))
     >>> find_matrices(example(type_='Gemm', transB=1), (1, 64), (10, 64))
     ((1, 64), (64, 10), (1, 10))
     >>> op = example(type_='com.microsoft.FusedMatMul', transBatchA=1)
@@ -229,16 +239,21 @@ def find_matrices(op, left, right):
     ((4, 7, 64), (64, 8), (4, 7, 8))
     """
     if op.node.type in TRANSPOSED_BATCH_TYPES:
-        left = with_first_as_rows(left) if op.flag('transBatchA') else left
-        right = with_first_as_rows(right) if op.flag('transBatchB') else right
+        if op.flag('transBatchA'):
+            left = with_first_as_rows(left)
+        if op.flag('transBatchB'):
+            right = with_first_as_rows(right)
     if op.node.type in (*GEMM_TYPES, *TRANSPOSED_BATCH_TYPES):
-        left = transposed(left) if len(left) > 1 and op.flag('transA') else left
-        right = transposed(right) if len(right) > 1 and op.flag('transB') else right
-    rows, columns = left[-2:-1], right[-1:]  # as in the shape of the product
+        if len(left) > 1 and op.flag('transA'):
+            left = transposed(left)
+        if len(right) > 1 and op.flag('transB'):
+            right = transposed(right)
+    # The dimensions of the product behind its stack: none for the row or column of a vector.
+    rows = left[-2:-1]
+    columns = right[-1:] if len(right) != 1 else ()
     if len(left) == 1:
         left = (1, *left)
     if len(right) == 1:
-        columns = ()
         right = (*right, 1)
     if not left or not right or sizes_differ(left[-1], right[-2]):
         raise Refusal(
@@ -246,8 +261,10 @@ def find_matrices(op, left, right):
             'expected as many columns as there are rows'
         )
     stack = broadcast([left[:-2], right[:-2]])
-    inner = left[-1] if isinstance(left[-1], int) else right[-2]  # one of them may not be known
-    left, right = (*left[:-1], inner), (*right[:-2], inner, right[-1])
+    # The columns of the left and the rows of the right are as many, but one may not be known.
+    inner = left[-1] if isinstance(left[-1], int) else right[-2]
+    left = (*left[:-1], inner)
+    right = (*right[:-2], inner, right[-1])
     return left, right, (*stack, *rows, *columns)
 
 
@@ -282,7 +299,7 @@ def packed_product(op, index):
     op.need_inputs(0, index)
     left = op.known_shape(0)
     right = op.needed_integer('K'), op.needed_integer('N')
-    if op.node.attributes.get('transB') == [0]:  # of MatMulBnb4
+    if op.node.attributes.get('transB') == [0]:  # MatMulBnb4 has this, MatMulNBits does not
         right = transposed(right)
     left, right, shape = find_matrices(op, left, right)
     return [multiply_weights(left, right, op.net.batch)], [shape]
@@ -294,34 +311,38 @@ def packed_product(op, index):
 def einsum(op, index):
     """Einsum: "The contents of output for the given `equation`", a sum of products.
 
-    index: of the second operand, if there is one. An Einsum of one operand transposes
-    it, or sums it up, and has no MACs.
+    index: of the input that is the second operand, if there is one. An Einsum of one operand
+    transposes it, or sums it up, and has no MACs.
     """
     if op.input_count > MAX_OPERANDS:
         raise Unfollowed
-    shapes = [op.known_shape(index) for index in range(op.input_count)]
+    shapes = []
+    for place in range(op.input_count):
+        shapes.append(op.known_shape(place))
     terms, result = read_equation(op, shapes)
     if op.input_count != 2:
         return [], [einsum_shape(op, shapes)]
     left, right = find_operands(terms, result, shapes)
+    first, second = terms
     stack_axes = []
-    for axis, label in enumerate(terms[1]):
-        if label in terms[0] and label in result:  # one that is not in the result is summed over
+    for axis, label in enumerate(second):
+        if label in first and label in result:  # one that is not in the result is summed over
             stack_axes.append(axis)
     return [multiply(op, index, left, right, stack_axes)], [einsum_shape(op, shapes)]
 
 
 MAX_OPERANDS = 100  # of an Einsum; real ones have two or three
 
+# The term of an operand: letters, such as "bij", or letters around an ellipsis, such as "b...ij".
 TERM = re.compile(r'([a-zA-Z]*)(?:([.]{3})([a-zA-Z]*))?')
 
 
 def read_equation(op, shapes):
-    """Return (labels of each operand, labels of the result) of an Einsum.
+    """Return (terms, result) of an Einsum: lists of labels, of each operand and of the result.
 
     op: the Op of the node. shapes: of its operands.
-    A label is a letter of the equation, or a number for a dimension that an ellipsis stands for;
-    these are counted from the last one back.
+    A label stands for a dimension. It is a letter of the equation, or a number, if an ellipsis
+    stands for the dimension: of the dimensions of an ellipsis, the last is 0, the one before 1.
     Raises Unfollowed if the equation is none, or does not fit the shapes.
 
     "The equation may contain a comma-separated term for each operand, and an arrow and an output
@@ -337,38 +358,44 @@ def read_equation(op, shapes):
     if not isinstance(equation, str):
         raise Unfollowed
     inputs, arrow, output = equation.replace(' ', '').partition('->')
-    terms = inputs.split(',')
-    if len(terms) != len(shapes) or len(terms) > MAX_OPERANDS:
+    texts = inputs.split(',')
+    if len(texts) != len(shapes) or len(texts) > MAX_OPERANDS:
         raise Unfollowed
-    labels = []
-    for term, shape in zip(terms, shapes):
-        labels.append(read_term(term, len(shape)))
+    terms = []
+    for text, shape in zip(texts, shapes):
+        terms.append(read_term(text, len(shape)))
     numbers = set()
-    letters = Counter()
-    for labels_of_one in labels:
-        for label in labels_of_one:
+    letters = Counter()  # {letter: how often it is in the terms}
+    for term in terms:
+        for label in term:
             if isinstance(label, int):
                 numbers.add(label)
             else:
                 letters[label] += 1
-    hidden = sorted(numbers, reverse=True)
     if arrow:
-        rank = len(output.replace('...', '')) + len(hidden)
-        result = read_term(output, rank if '...' in output else len(output))
+        rank = len(output)
+        if '...' in output:
+            rank += len(numbers) - len('...')
+        result = read_term(output, rank)
     else:
-        result = [*hidden, *sorted(letter for letter in letters if letters[letter] == 1)]
-    if not set(result) <= {*hidden, *letters} or len(set(result)) != len(result):
+        once = [letter for letter in letters if letters[letter] == 1]
+        result = [*sorted(numbers, reverse=True), *sorted(once)]
+    labels = set(result)
+    if len(labels) != len(result) or not labels <= {*numbers, *letters}:
         raise Unfollowed
-    return labels, result
+    return terms, result
 
 
-def read_term(term, rank):
-    """Return the labels of an operand's term in an equation; rank: how many dimensions it has.
+def read_term(text, rank):
+    """Return the list of labels of a term of an equation, as `read_equation` explains them.
+
+    text: of the term. rank: how many dimensions its operand has.
+    Raises Unfollowed if the text is no term, or does not fit the rank.
 
     >>> read_term('b...ij', 5)
     ['b', 1, 0, 'i', 'j']
     """
-    match = TERM.fullmatch(term)
+    match = TERM.fullmatch(text)
     if not match:
         raise Unfollowed
     before, ellipsis, after = match.groups()
@@ -382,15 +409,20 @@ def read_term(term, rank):
 def find_sizes(terms, shapes):
     """Return {label: size} of an Einsum's operands, in which a size of 1 fits any other.
 
+    terms: as read_equation returns them. shapes: of the operands.
     Raises Unfollowed if a label has two sizes.
+
+    >>> find_sizes([['i', 'j'], ['j', 'k']], [(7, 1), (64, 9)])
+    {'i': 7, 'j': 64, 'k': 9}
     """
     sizes = {}
     for labels, shape in zip(terms, shapes):
         for label, size in zip(labels, shape):
             known = sizes.get(label, 1)
-            if 1 not in (known, size) and sizes_differ(known, size):
+            if known == 1:
+                sizes[label] = size
+            elif size != 1 and sizes_differ(known, size):
                 raise Unfollowed
-            sizes[label] = size if known == 1 else known
     return sizes
 
 
@@ -436,8 +468,11 @@ def find_operands(terms, result, shapes):
     columns = [label for label in second if label not in first]
     if set(stacked + rows + columns) != set(result):
         raise Unfollowed
-    own_sizes = [dict(zip(labels, shape)) for labels, shape in zip(terms, shapes)]
-    left_stack, right_stack = ([own[label] for label in stacked] for own in own_sizes)
+    # Each operand has its own sizes in its stack, as one of 1 may be broadcast.
+    sizes_of_first = dict(zip(first, shapes[0]))
+    sizes_of_second = dict(zip(second, shapes[1]))
+    left_stack = [sizes_of_first[label] for label in stacked]
+    right_stack = [sizes_of_second[label] for label in stacked]
     m = math.prod(sizes[label] for label in rows)
     k = math.prod(sizes[label] for label in summed)
     n = math.prod(sizes[label] for label in columns)
