@@ -1,12 +1,12 @@
 """Feature maps that stay on chip, and so are neither written to DRAM nor read from it again.
 
-What stays is a bound on what a schedule could do, as each map is looked at by itself: whether it is
-small enough, and whether only layers read it that run soon. What else is on the chip at that time
-does not count, but for an addend, which must fit beside the ofmap that it is added to. With a
-batch, it is the map of one frame that counts.
+A map stays if it is small enough, and if only layers that run soon read it. Each map is looked at
+as if it were alone on the chip, so that what stays is a bound on what a schedule could do. Only an
+addend must fit beside the ofmap that it is added to. With a batch, the map of one frame counts.
 
 Terms:
-  source  a layer whose ofmap, as it is stored, a layer reads; None is what the network is given
+  source  of a map that a layer reads: the layer that made it, by its canonical name, or None if the
+          map is the input of the network. A map that is joined of several has several sources.
 """
 
 import itertools
@@ -27,8 +27,8 @@ JOINING_TYPES = ('Concat', 'Eltwise')
 class Staying(namedtuple('Staying', 'ifmap operand addend ofmap')):
     """Whether the maps of a layer stay on chip: four bools.
 
-    ifmap, addend: what it reads. operand: the second operand of a MatMul, which it reads as well.
-    ofmap: what it makes.
+    ifmap, operand, addend: whether what it reads stays; operand: the second operand of a MatMul.
+    ofmap: whether what it makes stays.
     """
 
     __slots__ = ()
@@ -38,10 +38,12 @@ NOTHING_STAYS = Staying(False, False, False, False)
 
 
 class Reads(namedtuple('Reads', 'ifmap operand addend')):
-    """The sources of what a layer reads: three tuples of canonical names and None.
+    """The sources of what a layer reads: three tuples, of canonical names and None.
 
-    ifmap: of its ifmap. operand: of the second operand of a MatMul. addend: of an addend. The last
-    two are empty if the layer has none, or if nothing says where it comes from.
+    ifmap: the sources of its ifmap.
+    operand: those of the second operand, if it is a MatMul.
+    addend: those of its addend, if it has one.
+    The last two are empty if the layer has no such map, or if "from" does not name its sources.
     """
 
     __slots__ = ()
@@ -50,8 +52,9 @@ class Reads(namedtuple('Reads', 'ifmap operand addend')):
 def parse_reads(entry, before):
     """Return the Reads of an entry.
 
-    entry: the layer's dict in its net file. before: the canonical names of the layers with MACs
-    before it, in their order, as keys of a dict: they are looked up very often.
+    entry: the layer's dict in its net file.
+    before: the canonical names of the layers with MACs before it, in their order, as keys of a
+    dict: in a list, it would take long to find a name.
     Raises ValueError if its "from" or its "result" is wrong.
 
     >>> before = dict.fromkeys(['past', 'q', 'k'])
@@ -71,11 +74,14 @@ def parse_reads(entry, before):
     for item in items:
         names = item if isinstance(item, list) else [item]
         sources.append(tuple(find_source(name, before) for name in names))
-    # The last ones are the second operand of a product, and the addend, if there are enough.
-    addend = operand = ()
-    if entry.get('addend') and len(sources) > (2 if entry['type'] == 'MatMul' else 1):
+    # "from" names the ifmap's sources, then the second operand of a product, then the addend. The
+    # last two may be left out.
+    is_product = entry['type'] == 'MatMul'
+    least_before_addend = 2 if is_product else 1
+    operand = addend = ()
+    if entry.get('addend') and len(sources) > least_before_addend:
         addend = sources.pop()
-    if entry['type'] == 'MatMul' and len(sources) > 1:
+    if is_product and len(sources) > 1:
         operand = sources.pop()
     return Reads(tuple(itertools.chain(*sources)), operand, addend)
 
@@ -96,8 +102,9 @@ def find_source(name, before):
 def doubt_chain(entries):
     """Return what may be wrong with taking a network for a chain, as a sentence, or None.
 
-    entries: {canonical name: entry}, all layers of its net file. Without "from", a layer counts as
-    reading the one before only, which is wrong if it reads two maps or more.
+    entries: {canonical name: entry}, all layers of its net file.
+    A network is taken for a chain if no layer has "from": each then counts as reading only the one
+    before, which is wrong for a layer that reads several maps.
 
     >>> doubt_chain({'a': {'name': 'a', 'type': 'Convolution'}})
     >>> print(doubt_chain({'a': {'name': 'a', 'type': 'Convolution', 'addend': True}}))
@@ -116,10 +123,11 @@ def doubt_chain(entries):
     return f'{problem}; but {quote(reads_more)} may read more'
 
 
-class MapLayer(namedtuple('MapLayer', 'place entry reads ifmap operand ofmap')):
+class MapLayer(namedtuple('MapLayer', 'number entry reads ifmap operand ofmap')):
     """A layer with MACs, as far as its maps go.
 
-    place: its number among the layers with MACs. entry: its dict in the net file. reads: its Reads.
+    number: its number among the layers with MACs, in their order.
+    entry: its dict in the net file. reads: its Reads.
     ifmap, operand, ofmap: the bytes of its ifmap, of the second operand of a MatMul, and of its
     ofmap as it is stored.
     """
@@ -132,8 +140,7 @@ def find_staying(entries, feature_kib, feature_bytes):
 
     entries: {canonical name: entry}, all layers, in their order. feature_kib: the room for maps.
     feature_bytes: the bytes of a feature.
-    An entry that is wrong is passed over here: `parse_reads` and `parse_shape` say so when its own
-    turn comes.
+    An entry that is wrong is passed over, and no error: DemandModel.layer raises one for it.
 
     >>> layer = {'type': 'Convolution', 'macs': 800, 'kernel': [1, 1]}
     >>> a = {'name': 'a', **layer, 'ifmap': [2, 10, 10], 'ofmap': [4, 10, 10]}
@@ -148,7 +155,7 @@ def find_staying(entries, feature_kib, feature_bytes):
         for source in set(itertools.chain(*layer.reads)):
             readers.setdefault(source, []).append(layer)
     room = feature_kib * 1024
-    staying = set()
+    staying = set()  # the names of the layers whose ofmaps stay
     for name, layer in layers.items():
         if stays_by_itself(name, layer, readers.get(name, ()), room):
             staying.add(name)
@@ -168,25 +175,33 @@ def find_staying(entries, feature_kib, feature_bytes):
 def all_stay(sources, staying):
     """Return whether there are sources, and the ofmaps of all of them stay on chip.
 
-    sources: a tuple of canonical names and None. staying: the set of the names of maps that stay.
+    sources: a tuple of canonical names and None. staying: the set of the names of the layers whose
+    ofmaps stay.
     """
     return len(sources) > 0 and staying.issuperset(sources)
 
 
 def list_layers(entries, feature_bytes):
-    """Return {canonical name: MapLayer} of a net file; arguments: as for `find_staying`."""
-    layers, before = {}, {}
+    """Return {canonical name: MapLayer} of the layers with MACs of a net file, without wrong ones.
+
+    entries: {canonical name: entry}, all layers, in their order.
+    feature_bytes: the bytes of a feature.
+    """
+    layers = {}
+    before = {}  # as for `parse_reads`; wrong layers are in it, too
     for name, entry in entries.items():
         if entry['type'] not in KIND_OF_TYPE:
             continue
+        number = len(before) + 1
         try:
-            shape, reads = parse_shape(entry), parse_reads(entry, before)
+            shape = parse_shape(entry)
+            reads = parse_reads(entry, before)
         except ValueError:
-            reads = None
-        before[name] = None
-        if reads is not None:
-            sizes = map_bytes(entry, shape, feature_bytes)
-            layers[name] = MapLayer(len(before), entry, reads, *sizes)
+            continue
+        finally:
+            before[name] = None
+        ifmap, operand, ofmap = map_bytes(entry, shape, feature_bytes)
+        layers[name] = MapLayer(number, entry, reads, ifmap, operand, ofmap)
     return layers
 
 
@@ -205,18 +220,21 @@ def map_bytes(entry, shape, feature_bytes):
 
 
 def stays_by_itself(name, layer, readers, room):
-    """Return whether the ofmap of a layer may stay on chip, if all that it is joined with does.
+    """Return whether the ofmap of a layer may stay on chip, by its size and its readers alone.
 
     name: the canonical name of the layer. layer: its MapLayer. readers: the MapLayers that read it.
     room: for maps, in bytes.
+    An ofmap that is joined with others must also stay with these, see `drop_partial`.
     """
     if not readers or layer.entry.get('result'):  # the network puts it out
         return False
-    # An addend must fit beside the ofmap that it is added to, and it is as large.
-    if layer.ofmap * (2 if layer.entry.get('addend') else 1) > room:
+    needed = layer.ofmap
+    if layer.entry.get('addend'):  # it must fit beside the ofmap, and is as large
+        needed += layer.ofmap
+    if needed > room:
         return False
     for reader in readers:
-        if reader.place - layer.place > NEAR_LAYERS:
+        if reader.number - layer.number > NEAR_LAYERS:
             return False
         if name in reader.reads.ifmap and reader.ifmap > room:
             return False
@@ -228,23 +246,31 @@ def stays_by_itself(name, layer, readers, room):
 
 
 def drop_partial(staying, layers):
-    """Remove from the names of maps that stay those that are joined with one that does not.
+    """Remove the names of ofmaps that are joined with one that does not stay.
 
-    staying: a set of canonical names, which is changed. layers: {canonical name: MapLayer}.
+    staying: the set of the names of layers whose ofmaps stay, which is changed.
+    layers: {canonical name: MapLayer}.
     What is joined, as by a concatenation, is read as one map: it stays as a whole, or goes to DRAM.
+
+    >>> staying = {'a', 'c'}
+    >>> reads = Reads(ifmap=('a', 'b'), operand=(), addend=())  # 'b' does not stay
+    >>> drop_partial(staying, {'c': MapLayer(3, {}, reads, 100, 0, 100)})
+    >>> staying
+    {'c'}
     """
-    joined = []  # each is a tuple of sources; () if all of them have been removed
-    places = {}  # {source: its places in `joined`}
+    maps = []  # of all maps that layers read, the sources
+    maps_of = {}  # {source: the indices of the maps that it is a source of}
     for layer in layers.values():
         for sources in layer.reads:
             for source in set(sources):
-                places.setdefault(source, []).append(len(joined))
-            joined.append(sources)
-    waiting = [source for source in places if source not in staying]
-    while waiting:
-        for place in places[waiting.pop()]:
-            for source in joined[place]:
+                maps_of.setdefault(source, []).append(len(maps))
+            maps.append(sources)
+    # Sources that do not stay, so that what is joined with them is yet to be removed.
+    dropped = [source for source in maps_of if source not in staying]
+    while dropped:
+        for index in maps_of[dropped.pop()]:
+            for source in maps[index]:
                 if source in staying:
                     staying.remove(source)
-                    waiting.append(source)
-            joined[place] = ()
+                    dropped.append(source)
+            maps[index] = ()  # all have been removed, and need not be looked at again
