@@ -1,8 +1,8 @@
 """Estimates on a config's "accelerator", which is a name or an object of its keys.
 
-There are three families of names: NVDLA's published configurations, systolic arrays, and devices
-that were measured (data/devices.py). What is done with an Accelerator, and the class itself, is in
-data/roofline.py.
+Names are those of NVDLA's published configurations, of systolic arrays, and of devices that were
+measured (data/devices.py). Here, a name or an object becomes an Accelerator; what that is, and what
+layers cost on it, is in data/roofline.py.
 Sources: NVDLA's primer (nvdla.org), and the performance estimator in its repository nvdla/hw;
 Jouppi et al., ISCA 2017, on Google's first Tensor Processing Unit (TPU).
 """
@@ -45,12 +45,12 @@ OTHER_NAMES = {'dram_gbps': 'dram_gb_per_s'}
 LEAST_CLOCK_MHZ, MOST_CLOCK_MHZ = 1, 100_000
 MOST_MACS = 10**8
 MOST_DRAM_GB_PER_S = 10**8
-CLOCK_UNIT = 'in MHz, not {}: 1 GHz is 1000'
 DRAM_UNIT = 'in 10^9 bytes per second: 20 GB/s is 20'
-# [(key, the least and the most that a real machine has, what the unit is)]
+# [(key, the least and the most that a real machine has, what the unit is)]. A clock that is too low
+# may be in GHz, and one that is too high in Hz.
 USUAL_LIMITS = [
-    ('clock_mhz', LEAST_CLOCK_MHZ, math.inf, CLOCK_UNIT.format('GHz')),
-    ('clock_mhz', 0, MOST_CLOCK_MHZ, CLOCK_UNIT.format('Hz')),
+    ('clock_mhz', LEAST_CLOCK_MHZ, math.inf, 'in MHz, not GHz: 1 GHz is 1000'),
+    ('clock_mhz', 0, MOST_CLOCK_MHZ, 'in MHz, not Hz: 1 GHz is 1000'),
     ('macs', 0, MOST_MACS, 'MACs per cycle, not per second: 1 TMAC/s at 1000 MHz is 1000'),
     ('dram_gb_per_s', 0, MOST_DRAM_GB_PER_S, DRAM_UNIT),
     ('dram_gbps', 0, MOST_DRAM_GB_PER_S, DRAM_UNIT),
@@ -73,9 +73,9 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
     Raises ValueError if the accelerator is wrong, or another key does not go together with it.
     """
-    if not CONFLICTS.keys().isdisjoint(config):
-        key = next(key for key in CONFLICTS if key in config)
-        raise ValueError(f'"{key}" {CONFLICTS[key]}; leave one out')
+    for key, reason in CONFLICTS.items():
+        if key in config:
+            raise ValueError(f'"{key}" {reason}; leave one out')
     with place('config: "accelerator"'):
         accelerator = find_accelerator(config['accelerator'])
     limits = time_limits(accelerator) if ranges else None
@@ -85,7 +85,7 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
         workload = Workload([layer.cost for layer in layers], accelerator.batch)
     else:
         layers = catalog.layers.values()
-        if catalog.whole is None:
+        if catalog.whole is None:  # the lines of a sweep share the catalog, and all its layers
             catalog.whole = Workload([layer.cost for layer in layers], accelerator.batch)
         workload = catalog.whole
     costs = cost_workload(workload, accelerator, limits)
@@ -99,19 +99,37 @@ def estimate_on_accelerator(config, netfile, ranges, find_catalog):
     estimate.energy_by = costs.energy_by
     estimate.traffic = costs.traffic
     estimate.accelerator = accelerator
-    estimate.doubts = []
-    is_usual = (
+    estimate.doubts = find_doubts(accelerator, config['accelerator'], catalog.entries, netfile)
+    return estimate
+
+
+def find_doubts(accelerator, value, entries, netfile):
+    """Return the list of sentences on what may be wrong with an accelerator or its network.
+
+    accelerator: the Accelerator. value: of the config's "accelerator".
+    entries: {canonical name: entry}, all layers of the net file.
+    netfile: as configs.find_any_net returns it.
+    """
+    doubts = []
+    if isinstance(value, dict) and not has_usual_numbers(accelerator):
+        doubts += unit_doubts(value)
+    if accelerator.feature_kib:
+        doubt = doubt_chain(entries)
+        if doubt:
+            doubts.append(f'{net_place(netfile)}: {doubt}')
+    return doubts
+
+
+def has_usual_numbers(accelerator):
+    """Return whether an Accelerator is within USUAL_LIMITS.
+
+    In a sweep, this is faster than `unit_doubts`.
+    """
+    return (
         LEAST_CLOCK_MHZ <= accelerator.clock_mhz <= MOST_CLOCK_MHZ
         and accelerator.macs <= MOST_MACS
         and accelerator.dram_gb_per_s <= MOST_DRAM_GB_PER_S
     )
-    if not is_usual and isinstance(config['accelerator'], dict):
-        estimate.doubts += unit_doubts(config['accelerator'])
-    if accelerator.feature_kib:
-        doubt = doubt_chain(catalog.entries)
-        if doubt:
-            estimate.doubts.append(f'{net_place(netfile)}: {doubt}')
-    return estimate
 
 
 def unit_doubts(members):
@@ -124,14 +142,15 @@ def unit_doubts(members):
     """
     doubts = []
     for key, least, most, unit in USUAL_LIMITS:
-        if not least <= members.get(key, least) <= most:
+        if key in members and not least <= members[key] <= most:
             doubts.append(f'config: "accelerator": "{key}" is {members[key]}, which is {unit}')
     return doubts
 
 
 def notes_on(estimate):
-    """Return the list of sentences on an Estimate on an accelerator, for people."""
-    accelerator, notes = estimate.accelerator, []
+    """Return the list of sentences that explain an Estimate on an accelerator to its readers."""
+    accelerator = estimate.accelerator
+    notes = []
     if accelerator.batch is not None:
         latency_s = estimate.traffic.batch_latency(estimate.sums['total'].latency_s)
         time = engineering(latency_s, 's')
@@ -157,19 +176,22 @@ def find_accelerator(value):
     return parse_accelerator(value)
 
 
-# The keys of an array with a shape, and those that do not go together with them.
+# The keys that say the shape of an array, all or none of which are given, and keys that do not go
+# together with them.
 ARRAY_KEYS = ('rows', 'cols', 'dataflow')
 NOT_WITH_ARRAY = ('channel_atom', 'kernel_atom', 'winograd_gain')
-# {key: (least, most)} of numbers.
+# {key: (least, most)}, of the keys whose values are whole numbers. Nobody runs more frames together
+# than 65,536.
+WHOLE_LIMITS = {'batch': (1, 2**16), 'rows': (1, MAX_SIZE), 'cols': (1, MAX_SIZE)}
+# The same, of the keys whose values are other numbers, which are all others but "dataflow".
+NUMBER_KEYS = [key for key in ACCELERATOR_KEYS if key not in (*WHOLE_LIMITS, 'dataflow')]
 LIMITS = {
-    **dict.fromkeys(ACCELERATOR_KEYS, (MIN_NUMBER, MAX_NUMBER)),
+    **dict.fromkeys(NUMBER_KEYS, (MIN_NUMBER, MAX_NUMBER)),
     **dict.fromkeys(ENERGY_DEFAULTS, (0, MAX_NUMBER)),
     'efficiency': (MIN_NUMBER, 1),
     'feature_kib': (0, MAX_NUMBER),
     'layer_us': (0, MAX_NUMBER),
 }
-# {key: (least, most)} of those that must be whole. Nobody runs more frames together than 65,536.
-WHOLE_LIMITS = {'batch': (1, 2**16), 'rows': (1, MAX_SIZE), 'cols': (1, MAX_SIZE)}
 
 
 def parse_accelerator(members):
@@ -180,26 +202,21 @@ def parse_accelerator(members):
     values = {}
     for name, value in members.items():
         key = OTHER_NAMES.get(name, name)
-        if key in values:
-            same = [other for other in members if OTHER_NAMES.get(other) == key]
-            raise ValueError(f'"{key}" and "{same[0]}" are two names of one key; give one')
-        if key in PARSERS:
-            values[key] = PARSERS[key](key, value)
-            continue
-        if key not in LIMITS:
+        if key in values:  # by its other name
+            (other_name,) = [other for other in members if OTHER_NAMES.get(other) == key]
+            raise ValueError(f'"{key}" and "{other_name}" are two names of one key; give one')
+        if key in LIMITS:
+            values[key] = parse_number(name, value, LIMITS[key])
+        elif key in WHOLE_LIMITS:
+            values[key] = parse_whole(name, value, WHOLE_LIMITS[key])
+        elif key == 'dataflow':
+            values[key] = parse_dataflow(value)
+        else:
             from fodlam.data.mistakes import choices
 
             raise ValueError(f'unknown key {quote(key)}; {choices(ACCELERATOR_KEYS, key)}')
-        least, most = LIMITS[key]
-        if not is_number(value, least, most):
-            expected = f'a number from {least:g} to {most:g}'
-            raise ValueError(f'"{name}" is {quote(value)}; expected {expected}')
-        # 64, 64.0 and 6.4e1 all become 64. A sweep looks Catalogs up by these numbers, which are
-        # equal, and computing with an int may round in other places than with a float: without
-        # this, the digits of a report would depend on which form the sweep met first.
-        is_whole = value % 1 == 0 and value <= MAX_SIZE
-        values[key] = int(value) if is_whole else float(value)
-    if not values.keys().isdisjoint(ARRAY_KEYS):
+    has_array_key = not values.keys().isdisjoint(ARRAY_KEYS)
+    if has_array_key:
         values['macs'] = find_macs(values)
     if 'sram_pj_per_byte' in values and 'rows' not in values:
         raise ValueError('"sram_pj_per_byte" needs the shape of the array; give "rows" and "cols"')
@@ -210,28 +227,47 @@ def parse_accelerator(members):
     return Accelerator(**values)
 
 
-def parse_whole(key, value):
-    """Return the whole number of a key as an int; raise ValueError if it is none, or out of range.
+def parse_number(name, value, limits):
+    """Return the number of a key, as an int if it is whole and not too large, or else as a float.
 
-    >>> parse_whole('rows', 256.0)
+    name: of the key, in the config. value: the config's. limits: (least, most) of the number.
+    Raises ValueError if the value is no number, or is outside of the limits.
+
+    A sweep looks Catalogs up by these numbers, and 64 and 64.0 are equal. But computing with an int
+    may round in other places than with a float, so that the last digits of a report would depend on
+    which of them the sweep met first.
+
+    >>> parse_number('feature_kib', 64.0, (0, 100)), parse_number('feature_kib', 64.5, (0, 100))
+    (64, 64.5)
+    """
+    least, most = limits
+    if not is_number(value, least, most):
+        expected = f'a number from {least:g} to {most:g}'
+        raise ValueError(f'"{name}" is {quote(value)}; expected {expected}')
+    is_whole = value % 1 == 0 and value <= MAX_SIZE
+    return int(value) if is_whole else float(value)
+
+
+def parse_whole(name, value, limits):
+    """Return the whole number of a key, as an int; arguments: as for `parse_number`.
+
+    Raises ValueError if the value is no whole number, or is outside of the limits.
+
+    >>> parse_whole('rows', 256.0, (1, 1000))
     256
     """
-    least, most = WHOLE_LIMITS[key]
+    least, most = limits
     if not is_number(value, least, most) or value % 1 != 0:
         expected = f'a whole number from {least} to {most}'
-        raise ValueError(f'"{key}" is {quote(value)}; expected {expected}')
+        raise ValueError(f'"{name}" is {quote(value)}; expected {expected}')
     return int(value)
 
 
-def parse_dataflow(key, value):
+def parse_dataflow(value):
     """Return the dataflow of an array; raise ValueError if it is none of DATAFLOWS."""
     if value not in DATAFLOWS:
-        raise ValueError(f'"{key}" is {quote(value)}; choose from {", ".join(DATAFLOWS)}')
+        raise ValueError(f'"dataflow" is {quote(value)}; choose from {", ".join(DATAFLOWS)}')
     return value
-
-
-# {key: the function that parses its value}, of the keys whose values are not just numbers.
-PARSERS = {**dict.fromkeys(WHOLE_LIMITS, parse_whole), 'dataflow': parse_dataflow}
 
 
 def find_macs(values):
@@ -290,10 +326,10 @@ def named_accelerator(name):
 
 @functools.cache  # for the lines of a sweep
 def named_accelerator_in(data_dir, name):
-    """Return the Accelerator of a name, by the tables in a folder.
+    """Return the Accelerator of a name, by the tables in data/; raise ValueError if none has it.
 
-    data_dir: fodlam.DATA_DIR, an argument because what is kept depends on it.
-    Raises ValueError if no table has the name.
+    data_dir: fodlam.DATA_DIR, where `read_table` looks by itself. It is an argument so that once it
+    is set to another folder, nothing is returned that was read from the one before.
     """
     nvdla = read_table(NVDLA_FILE, NVDLA_COLUMNS, NVDLA_KEY)
     if name in nvdla:
