@@ -4,7 +4,8 @@ fodlam.py and other rooms see that something is wrong, and come here for the mes
 this room only then, as a run without a mistake has no need of it. A function here returns a
 message, or a part of one, and raises nothing.
 
-Terms: an ending is the end of a file's name that says its format, such as ".onnx".
+Terms:
+  ending  the last part of a file's name, which says its format, such as ".onnx"
 """
 
 import csv
@@ -22,8 +23,9 @@ MAX_CHOICES_CHARACTERS = 1500  # a longer list of names is cut
 MAX_NAMES_COMPARED = 5000
 MAX_NAME_CHARACTERS = 80  # a longer name is not compared with others, which would take long
 MAX_PATH_CHARACTERS = 400  # a longer path is not in the commands of a message
-# Of difflib's ratio, which is 1 for the same name. From here on, a name is worth suggesting:
-# "shpae" and "shape" have 0.8, "clock" and "clock_mhz" 0.71, "cvs" and "csv" 0.67.
+# difflib's ratio says how alike two names are, from 0 to 1 for the same name. From this ratio on,
+# one is suggested: "shpae" and "shape" have 0.8, "clock" and "clock_mhz" 0.71, "cvs" and "csv"
+# 0.67.
 LEAST_RATIO = 0.65
 
 
@@ -51,8 +53,8 @@ def choices(names, given=None):
 def nearest(given, names, least_ratio=LEAST_RATIO):
     """Return the name that is most like what the user wrote; None if none is much like it.
 
-    given: what the user wrote, of any type. names: an iterable. least_ratio: of difflib, below
-    which two names are not much alike.
+    given: what the user wrote, of any type; None is like no name. names: an iterable.
+    least_ratio: of difflib, from which on two names are much alike; see LEAST_RATIO.
 
     >>> nearest('netfiel', ['net', 'netfile'])
     'netfile'
@@ -61,7 +63,7 @@ def nearest(given, names, least_ratio=LEAST_RATIO):
         return None
     import difflib  # takes long to load, and most runs make no mistake
 
-    by_form = {}
+    by_form = {}  # {canonical name: the first name with this form}
     for name in list(names)[:MAX_NAMES_COMPARED]:
         by_form.setdefault(canonical(name), name)
     matches = difflib.get_close_matches(canonical(given), by_form, 1, least_ratio)
@@ -187,35 +189,35 @@ def ending_of(path):
     return ending if ending in MODELS else None
 
 
-def model_advice(ending, path=None, otherwise='no JSON'):
-    """Return what a model file is, and the commands that make a net file of it and use that.
+def model_advice(ending, path=None, is_not='no JSON'):
+    """Return the message for a model file, with the commands that make a net file of it and use it.
 
     ending: of the file's name. path: of the file; None if it is not known.
-    otherwise: what the file is not, as the program that was given it reads that.
+    is_not: what the file should have been and is not, with a "no" or "neither".
     """
     what, conversion = MODELS[ending]
     if path is None or len(path) > MAX_PATH_CHARACTERS:
         path = f'model{ending}'
     stem = os.path.splitext(os.path.basename(path))[0]
-    first = ''
-    if conversion is not None:
-        first = f'{conversion}; then '
+    convert_first = ''
+    if conversion is not None:  # the extractor reads what is made of the file
+        convert_first = f'{conversion}; then '
         path = 'model.prototxt' if ending == '.caffemodel' else f'{stem}.onnx'
     output = f'{stem}.json'
-    if os.path.exists(output):  # the file is not to be lost by running the command
+    if os.path.exists(output):  # or running the command would overwrite that file
         output = f'{stem}-net.json'
     extract = f'{extract_command()} {quote_for_shell(path)} --output {quote_for_shell(output)}'
     return (
-        f'{what}, and {otherwise}; {first}make a net file of it: {extract}; '
+        f'{what}, and {is_not}; {convert_first}make a net file of it: {extract}; '
         f'then run: {run_netfile(output)}'
     )
 
 
 def not_extractable(path):
-    """Return the message for a path whose ending is that of no model that the extractor reads."""
-    ending = ending_of(path)
-    if ending:
-        return model_advice(ending, path, otherwise='neither ONNX nor .prototxt')
+    """Return the message for a path that the extractor was given, but in no format that it reads."""
+    model_ending = ending_of(path)
+    if model_ending:
+        return model_advice(model_ending, path, is_not='neither ONNX nor .prototxt')
     ending = os.path.splitext(path)[1]
     if ending.lower() == '.json':
         return f'JSON, and no model; if it is a net file, run: {run_netfile(path)}'
@@ -231,7 +233,7 @@ JSON_EXAMPLES = (
 
 
 def advice_on(error):
-    """Return what is wrong and what would be right, of an exception of fodlam.MISTAKES."""
+    """Return the message for an exception of fodlam.MISTAKES, with what would be right."""
     if isinstance(error, json.JSONDecodeError):
         return json_advice(error)
     if isinstance(error, UnicodeDecodeError):
@@ -269,7 +271,7 @@ def too_large(content, limit):
 
 
 def bytes_advice(error):
-    """Return the message of a UnicodeDecodeError: what the bytes may be, if they are no UTF-8."""
+    """Return the message for a UnicodeDecodeError; it says what the bytes may be, if not UTF-8."""
     content = error.object
     ending = binary_model(content)
     if ending:
@@ -281,34 +283,41 @@ def bytes_advice(error):
 
 
 def json_advice(error):
-    """Return the message of a JSONDecodeError: the place, what is wrong, what would be right."""
+    """Return the message for a JSONDecodeError, with the place and what would be right."""
     text, position = error.doc, error.pos
     if not text.strip():
         return f'empty; expected JSON, such as {JSON_EXAMPLES}'
     if re.match(PROTOTXT_START, text):
         return model_advice('.prototxt')
-    ending = binary_model(text[:8].encode(errors='replace'))  # it happens to be UTF-8
+    # A binary file may be UTF-8 all the same, and so have become a text.
+    ending = binary_model(text[:8].encode(errors='replace'))
     if ending:
         return model_advice(ending)
     before = text[:position].rstrip()
     if text[position : position + 1] in ('}', ']') and before.endswith(','):
-        position = len(before) - 1  # where later versions of Python see it, too
+        # Later versions of Python say that the comma is wrong, and not the bracket behind it.
+        position = len(before) - 1
         error = json.JSONDecodeError(error.msg, text, position)
     place = f'not JSON at line {error.lineno}, column {error.colno}'
     return f'{place}: {json_problem(text, position, error.msg)}'
 
 
+PYTHON_WORDS = {'True': 'true', 'False': 'false', 'None': 'null'}  # and what JSON has for them
+
+
 def json_problem(text, position, python_says):
     """Return what is wrong at a position of a text that should be JSON, and what would be right.
 
-    python_says: the message of Python's JSONDecodeError; only what it begins with counts.
+    python_says: the message of Python's JSONDecodeError, which differs between versions: only its
+    beginning is looked at, and after what the text itself shows.
 
     >>> json_problem('{"layers": ["FC6", ]}', 17, 'Expecting value')
     'a comma before the closing "]"; leave it out'
     """
     rest = text[position:].strip()
-    following = rest[1:].lstrip()[:1]
-    word = re.match(r'[A-Za-z_][\w.-]*', rest)
+    following = rest[1:].lstrip()[:1]  # the character behind the first one of the rest
+    word_match = re.match(r'[A-Za-z_][\w.-]*', rest)
+    word = word_match.group() if word_match else ''
     if rest.startswith(',') and following in ('}', ']'):
         return f'a comma before the closing "{following}"; leave it out'
     if python_says.startswith('Unterminated string'):
@@ -327,9 +336,8 @@ def json_problem(text, position, python_says):
         return 'a single quote; put strings in double quotes, as in {"net": "VGG16"}'
     if rest[0] in '‘’“”':
         return 'a curly quote; put strings in straight double quotes, as in {"net": "VGG16"}'
-    if word and word.group() in ('True', 'False', 'None'):
-        right = {'True': 'true', 'False': 'false', 'None': 'null'}[word.group()]
-        return f'{word.group()}; write {right}'
+    if word in PYTHON_WORDS:
+        return f'{word}; write {PYTHON_WORDS[word]}'
     if python_says.startswith('Extra data'):
         if rest.startswith('{'):
             return 'a second object; expected one, or configs on a line each with --lines'
@@ -339,7 +347,7 @@ def json_problem(text, position, python_says):
     if python_says.startswith("Expecting ','"):
         return f'{quote(rest)}; expected a comma, or the closing bracket'
     if word and python_says.startswith('Expecting property name'):
-        return f'a key without quotes; write "{word.group()[:80]}"'
+        return f'a key without quotes; write "{word[:80]}"'
     if python_says.startswith('Expecting property name'):
         return f'{quote(rest)}; expected a key in double quotes'
     if not text[:position].strip():
@@ -391,8 +399,9 @@ def advice_on_path(path):
 
     It is None if the path is not that of a model, nor a name of anything in this project.
     """
-    if ending_of(path):
-        return model_advice(ending_of(path), path)
+    ending = ending_of(path)
+    if ending:
+        return model_advice(ending, path)
     for net in PUBLISHED:
         if plain(net) == plain(path):
             return f'no file, but a network; run: {run_config(json.dumps({"net": net}))}'
@@ -458,7 +467,7 @@ def unknown_net(name):
     file = find_by_stem(name)
     is_path = name.endswith('.json') or os.path.dirname(name)
     if file is None and is_path and len(name) <= MAX_PATH_CHARACTERS:
-        file = name
+        file = name  # a net file that is not in nets/
     if file is not None:
         return f'{problem}, which is a net file; write {{"netfile": {json.dumps(file)}}}'
     files = ', '.join(net_files())
@@ -481,14 +490,27 @@ def no_net_file(netfile, path):
                 f'or the name of its net file, {file}'
             )
     problem = f'no file {path!r:.400} from {os.getcwd()!r}'
-    if netfile == os.path.basename(netfile):
-        beside = netfile if os.path.isfile(netfile) else f'{netfile}.json'
-        if netfile and os.path.isfile(beside):
-            written = f'{{"netfile": {json.dumps("./" + beside)}}}'
+    suggested = None
+    if netfile == os.path.basename(netfile):  # a name without a folder, which is one in nets/
+        file_here = find_here(netfile)
+        if file_here is not None:
+            written = f'{{"netfile": {json.dumps("./" + file_here)}}}'
             return f'{problem}, but one in this folder; write {written}'
         suggested = find_by_stem(netfile) or netfile
-        return f'{problem}; {choices(net_files(), suggested)}, or give a path with a /'
-    return f'{problem}; {choices(net_files())}, or give a path with a /'
+    return f'{problem}; {choices(net_files(), suggested)}, or give a path with a /'
+
+
+def find_here(name):
+    """Return the name of the file in the current folder with a name, or with this and ".json".
+
+    It is None if there is no such file.
+    """
+    if not name:
+        return None
+    for file in (name, f'{name}.json'):
+        if os.path.isfile(file):
+            return file
+    return None
 
 
 def no_entries(value):
