@@ -214,7 +214,7 @@ def model_advice(ending, path=None, is_not='no JSON'):
 
 
 def not_extractable(path):
-    """Return the message for a path that the extractor was given, but in no format that it reads."""
+    """Return the message for a path that the extractor was given, but in no format it reads."""
     model_ending = ending_of(path)
     if model_ending:
         return model_advice(model_ending, path, is_not='neither ONNX nor .prototxt')

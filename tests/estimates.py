@@ -12,6 +12,7 @@ from fodlam.data.roofline import Accelerator
 
 EYERISS_BOUNDS, ROOFLINE_BOUNDS = ('compute', 'buffer', 'link'), ('compute', 'memory')
 PARTS = ('mac', 'dram', 'power')
+# 24 layers, with 10^9 MACs in all.
 LEFT_OUT = [{'type': 'MatMul', 'macs': macs} for macs in [10**9 - 23] + [1] * 23]
 NOTES = [
     "conv: Eyeriss's batch of 3 frames; fc: 1 frame; --per-frame for one",
@@ -23,8 +24,10 @@ ACCELERATOR = Accelerator(macs=1000, clock_mhz=1000, dram_gb_per_s=10)
 def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name='layer-{}'):
     """Return an Estimate of `count` layers, of which all but the last are conv layers.
 
-    It has ranges, bounds, energy by parts and layers left out as the arguments say; it is on an
-    accelerator if layers wait for memory.
+    ranged: whether it has ranges. bounds: what its layers wait for, in turn; if memory is among
+    these, it is on an accelerator. parts: what the energy of each layer is split into.
+    left_out: as of `estimate_of`. frames: those of the conv layers. name: of layers, with a {} for
+    the number, from 1.
     """
     layers = []
     for i in range(1, count + 1):
@@ -52,27 +55,32 @@ def made(count=5, ranged=False, bounds=(), parts=(), left_out=(), frames=1, name
 
 
 def estimate_of(layers, left_out=()):
-    """Return the Estimate that adds up Layers; left_out: MACs of other layers."""
-    groups = {kind: [] for kind in fodlam.KINDS}
+    """Return the Estimate that adds up Layers.
+
+    left_out: the entries of layers with MACs that have no cost, as {'type': ..., 'macs': ...}.
+    """
+    groups = {kind: [] for kind in fodlam.KINDS}  # {kind or 'total': [Layer]}
+    frames = dict.fromkeys(fodlam.KINDS, 1)
     for layer in layers:
         groups.setdefault(layer.kind, []).append(layer)
+        frames[layer.kind] = layer.frames
     groups['total'] = layers
     config = {'netfile': 'X'}
     estimate = Estimate(
         config=config,
-        sums={group: total(of_group, 'cost') for group, of_group in groups.items()},
-        frames={**dict.fromkeys(fodlam.KINDS, 1), **{layer.kind: layer.frames for layer in layers}},
+        sums={group: total(members, 'cost') for group, members in groups.items()},
+        frames=frames,
         make_layers=lambda: layers,
         left_out=list(left_out),
     )
     if any(layer.low for layer in layers):
         estimate.ranges = {}
-        for group, of_group in groups.items():
-            estimate.ranges[group] = total(of_group, 'low'), total(of_group, 'high')
-    waiting = {layer.bound: [] for layer in layers if layer.bound}
+        for group, members in groups.items():
+            estimate.ranges[group] = total(members, 'low'), total(members, 'high')
+    waiting = {}  # {bound: [Layer]}
     for layer in layers:
         if layer.bound:
-            waiting[layer.bound].append(layer)
+            waiting.setdefault(layer.bound, []).append(layer)
     if waiting:
         estimate.bounds = {bound: total(waiting[bound], 'cost') for bound in sorted(waiting)}
     if any(layer.energy_by for layer in layers):
@@ -87,7 +95,7 @@ def estimate_of(layers, left_out=()):
 
 
 def total(layers, field):
-    """Return the sum of the Costs that Layers have in a field."""
+    """Return the sum of the Costs that Layers have in a field: 'cost', 'low' or 'high'."""
     costs = [getattr(layer, field) for layer in layers]
     energies = [cost.energy_j for cost in costs]
     energy = None if None in energies else math.fsum(energies)
@@ -95,12 +103,21 @@ def total(layers, field):
 
 
 def every_estimate():
-    """Yield Estimates with all combinations of ranges, bounds, parts of energy and left out."""
-    for ranged, bounds, left_out in itertools.product(
-        (False, True), ((), EYERISS_BOUNDS, ROOFLINE_BOUNDS), ((), LEFT_OUT)
+    """Yield Estimates with all combinations of ranges, bounds, parts of energy and left out.
+
+    Only a roofline has parts of energy.
+    """
+    bounds_and_parts = [
+        ((), ()),
+        (EYERISS_BOUNDS, ()),
+        (ROOFLINE_BOUNDS, ()),
+        (ROOFLINE_BOUNDS, PARTS[:1]),
+        (ROOFLINE_BOUNDS, PARTS),
+    ]
+    for ranged, (bounds, parts), left_out in itertools.product(
+        (False, True), bounds_and_parts, ((), LEFT_OUT)
     ):
-        for parts in ((), PARTS[:1], PARTS) if bounds == ROOFLINE_BOUNDS else ((),):
-            yield made(7, ranged, bounds, parts, left_out, frames=3)
+        yield made(7, ranged, bounds, parts, left_out, frames=3)
 
 
 def with_config(estimate, **config):
@@ -109,7 +126,7 @@ def with_config(estimate, **config):
 
 
 def table_lines(estimate, notes=()):
-    """Return the lines of an Estimate's table."""
+    """Return the list of lines of an Estimate's table; notes: the sentences below it."""
     return tables.estimate_table(estimate, list(notes), 'utf-8').splitlines()
 
 

@@ -17,9 +17,10 @@ REMEDY = re.compile(
 
 @functools.cache
 def refusals(text):
-    """Return FODLAM's errors about a net file, by MACs, as a roofline and by shape.
+    """Return the list of FODLAM's errors about a net file, one at most for each of CONFIGS.
 
-    They are kept, as most changes of a definition make a net file that another one made, too.
+    text: of the net file. Errors are kept by the text, as most of the changes that are made to a
+    definition do not change what the extractor writes.
     """
     found = []
     netfile = path(scratch(), 'net.json')
@@ -36,11 +37,12 @@ def refusals(text):
 NOTES = r'\A(extract.py: [^\n]+\n)*\Z'  # what is on stderr, if a definition is not refused
 
 
-def is_refused(test, result, seed, notes=NOTES):
-    """Return whether the extractor refused a definition made by chance.
+def check_extraction(test, result, seed, notes=NOTES):
+    """Check what the extractor did with a definition made by chance; return whether it refused it.
 
-    Fails the TestCase unless it did so in one line with a remedy, or else wrote what FODLAM takes.
-    result: of the extractor. seed: of the definition. notes: a pattern for what is on stderr then.
+    A refusal must be one line with a remedy. Otherwise, FODLAM must take what was written.
+    test: a TestCase. result: the Result of the extractor. seed: of the definition, for messages.
+    notes: a pattern for what is on stderr if the definition is not refused.
     """
     if result.status == 0:
         test.assertRegex(result.err, notes, seed)
@@ -55,18 +57,19 @@ def is_refused(test, result, seed, notes=NOTES):
 def check_changed(test, model, content, cases, change, least, most, notes=NOTES):
     """Check that each change of a model is extracted, or refused in one line with a remedy.
 
-    test: a TestCase. model: the file's name. content: its bytes, which are extracted as they are.
+    test: a TestCase. model: the file's name. content: its bytes, which must not be refused.
     cases: how many changes are tried; see `seeds`.
     change: a function of a random.Random and of the content, which returns other bytes.
-    least, most: the share of changes that are refused is between them.
-    notes: as of `is_refused`.
+    least, most: limits of the share of changes that are refused.
+    notes: as for `check_extraction`.
     """
     good = extract(model, content)
     test.assertEqual(good.status, 0, good.err)
     refused, tried = 0, seeds(cases)
     for seed in tried:
         changed = change(random.Random(seed), content)
-        refused += is_refused(test, extract(model, changed), seed, notes)
+        if check_extraction(test, extract(model, changed), seed, notes):
+            refused += 1
     share = refused / len(tried)
     test.assertTrue(least < share < most, share)
 
@@ -94,13 +97,14 @@ def count_lines(function):
 
 
 def check_linear(test, run, step=30):
-    """Check that a function takes as long for each more of something as for the one before.
+    """Check that the time of a function is linear in the count that it is given.
 
-    test: a TestCase. run: a function of a count. step: from one count to the next, of three.
+    It may grow by as much from 2 to 3 times the step as from 1 to 2 times the step; 3% more passes.
+    test: a TestCase. run: the function. step: an integer.
     """
-    run(step)  # what is loaded and kept the first time
+    run(step)  # loads and keeps what is needed but once
     lines = []
     for count in (step, 2 * step, 3 * step):
         lines.append(count_lines(functools.partial(run, count)))
-    first, second = lines[1] - lines[0], lines[2] - lines[1]
-    test.assertLess(second, 1.03 * first)
+    first_growth, second_growth = lines[1] - lines[0], lines[2] - lines[1]
+    test.assertLess(second_growth, 1.03 * first_growth)

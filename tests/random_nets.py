@@ -2,49 +2,66 @@
 
 
 def random_layer(chance):
-    """Return the entry of a layer of any kind, by a Random."""
+    """Return the entry of a layer of any kind; chance: a random.Random. Letters: data/shape.py."""
     kind = chance.choice(
         ['conv', 'conv', 'grouped', 'depthwise', 'deconv', 'fc', 'fc over T', 'product']
     )
-    groups = {'grouped': chance.choice([2, 3, 4]), 'product': chance.choice([1, 2, 6, 12])}.get(
-        kind, 1
-    )
-    C, K = (groups * chance.randint(1, 70) for _ in range(2))
+    conv_groups, product_groups = chance.choice([2, 3, 4]), chance.choice([1, 2, 6, 12])
+    groups = 1
+    if kind == 'grouped':
+        groups = conv_groups
+    elif kind == 'product':
+        groups = product_groups
+    C, K = groups * chance.randint(1, 70), groups * chance.randint(1, 70)
     if kind == 'depthwise':
         C = K = groups = chance.randint(1, 100)
     if kind in ('fc', 'fc over T', 'product'):
-        H = 1 if kind == 'fc' else chance.randint(2, 60)
-        type_ = 'MatMul' if kind == 'product' else 'InnerProduct'
-        entry = {'type': type_, 'ifmap': [C, H, 1], 'ofmap': [K, H, 1], 'kernel': [1, 1]}
-        if kind == 'product':
-            entry['shared'] = chance.choice([n for n in range(1, groups + 1) if groups % n == 0])
-        macs = H * C * K // groups
+        rows = 1 if kind == 'fc' else chance.randint(2, 60)
+        entry = random_matrix_layer(chance, kind, C, K, rows, groups)
     else:
-        P, Q, R, S = (
-            chance.randint(1, 40),
-            chance.randint(1, 40),
-            chance.randint(1, 5),
-            chance.choice([1, 3, 7]),
-        )
-        sy, sx = chance.choice([(1, 1), (1, 1), (2, 2), (1, 2), (3, 1)])
-        entry = {
-            'type': 'Convolution', 'ifmap': [C, (P - 1) * sy + R, (Q - 1) * sx + S],
-            'ofmap': [K, P, Q], 'kernel': [R, S], 'stride': [sy, sx],
-        }  # fmt: skip
-        macs = P * Q * C * K // groups * R * S
-        if kind == 'deconv':
-            entry |= {'type': 'Deconvolution', 'ifmap': [C, P, Q], 'ofmap': [K, P * sy, Q * sx]}
-        elif chance.random() < 0.3:
-            entry['stored'] = [K, max(1, P // 2), max(1, Q // 2)]
+        entry = random_convolution(chance, kind, C, K, groups)
     if chance.random() < 0.3:
         entry['addend'] = True
     if groups > 1:
         entry['groups'] = groups
-    return {'name': 'layer', 'macs': macs, **entry}
+    return {'name': 'layer', **entry}
+
+
+def random_matrix_layer(chance, kind, C, K, rows, groups):
+    """Return the entry of a layer of kind 'fc', 'fc over T' or 'product', without name and groups.
+
+    rows: how many there are in each group, T for 'fc over T'.
+    """
+    entry = {
+        'macs': rows * C * K // groups, 'type': 'InnerProduct',
+        'ifmap': [C, rows, 1], 'ofmap': [K, rows, 1], 'kernel': [1, 1],
+    }  # fmt: skip
+    if kind == 'product':
+        entry['type'] = 'MatMul'
+        divisors = [number for number in range(1, groups + 1) if groups % number == 0]
+        entry['shared'] = chance.choice(divisors)
+    return entry
+
+
+def random_convolution(chance, kind, C, K, groups):
+    """Return the entry of a convolution, or of a deconvolution, without name and groups."""
+    P, Q = chance.randint(1, 40), chance.randint(1, 40)
+    R, S = chance.randint(1, 5), chance.choice([1, 3, 7])
+    sy, sx = chance.choice([(1, 1), (1, 1), (2, 2), (1, 2), (3, 1)])
+    entry = {
+        'macs': P * Q * C * K // groups * R * S, 'type': 'Convolution',
+        'ifmap': [C, (P - 1) * sy + R, (Q - 1) * sx + S], 'ofmap': [K, P, Q],
+        'kernel': [R, S], 'stride': [sy, sx],
+    }  # fmt: skip
+    if kind == 'deconv':
+        entry |= {'type': 'Deconvolution', 'ifmap': [C, P, Q], 'ofmap': [K, P * sy, Q * sx]}
+    elif chance.random() < 0.3:
+        entry['stored'] = [K, max(1, P // 2), max(1, Q // 2)]
+    return entry
 
 
 def random_chip(chance):
-    """Return the keys of an accelerator, by a Random."""
+    """Return the keys of an accelerator; chance: a random.Random."""
     chip = {'clock_mhz': 1000, 'dram_gb_per_s': 10 ** chance.uniform(-1, 3)}
     if chance.random() < 0.4:
         chip |= {'rows': chance.choice([1, 8, 32]), 'cols': chance.choice([3, 16, 100])}
@@ -52,10 +69,8 @@ def random_chip(chance):
     else:
         chip['macs'] = chance.choice([1, 64, 1000])
         if chance.random() < 0.4:
-            chip |= {
-                'channel_atom': chance.choice([8, 16]),
-                'kernel_atom': chance.choice([16, 128]),
-            }
+            chip['channel_atom'] = chance.choice([8, 16])
+            chip['kernel_atom'] = chance.choice([16, 128])
         if chance.random() < 0.4:
             chip['winograd_gain'] = 2.25
     for key, values in (
@@ -76,8 +91,12 @@ def pointwise(name, channels, filters, pixels=100, **members):
 
 
 def random_graph(chance):
-    """Return a net of 6 to 9 layers, which read each other, some with addends; chance: a Random."""
-    sizes = [chance.randint(1, 9) for _ in range(chance.randint(6, 9))]
+    """Return a net of 6 to 9 layers, as a list of entries; chance: a random.Random.
+
+    Each layer reads one or two of the eight before it, or the input of the network, and some add
+    the ofmap of a layer before.
+    """
+    sizes = [chance.randint(1, 9) for _ in range(chance.randint(6, 9))]  # the filters of each layer
     net = []
     for index, size in enumerate(sizes):
         earlier = list(range(max(0, index - 8), index))
@@ -87,7 +106,7 @@ def random_graph(chance):
             members['result'] = True
         if index and chance.random() < 0.3:
             addend = chance.choice(earlier)
-            size = sizes[addend]
+            size = sizes[addend]  # an addend has the shape of the ofmap
             sizes[index] = size
             members['from'].append(f'l{addend}')
             members['addend'] = True

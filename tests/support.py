@@ -30,9 +30,10 @@ extractor.make_parser = functools.cache(extractor.make_parser)
 
 # The two networks of the papers, by their net files.
 NETFILES = {net: fodlam.PUBLISHED[net]['netfile'] for net in fodlam.AVERAGED}
-GROUPS = (*fodlam.KINDS, 'total')  # that the reports of CNNs sum over
+GROUPS = (*fodlam.KINDS, 'total')  # the keys of a CNN's report that are sums of layers
 TIME_LIMIT_S = 60  # for a process that a test starts
 
+# What a program did: its exit status, and the texts on standard output and standard error.
 Result = namedtuple('Result', 'status out err')
 
 
@@ -65,16 +66,16 @@ def read(*parts):
 
 
 def documents():
-    """Return the text of all that the project says, with one blank for each gap or end of a line."""
+    """Return the text of the three READMEs, in which each run of blanks and line ends is one blank."""
     texts = (read('README.md'), read('nets', 'README.md'), read('data', 'README.md'))
     return ' '.join(' '.join(texts).split())
 
 
 def copy_files(source, folder, endings=('',)):
-    """Copy the files of a folder into a new one, where they may be written and deleted.
+    """Copy files of a folder of the project into a new folder, where they may be changed.
 
-    endings: of the names that are copied. The project may be without write permission, which
-    shutil.copytree would copy too.
+    source, folder: their paths. endings: only files whose names end so are copied; by default all.
+    Where the project is without write permission, shutil.copytree would make copies without it.
     """
     os.makedirs(folder)
     for name in os.listdir(source):
@@ -84,7 +85,9 @@ def copy_files(source, folder, endings=('',)):
 
 def seeds(count):
     """Return the seeds of `count` random cases; only the first fifth without FODLAM_ALL_SEEDS."""
-    return range(count if os.environ.get('FODLAM_ALL_SEEDS') else math.ceil(count / 5))
+    if os.environ.get('FODLAM_ALL_SEEDS'):
+        return range(count)
+    return range(math.ceil(count / 5))
 
 
 def some(cases):
@@ -96,9 +99,12 @@ def some(cases):
 
 def call(main, argv, stdin=None):
     """Return the Result of a program's `main` with these arguments and bytes on standard input."""
-    out, err = io.TextIOWrapper(io.BytesIO(), encoding='utf-8'), io.StringIO()
-    stdin = None if stdin is None else io.TextIOWrapper(io.BytesIO(stdin), encoding='ascii')
-    status = main(list(argv), stdin, out, err)
+    out = io.TextIOWrapper(io.BytesIO(), encoding='utf-8')
+    err = io.StringIO()
+    stdin_stream = None
+    if stdin is not None:  # FODLAM reads the bytes: the encoding should not matter
+        stdin_stream = io.TextIOWrapper(io.BytesIO(stdin), encoding='ascii')
+    status = main(list(argv), stdin_stream, out, err)
     return Result(status, out.buffer.getvalue().decode(), err.getvalue())
 
 
@@ -113,21 +119,29 @@ def validate(*argv):
 
 
 def python(*argv, stdin='', cwd=ROOT, **options):
-    """Return the finished process of this Python with some arguments, without its settings.
+    """Run this Python with some arguments, and return the process when it has finished.
 
-    stdin: a text. options: for subprocess.run.
+    stdin: a text. cwd: the folder to run it in. options: for subprocess.run.
     """
     return subprocess.run(
-        [sys.executable, *argv], input=stdin, capture_output=True, cwd=cwd, env=clean_environment(),
-        timeout=TIME_LIMIT_S, encoding='utf-8', **options,
-    )  # fmt: skip
+        [sys.executable, *argv],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env=clean_environment(),
+        timeout=TIME_LIMIT_S,
+        encoding='utf-8',
+        **options,
+    )
 
 
 @contextlib.contextmanager
 def started(*argv, **options):
-    """Start a process of this Python, and kill it after a while, so that no read waits for ever.
+    """Start a process of this Python; a context whose value is the subprocess.Popen.
 
-    options: for subprocess.Popen. The process heeds Ctrl-C, also where this one ignores it.
+    At its end, the process is waited for. It is killed after TIME_LIMIT_S, so that a test that reads
+    what it writes does not wait for ever. It heeds Ctrl-C, also where this process ignores it.
+    options: for subprocess.Popen.
     """
     command = [sys.executable, *argv]
     prepare = heed_signals if os.name == 'posix' else None
@@ -143,19 +157,20 @@ def started(*argv, **options):
 
 
 def clean_environment():
-    """Return the variables of this process without what may change Python's ways.
+    """Return the environment variables of this process without those that change what Python does.
 
-    Such as PYTHONUNBUFFERED, by which every write is a system call. Python writes UTF-8.
+    PYTHONUNBUFFERED is one, by which every write is a system call. PYTHONIOENCODING is set, so that
+    Python writes UTF-8 wherever the tests run.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith('PYTHON')}
     return {**env, 'PYTHONIOENCODING': 'utf-8'}
 
 
 def heed_signals():
-    """Let a process that is about to start die of SIGINT, SIGTERM and SIGHUP.
+    """Let SIGINT, SIGTERM and SIGHUP end this process; called in one that is about to start.
 
-    Also where this one ignores them: of a shell's script, one in the background ignores SIGINT,
-    and one that nohup starts ignores SIGHUP.
+    It inherits the signals that the tests' own process ignores: SIGINT, if a script of a shell has
+    started the tests in the background, or SIGHUP, if nohup has.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
