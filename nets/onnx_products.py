@@ -299,7 +299,7 @@ def packed_product(op, index):
     op.need_inputs(0, index)
     left = op.known_shape(0)
     right = op.needed_integer('K'), op.needed_integer('N')
-    if op.node.attributes.get('transB') == [0]:  # MatMulBnb4 has this, MatMulNBits does not
+    if op.node.attributes.get('transB') == [0]:  # of MatMulBnb4
         right = transposed(right)
     left, right, shape = find_matrices(op, left, right)
     return [multiply_weights(left, right, op.net.batch)], [shape]

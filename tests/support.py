@@ -124,15 +124,9 @@ def python(*argv, stdin='', cwd=ROOT, **options):
     stdin: a text. cwd: the folder to run it in. options: for subprocess.run.
     """
     return subprocess.run(
-        [sys.executable, *argv],
-        input=stdin,
-        capture_output=True,
-        cwd=cwd,
-        env=clean_environment(),
-        timeout=TIME_LIMIT_S,
-        encoding='utf-8',
-        **options,
-    )
+        [sys.executable, *argv], input=stdin, capture_output=True, cwd=cwd, env=clean_environment(),
+        timeout=TIME_LIMIT_S, encoding='utf-8', **options,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
