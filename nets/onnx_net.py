@@ -24,7 +24,7 @@ from fodlam.nets.onnx_functions import (
 )
 from fodlam.nets.onnx_inputs import find_stripped_weights, read_inputs, size_of
 from fodlam.nets.onnx_macs import MACS_RULES, follow_macs
-from fodlam.nets.onnx_op import MAX_COMPUTED, Op, Unfollowed
+from fodlam.nets.onnx_op import MAX_COMPUTED, Op, Unfollowed, describe
 from fodlam.nets.onnx_remedies import explain, find_remedy
 from fodlam.nets.onnx_repeats import follow_repeat
 from fodlam.nets.onnx_rules import POOL_TYPES
@@ -35,6 +35,8 @@ GENERATED = re.compile('onnx::|val_[0-9]|[0-9]+$')
 
 # The names of the two branches of an If.
 BRANCHES = ('then_branch', 'else_branch')
+# The attributes that are graphs, of operators that run them.
+GRAPH_ATTRIBUTES = {'If': BRANCHES, 'Loop': ('body',), 'Scan': ('body',)}
 
 
 # === The network ===
@@ -174,6 +176,7 @@ class OnnxNet(Net):
     def add(self, node):
         """Add an OnnxNode; raise ValueError if it cannot be added."""
         self.check_values(node)
+        self.check_bodies(node)
         op = Op(self, node)
         if node.type == 'If' and self.add_branch(op):
             return
@@ -210,6 +213,14 @@ class OnnxNet(Net):
                 raise ValueError(f'{quote(value)} is made twice; expected one node for it')
         if not node.outputs:
             raise ValueError('no outputs; expected one')
+
+    def check_bodies(self, node):
+        """Raise ValueError if a node has numbers, a string or a tensor where a graph belongs."""
+        bodies = dict(node.bodies)
+        for name in GRAPH_ATTRIBUTES.get(node.type, ()):
+            value = node.attributes.get(name)  # None for a graph of a function's call
+            if value is not None and name not in bodies:
+                raise ValueError(f'"{name}" is {describe(value)}; expected a graph')
 
     def apply_rules(self, op, inputs):
         """Return ([Entry], shapes of the outputs) of a node, as far as rules tell.

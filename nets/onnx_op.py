@@ -209,8 +209,17 @@ class Op:
         choices: the strings. Raises Refusal if the attribute is anything else.
         """
         value = self.node.attributes.get(name, default)
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise Refusal(f'"{name}" is {describe(value)}; expected one of {", ".join(choices)}')
+        return value
+
+    def any_text(self, name):
+        """Return an attribute that is a string; raise Refusal if it is anything else."""
+        if not self.has_attribute(name):
+            raise Unfollowed
+        value = self.node.attributes[name]
+        if not isinstance(value, str):
+            raise Refusal(f'"{name}" is {describe(value)}; expected a string')
         return value
 
     def floats(self, name, default=()):
@@ -232,8 +241,13 @@ class Op:
         return tuple(value) or tuple(default)
 
     def integer(self, name, default):
-        """Return an attribute that is one integer; the default if it is left out."""
+        """Return an attribute that is one integer; the default if it is left out.
+
+        Raises Refusal if the attribute is anything else.
+        """
         numbers = self.integers(name)
+        if len(numbers) > 1:
+            raise Refusal(f'"{name}" is {describe(numbers)}; expected an integer')
         return numbers[0] if numbers else default
 
     def input_or_attribute(self, index, name, default=()):
@@ -269,9 +283,8 @@ class Op:
             value = value or default
             if len(value) == len(default) and all(number >= low for number in value):
                 return list(value)
-        raise Refusal(
-            f'"{name}" is {describe(value)}; expected {len(default)} integers, {low} or more'
-        )
+        expected = 'an integer' if len(default) == 1 else f'{len(default)} integers'
+        raise Refusal(f'"{name}" is {describe(value)}; expected {expected}, {low} or more')
 
     def valid_integer(self, name, default, low):
         """Return an attribute that is one integer, and refuse any other, as valid_integers does.

@@ -299,7 +299,7 @@ def packed_product(op, index):
     op.need_inputs(0, index)
     left = op.known_shape(0)
     right = op.needed_integer('K'), op.needed_integer('N')
-    if op.node.attributes.get('transB') == [0]:  # of MatMulBnb4
+    if not op.flag('transB', default=1):  # of MatMulBnb4
         right = transposed(right)
     left, right, shape = find_matrices(op, left, right)
     return [multiply_weights(left, right, op.net.batch)], [shape]
@@ -354,10 +354,7 @@ def read_equation(op, shapes):
     >>> read_equation(example(equation='ij,jk'), [(7, 64), (64, 9)])
     ([['i', 'j'], ['j', 'k']], ['i', 'k'])
     """
-    equation = op.node.attributes.get('equation')
-    if not isinstance(equation, str):
-        raise Unfollowed
-    inputs, arrow, output = equation.replace(' ', '').partition('->')
+    inputs, arrow, output = op.any_text('equation').replace(' ', '').partition('->')
     texts = inputs.split(',')
     if len(texts) != len(shapes) or len(texts) > MAX_OPERANDS:
         raise Unfollowed

@@ -2,7 +2,9 @@
 
 import unittest
 
-from extracted_onnx import KERNEL, LARGE_IMAGE, LARGE_KERNEL, OnnxCase, error_of, foreign, result_of
+from extracted_onnx import (
+    IMAGE, KERNEL, LARGE_IMAGE, LARGE_KERNEL, OnnxCase, error_of, foreign, result_of,
+)  # fmt: skip
 from onnx_encoder import field, fields, node, numbers, tensor, value
 
 
@@ -42,7 +44,7 @@ class Mistakes(OnnxCase):
             (large, kernel, {'strides': [1]}, '"strides" is [1]; expected 2 integers'),
             (large, kernel, {'pads': [1]}, '"pads" is [1]; expected 4'),
             (large, kernel, {'pads': [-1] * 4}, '"pads" is [-1, -1, -1, -1]; expected 4'),
-            (large, kernel, {'group': 0}, '"group" is [0]; expected 1 integer'),
+            (large, kernel, {'group': 0}, '"group" is [0]; expected an integer'),
             (large, kernel, {'auto_pad': 'FULL'}, '"auto_pad" is \'FULL\'; expected one of'),
             (large, kernel, {'kernel_shape': [5, 5]}, '"kernel_shape"'),
         ):
@@ -100,11 +102,16 @@ class Mistakes(OnnxCase):
     def test_attributes_of_another_type(self):
         tensor_, text = numbers('', 1), 'FULL'
         conv = {'inputs': 'x w', 'type_': 'Conv'}
+        states = value('r', [5, 1, 4])
+        weights = [
+            KERNEL, numbers('n', 1, 3, 8, 8), numbers('k', 1), tensor('lw', [1, 8, 4]),
+            tensor('lr', [1, 8, 2]),
+        ]  # fmt: skip
         for step, said in (
             ({**conv, 'pads': tensor_}, '"pads" is a tensor; expected 4 integers, 0 or more'),
             ({**conv, 'pads': 0.5}, '"pads" is [0.5]; expected 4 integers'),
             ({**conv, 'strides': [1.0, 2.0]}, '"strides" is [1.0, 2.0]; expected 2 integers'),
-            ({**conv, 'group': text}, '"group" is of a type that does not fit; expected 1 integ'),
+            ({**conv, 'group': text}, '"group" is of a type that does not fit; expected an int'),
             ({**conv, 'auto_pad': text}, '"auto_pad" is \'FULL\'; expected one of NOTSET, SAME_'),
             ({**conv, 'auto_pad': 1}, '"auto_pad" is [1]; expected one of'),
             ({'type_': 'Constant', 'value': [1]}, '"value" is [1]; expected a tensor'),
@@ -116,12 +123,18 @@ class Mistakes(OnnxCase):
             ({'type_': 'Upsample', 'inputs': 'x', 'scales': text}, '"scales" is of a type that'),
             ({'type_': 'DepthToSpace', 'inputs': 'x'}, '"blocksize" is left out; expected an int'),
             ({'type_': 'DepthToSpace', 'inputs': 'x', 'blocksize': 0}, '"blocksize" is [0]; exp'),
+            ({'type_': 'Einsum', 'inputs': 'x w', 'equation': 3}, '"equation" is [3]; expected a str'),
+            ({'type_': 'LSTM', 'inputs': 'r lw lr', 'direction': [1]}, '"direction" is [1]; expected one'),
+            ({'type_': 'LSTM', 'inputs': 'r lw lr', 'direction': tensor_}, '"direction" is a tensor'),
+            ({'type_': 'Flatten', 'inputs': 'x', 'axis': [1, 2]}, '"axis" is [1, 2]; expected an int'),
+            ({'type_': 'If', 'inputs': 'k', 'then_branch': 7}, '"then_branch" is [7]; expected a gr'),
+            ({'type_': 'Loop', 'inputs': 'k k', 'body': tensor_}, '"body" is a tensor; expected a g'),
             ({'type_': 'Resize', 'inputs': 'x   n', 'keep_aspect_ratio_policy': 'x'},
              '"keep_aspect_ratio_policy" is \'x\'; expected one of stretch, not_larger'),
         ):  # fmt: skip
             with self.subTest(said):
                 step = {'inputs': '', 'outputs': 'y', 'name': 'n', **step}
-                result = result_of([node(**step)], weights=[KERNEL, numbers('n', 1, 3, 8, 8)])
+                result = result_of([node(**step)], [IMAGE, states], weights)
                 self.assertEqual((result.status, result.out), (1, ''))
                 self.assertIn(f"({step['type_']} 'n'): {said}", result.err)
                 self.assertRegex(result.err, r'\Aextract.py: m.onnx, byte \d+ [^\n]+\n\Z')
