@@ -301,9 +301,14 @@ class Buffered(namedtuple('Buffered', 'ifmap weights least_rows least_filters bu
         least = self.traffic(frames)
         # As soon as all ifmaps are larger than the weights, these stay, and more is never worse.
         most_fewer = min(frames, math.ceil(self.weights / self.ifmap)) - 1
-        for fewer in range(1, most_fewer + 1):
-            least = min(least, self.traffic(fewer), key=sum)
-        return least
+        if most_fewer < 1:
+            return least
+        # `fewer` frames read the weights ceil(fewer * ifmap / room) / fewer times each. This is the
+        # least fraction, of those with denominators that small, that is no less than ifmap / room.
+        ifmap, ifmap_divisor = (self.ifmap * (1 - ROUNDING)).as_integer_ratio()
+        room, room_divisor = self.room(self.least_filters).as_integer_ratio()
+        fewer = least_fraction(ifmap * room_divisor, room * ifmap_divisor, most_fewer)[1]
+        return min(least, self.traffic(fewer), key=sum)
 
     def traffic(self, frames):
         """Return (bytes of the ifmap, bytes of weights) that DRAM moves for a frame.
@@ -318,8 +323,45 @@ class Buffered(namedtuple('Buffered', 'ifmap weights least_rows least_filters bu
     def pieces(self, smaller, least_slice):
         """Return how many pieces the smaller part is split into.
 
-        smaller: the bytes of the part that stays. least_slice: of the other part. Some room must be
-        left for the pieces: a slice takes half of the buffer at most.
+        smaller: the bytes of the part that stays. least_slice: of the other part.
         """
-        room = self.buffer - min(least_slice, self.buffer / 2)
-        return max(1, math.ceil(smaller / room))
+        return max(1, math.ceil(smaller / self.room(least_slice) * (1 - ROUNDING)))
+
+    def room(self, least_slice):
+        """Return the bytes of the buffer beside a slice, which takes half of it at most."""
+        return self.buffer - min(least_slice, self.buffer / 2)
+
+
+# Bytes need not be whole, and 10 x 0.3 bytes must fit where there is room for 3.
+ROUNDING = 1e-14
+
+
+def least_fraction(numerator, denominator, most):
+    """Return the least fraction, as (p, q), that is no less than another; q is `most` or less.
+
+    numerator, denominator: of the other fraction; both are integers, and more than 0.
+    This is a walk in the tree of Stern and Brocot: the fraction is above `low`, and not above
+    `high`, and of all fractions between the two, the sum of both parts has the smallest q. Steps in
+    the same direction are taken at once.
+
+    >>> least_fraction(314159, 100000, 10), least_fraction(314159, 100000, 100)
+    ((22, 7), (22, 7))
+    >>> least_fraction(600, 900, 2), least_fraction(600, 900, 3)
+    ((1, 1), (2, 3))
+    """
+    low_p, low_q = 0, 1
+    high_p, high_q = 1, 0
+    while True:
+        below = numerator * low_q - denominator * low_p  # how far `low` is below, more than 0
+        above = denominator * high_p - numerator * high_q
+        if above == 0:
+            return high_p, high_q
+        steps = (below - 1) // above  # that `low` can take and still be below
+        if high_q:
+            steps = min(steps, (most - low_q) // high_q)
+        low_p, low_q = low_p + steps * high_p, low_q + steps * high_q
+        below -= steps * above
+        steps_down = min(above // below, (most - high_q) // low_q)
+        high_p, high_q = high_p + steps_down * low_p, high_q + steps_down * low_q
+        if steps == steps_down == 0:
+            return high_p, high_q

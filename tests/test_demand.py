@@ -2,10 +2,14 @@
 
 import json
 import math
+import random
 import unittest
+from fractions import Fraction
 
 from results import CHIP, on_chip, total
-from support import fodlam, read, run
+from support import count_calls, fodlam, read, run, seeds
+
+from fodlam.data.demand import Buffered, least_fraction
 
 
 class Batch(unittest.TestCase):
@@ -242,6 +246,48 @@ class Slices(unittest.TestCase):
         # 32 filters of one channel and one weight are 64 bytes: beside them 1 KiB holds 960 bytes.
         one = self.layer([1, 1], [1, 31, 31], 2000, buffer_kib=1, weight_bytes=2)
         self.assertEqual(one, 2 * 4000 + 961 + 2000 * 961)
+
+
+class LeastTraffic(unittest.TestCase):
+    def test_fractions(self):
+        for seed in seeds(1000):
+            chance = random.Random(seed)
+            p, q = chance.randint(1, 10 ** chance.randint(0, 8)), chance.randint(1, 10**6)
+            most = chance.randint(1, 60)
+            fractions = [Fraction(-(-n * p // q), n) for n in range(1, most + 1)]
+            found = Fraction(*least_fraction(p, q, most))
+            self.assertEqual(found, min(fractions), (seed, p, q, most))
+
+    def test_is_that_of_the_best_number_of_frames(self):
+        for seed in seeds(1000):
+            chance = random.Random(seed)
+            channels, side, kernel = (
+                chance.randint(1, 999),
+                chance.randint(1, 60),
+                chance.choice('135'),
+            )
+            row, kernel_bytes = channels * side, channels * int(kernel) ** 2
+            filters = chance.randint(1, 3000)
+            layer = Buffered(
+                ifmap=row * side,
+                weights=kernel_bytes * filters,
+                least_rows=row * min(side, int(kernel)),
+                least_filters=kernel_bytes * min(filters, 32),
+                buffer=chance.choice((0.5, 2, 32, 512, chance.random() * 99)) * 1024,
+            )
+            frames = chance.randint(1, 400)
+            tried = [layer.traffic(fewer) for fewer in (frames, *range(1, frames))]
+            self.assertEqual(layer.least_traffic(frames), min(tried, key=sum), (seed, layer))
+
+    def test_rounding_makes_no_piece(self):
+        layer = Buffered(ifmap=0.3, weights=900, least_rows=1, least_filters=3, buffer=6)
+        self.assertGreater(0.1 * 3 * 10, 3)  # in floats
+        self.assertEqual(layer._replace(ifmap=0.1 * 3).traffic(10), (0.1 * 3, 90))
+
+    def test_many_frames_take_no_longer(self):
+        layer = Buffered(1000, 10**9, 1000, 10**6, 1024)
+        few = count_calls(lambda: layer.least_traffic(2))
+        self.assertLess(count_calls(lambda: layer.least_traffic(2**16)), few + 50)
 
 
 if __name__ == '__main__':

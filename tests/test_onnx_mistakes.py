@@ -3,7 +3,14 @@
 import unittest
 
 from extracted_onnx import (
-    IMAGE, KERNEL, LARGE_IMAGE, LARGE_KERNEL, OnnxCase, error_of, foreign, result_of,
+    IMAGE,
+    KERNEL,
+    LARGE_IMAGE,
+    LARGE_KERNEL,
+    OnnxCase,
+    error_of,
+    foreign,
+    result_of,
 )  # fmt: skip
 from onnx_encoder import field, fields, node, numbers, tensor, value
 
