@@ -113,7 +113,11 @@ def calibrate(accelerator: dict, rates: dict) -> dict:
     from fodlam.data.accelerators import unit_doubts
     from fodlam.data.calibration import calibrate
 
-    calibrated = calibrate(json_value(accelerator), json_value(rates))
+    with place('accelerator'):
+        accelerator = json_value(accelerator)
+    with place('rates'):
+        rates = json_value(rates)
+    calibrated = calibrate(accelerator, rates)
     for doubt in unit_doubts(calibrated):
         warnings.warn(doubt, stacklevel=2)
     return calibrated

@@ -248,7 +248,7 @@ def network_name(config):
     network = config.get('net') or config.get('netfile')
     if isinstance(network, list):  # of entries, which have no name together
         return 'a network'
-    name = os.path.basename(network).removesuffix('.json')
+    name = os.fsdecode(os.path.basename(network)).removesuffix('.json')
     return printable(shortened(name, MAX_TITLE_NAME_LENGTH))
 
 

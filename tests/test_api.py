@@ -278,6 +278,18 @@ class Values(unittest.TestCase):
                 fodlam.estimate({'netfile': netfile})
         named = fodlam.estimate({'netfile': PathOf(b'lenet.json')})
         self.assertEqual(named, fodlam.estimate({'netfile': 'lenet.json'}))
+        for show in (fodlam.table, fodlam.svg):
+            self.assertIn('lenet', show({'netfile': PathOf(b'lenet.json')}))
+
+    def test_what_calibrate_cannot_have(self):
+        inside_itself = {}
+        inside_itself['x'] = inside_itself
+        for arguments, place in (
+            ((inside_itself, {}), 'accelerator'),
+            (({}, inside_itself), 'rates'),
+        ):
+            with self.assertRaisesRegex(fodlam.InputError, f'{place}: nested too deep; expected'):
+                fodlam.calibrate(*arguments)
 
     def test_whole_numbers_of_thousands_of_digits(self):
         """Python writes none, so neither JSON nor messages can have them."""
