@@ -15,7 +15,16 @@ import re
 import sys
 
 import fodlam
-from fodlam import EIE_FILE, HOME, KIND_OF_TYPE, MAX_NUMBER, PUBLISHED, canonical, quote
+from fodlam import (
+    EIE_FILE,
+    HOME,
+    KIND_OF_TYPE,
+    MAX_NUMBER,
+    MAX_QUOTED_CHARACTERS,
+    PUBLISHED,
+    canonical,
+    quote,
+)
 
 # === Names ===
 
@@ -32,7 +41,7 @@ LEAST_RATIO = 0.65
 def choices(names, given=None):
     """Return what can be chosen, such as 'did you mean "mac"? choose from mac, shape'.
 
-    names: an iterable of them, in the order to show; the list is cut if it is too long.
+    names: an iterable of them, in the order to show; names and the list are cut if too long.
     given: what the user wrote instead, of any type; None: nothing is suggested.
 
     >>> choices(['mac', 'shape'], 'Shpae')
@@ -41,13 +50,20 @@ def choices(names, given=None):
     'choose from mac, shape'
     """
     names = list(names)
-    shown = ', '.join(names)
+    shown = ', '.join(cut_name(name) for name in names)
     if len(shown) > MAX_CHOICES_CHARACTERS:
         shown = f'{shown[:MAX_CHOICES_CHARACTERS]}... and others'
     suggested = nearest(given, names)
     if suggested is None:
         return f'choose from {shown}'
-    return f'did you mean "{suggested}"? choose from {shown}'
+    return f'did you mean "{cut_name(suggested)}"? choose from {shown}'
+
+
+def cut_name(name):
+    """Return a name as it is if it is short enough for a message, or else its beginning."""
+    if len(name) <= MAX_QUOTED_CHARACTERS:
+        return name
+    return f'{name[:MAX_QUOTED_CHARACTERS]}...'
 
 
 def nearest(given, names, least_ratio=LEAST_RATIO):

@@ -269,9 +269,10 @@ def harmless(text):
     >>> harmless('=1+1')
     "'=1+1"
     """
-    if text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS):
-        text = f"'{text}"
-    return printable(text)
+    shown = printable(text)  # in which also a mark without width is a blank
+    if text.startswith(FORMULA_STARTS) or shown.lstrip().startswith(FORMULA_STARTS):
+        return f"'{shown}"
+    return shown
 
 
 # === Tables for people ===

@@ -449,7 +449,7 @@ class Renderings(unittest.TestCase):
         self.assertRaisesRegex(fodlam.InputError, 'config: 5; expected', fodlam.table, 5)
 
     def test_blanks_before_a_formula_in_csv(self):
-        for name in ' =1+1', '  @a', '\u00a0+1':
+        for name in ' =1+1', '  @a', '\u00a0+1', '\u200b=1', '\ufeff@a':
             entry = {'name': name, 'type': 'InnerProduct', 'macs': 5}
             cell = fodlam.csv({'netfile': [entry]}).splitlines()[1].split(',')[0]
             self.assertEqual(cell[:2], "' ")

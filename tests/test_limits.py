@@ -45,6 +45,7 @@ class Limits(unittest.TestCase):
             {'netfile': [{**SMALL, 'name': LONG, 'type': 'conv'}], **shape},
             {'netfile': [{'name': LONG, 'type': 'ReLU'}]},
             {'netfile': [SMALL], 'layers': [LONG]},
+            {'netfile': [{**SMALL, 'name': LONG}], 'layers': ['y']},
             {'net': LONG},
             {'netfile': LONG},
             {'netfile': [{**SMALL, LONG: 1}]},
