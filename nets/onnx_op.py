@@ -27,8 +27,8 @@ UNKNOWN = Symbol('?')  # a size that has no name
 NUMBER_WORDS = {1: 'one', 2: 'two', 3: 'three'}  # of inputs, in messages
 MAX_SHOWN_CHARACTERS = 80  # of an attribute, in messages
 
-# How many numbers of small constants, and elements of sequences, are computed for a model. Models
-# of 2,000 nodes have some 6,500.
+# How many numbers of small constants, elements of sequences and dimensions of operands of Einsums
+# are computed for a model. Models of 2,000 nodes have some 6,500.
 MAX_COMPUTED = 500_000
 
 # Errors of a rule that does not know enough, or that Python raises in it: for a number that is not
@@ -102,12 +102,12 @@ class Op:
         self.input_count = len(node.inputs)
 
     def count_computed(self, count):
-        """Count numbers or elements that are computed; raise Refusal if they are too many."""
+        """Count what is computed, as MAX_COMPUTED says; raise Refusal if it is too much."""
         self.net.computable -= count
         if self.net.computable < 0:
             raise Refusal(
-                f'more than {MAX_COMPUTED} numbers of small constants and elements of sequences; '
-                'expected no more in a model'
+                f'more than {MAX_COMPUTED} numbers of small constants, elements of sequences and '
+                'dimensions of operands of Einsums; expected no more in a model'
             )
 
     # --- Inputs ---

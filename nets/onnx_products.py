@@ -360,6 +360,7 @@ def read_equation(op, shapes):
         raise Unfollowed
     terms = []
     for text, shape in zip(texts, shapes):
+        op.count_computed(len(shape))
         terms.append(read_term(text, len(shape)))
     numbers = set()
     letters = Counter()  # {letter: how often it is in the terms}

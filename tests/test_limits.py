@@ -197,7 +197,7 @@ class Models(unittest.TestCase):
         self.assert_limited('onnx_file.MAX_NAME_BYTES', 8000, content, said)
 
     def test_numbers_and_elements_that_are_computed(self):
-        said = 'numbers of small constants and elements of sequences'
+        said = 'numbers of small constants, elements of sequences and'
         constant = numbers('k', *range(60))
         adds = [node('Add', 'k k', f'k{index}') for index in range(10)]
         content = conv_model(*adds, initializers=[constant])
@@ -206,6 +206,11 @@ class Models(unittest.TestCase):
         parts += [node('Identity', 's0', f't{index}') for index in range(20)]
         content = conv_model(*parts, initializers=[constant])
         self.assert_limited('onnx_net.MAX_COMPUTED', 1000, content, said)
+        equation = ','.join(['abcd'] * 9) + '->a'
+        sums = [
+            node('Einsum', ' '.join('x' * 9), f'e{index}', equation=equation) for index in range(9)
+        ]
+        self.assert_limited('onnx_net.MAX_COMPUTED', 300, conv_model(*sums), said)
 
     def test_sums_of_very_many_constants_are_not_followed(self):
         for count, known in ((64, [(64, 64)]), (65, [])):
