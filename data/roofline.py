@@ -144,7 +144,7 @@ class Traffic:
         """Add the bytes to the report on the layers, which has their sums, and the batch's time."""
         for group, traffic in self.by_group.items():
             report[group] |= traffic
-        report['sizes'] = self.sizes
+        report['sizes'] = dict(self.sizes)  # which a sweep keeps, whatever becomes of reports
         if self.batch is not None:
             report['batch'] = self.batch
             report['batch_latency'] = self.batch_latency(report['total']['latency'])
