@@ -187,11 +187,13 @@ MAX_MESSAGE_CHARACTERS = 4000
 # === Errors ===
 
 
-class InputError(Exception):
-    """A mistake that the user can put right. Its message: "where: what is wrong; what is valid"."""
+if hasattr(first_copy, 'InputError'):  # of another copy, or from before a reload; rooms raise it
+    InputError = first_copy.InputError
+else:
 
+    class InputError(Exception):
+        """A mistake that the user can put right: "where: what is wrong; what is valid"."""
 
-InputError = getattr(first_copy, 'InputError', InputError)  # which rooms raise, and copies catch
 
 _QUOTER = reprlib.Repr()
 _QUOTER.maxstring = _QUOTER.maxother = MAX_QUOTED_CHARACTERS

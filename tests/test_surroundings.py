@@ -60,6 +60,7 @@ try:
     fodlam.estimate({'net': 'VGG19'})
 except fodlam.InputError as error:
     print(str(error)[:11])
+print([list(result) for result in fodlam.sweep([{'net': 'VGG19'}])])
 """
 
 
@@ -82,7 +83,8 @@ class Surroundings(unittest.TestCase):
     def test_a_module_that_is_loaded_again(self):
         """In a process of its own, as the other tests go on with what they have loaded."""
         result = python('-c', AGAIN)
-        self.assertEqual((result.stdout, result.stderr), ('True\nconfig: "ne\n', ''))
+        said = "True\nconfig: \"ne\n[['error']]\n"
+        self.assertEqual((result.stdout, result.stderr), (said, ''))
 
     def test_results_that_the_user_changes(self):
         for config in CONFIGS:
