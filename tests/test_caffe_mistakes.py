@@ -94,7 +94,11 @@ class Inputs(CaffeCase):
             (layer('x', 'ImageData', 'image_data_param { new_height: -5 }'), '"new_height" is -5;'),
             (DATA.replace('32', '0') + CONV, '"dim" is 0; expected 1 or more'),
             (DATA.replace('32', '-1') + CONV, '"dim" is -1; expected 1 or more'),
-            (DATA.replace('dim: 24', '') + CONV, 'line 2', 'expected an input of 4 dimensions'),
+            (
+                DATA.replace('dim: 24', '') + CONV,
+                'line 2',
+                'the input is [2, 3, 32]; expected an input of 4 dimensions',
+            ),
             ('input: "data"\n' + CONV, 'line 2', "'input' (Input)", '--input C,H,W'),
             ('input: "data" input_dim: 5\n' + CONV, 'the input is [5]; expected a batch'),
             (DATA.replace('dim: 24', 'dim: 2 ' * 8) + CONV, 'a shape of 11 dimensions; expected'),

@@ -75,7 +75,8 @@ class CommandLine(unittest.TestCase):
         out, err = io.TextIOWrapper(io.BytesIO()), io.StringIO()
         self.assertEqual(fodlam.main([], Terminal(io.BytesIO(VGG16)), out, err), 0)
         self.assertEqual(out.buffer.getvalue().decode(), GOLDEN)
-        self.assertRegex(err.getvalue(), r'\Afodlam: waiting for a config [^\n]+\n\Z')
+        said = 'fodlam: waiting for a config in JSON on standard input; see fodlam --help\n'
+        self.assertEqual(err.getvalue(), said)
 
     def test_closed_streams_in_process(self):
         err = io.StringIO()

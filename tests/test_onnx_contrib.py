@@ -38,6 +38,15 @@ class Shapes(OnnxCase):
             ('SkipSimplifiedLayerNormalization', [(1, 5, 8)] * 2, {}, (1, 5, 8)),
             ('EmbedLayerNormalization', [(1, 5), (1, 5), (99, 8)], {}, (1, 5, 8), (1,), (1, 5, 8)),
             ('BiasSplitGelu', [(1, 5, 8), (8,)], {}, (1, 5, 4)),
+            ('BiasAdd', [(1, 6, 4), (4,), (1, 6, 4)], {}, (1, 6, 4)),
+            ('BiasSoftmax', [x, (1, 1, 6, 6)], {}, x),
+            ('BiasDropout', [x, (6,)], {}, x),
+            ('QuantizeLinear', [x, *q], {}, x),
+            ('GroupNorm', [x, (4,), (4,)], {}, x),
+            ('SkipGroupNorm', [x, (4,), (4,), x], {}, x),
+            ('Inverse', [x], {}, x),
+            ('RotaryEmbedding', [x, (5, 3), (5, 3)], {}, x),
+            ('Trilu', [x], {}, x),
         ), MICROSOFT)  # fmt: skip
         self.check_shapes([('SimplifiedLayerNormalization', [x, (6,)], {}, x)])
         for type_ in ('Scaler', 'Normalizer', 'Imputer', 'Binarizer'):

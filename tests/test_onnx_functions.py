@@ -157,6 +157,15 @@ class Functions(OnnxCase):
 class Order(OnnxCase):
     """Nodes are sorted by what they read."""
 
+    def test_nodes_behind_those_that_are_sorted(self):
+        nodes = [
+            node('Conv', 'r w', 'y', 'a'),
+            node('Relu', 'x', 'r'),
+            node('Conv', 'x w', 'z', 'b'),
+        ]
+        macs, _ = run(nodes, [IMAGE], [KERNEL])
+        self.assertEqual(macs, {'a': CONV_MACS, 'b': CONV_MACS})
+
     def test_nodes_are_sorted_and_otherwise_keep_their_order(self):
         cast, conv, relu = (
             node('Cast', 'x', 'xc', 'cast', to=1),

@@ -188,6 +188,11 @@ class Numbers(unittest.TestCase):
         self.assertEqual(net.constants['l'][0], 5)
         self.assertEqual(str(list(net.shapes['n'])), '[1, ?]')
 
+    def test_a_number_that_is_too_large_leaves_all_unknown(self):
+        """The batch times the batch, as beside 3 x 3."""
+        steps = [node('Shape', 'x', 's'), node('Mul', 's s', 'y')]
+        self.assertNotIn('y', follow(steps, {'x': ['N', 3]}).constants)
+
     def test_sizes_do_not_grow_without_end(self):
         steps = [node('Shape', 'x', 's0')]
         steps += [node('Mul', f's{index} s{index}', f's{index + 1}') for index in range(99)]

@@ -245,6 +245,8 @@ class Table(unittest.TestCase):
         for per_frame, note in ((False, notes.DIAGNOSE_NOTE), (True, 'all costs: 1 frame')):
             diagnosed = formats.render_diagnosis(fodlam.diagnose(per_frame), per_frame, 'table')
             self.assertTrue(diagnosed.endswith(f'\n\n{note}\n{sources}\n'))
+            headings = diagnosed.splitlines()[0].split()
+            self.assertEqual(headings, 'net layer pJ per MAC ps per MAC'.split())
 
     def test_columns_that_give_way(self):
         """Kinds go before MACs, and what fits after all stays.

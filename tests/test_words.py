@@ -43,5 +43,13 @@ class Titles(unittest.TestCase):
             self.assertEqual(words.title_of(estimate, estimate.make_layers()), shown)
 
 
+class Shares(unittest.TestCase):
+    def test_of_what_is_not_known(self):
+        for cost, total, share in (
+            (1, 4, 0.25), (None, 4, None), (1, None, None), (None, None, None), (0, 0, 0),
+        ):  # fmt: skip
+            self.assertEqual(words.share_of(cost, total), share, (cost, total))
+
+
 if __name__ == '__main__':
     unittest.main()
