@@ -39,6 +39,7 @@ class Shapes(OnnxCase):
             ('EmbedLayerNormalization', [(1, 5), (1, 5), (99, 8)], {}, (1, 5, 8), (1,), (1, 5, 8)),
             ('BiasSplitGelu', [(1, 5, 8), (8,)], {}, (1, 5, 4)),
             ('BiasAdd', [(1, 6, 4), (4,), (1, 6, 4)], {}, (1, 6, 4)),
+            ('FusedMatMul', [(3,), (3, 5)], {'transA': 1}, (5,)),  # a vector has nothing to turn
             ('BiasSoftmax', [x, (1, 1, 6, 6)], {}, x),
             ('BiasDropout', [x, (6,)], {}, x),
             ('QuantizeLinear', [x, *q], {}, x),
