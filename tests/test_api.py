@@ -585,6 +585,17 @@ class Streams(unittest.TestCase):
             else:
                 self.assertEqual(out.text.partition('\n')[2], expected.partition('\n')[2])
 
+    def test_errors_of_a_command_where_streams_are_replaced(self):
+        err = Notebook()
+        with (
+            mock.patch('sys.argv', ['program', 'none.onnx']),
+            mock.patch('sys.stderr', err),
+            self.assertRaises(SystemExit) as ended,
+        ):
+            extractor.extract_command()
+        self.assertEqual(ended.exception.code, 1)
+        self.assertTrue(err.text.startswith("fodlam-extract: 'none.onnx': "), err.text)
+
     def test_scripts_where_streams_are_replaced(self):
         """As %run does in a notebook."""
         for script, argv in (('fodlam.py', ['--version']), ('data/validate.py', ['-h'])):
