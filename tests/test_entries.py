@@ -166,6 +166,16 @@ class Likely(unittest.TestCase):
             ('Convolution', [9, 9], [3, 3], {'stride': [3, 3]}, True),
             ('Convolution', [9, 9], [3, 3], {}, False),  # pixels that no kernel touches
             ('Convolution', [9, 9], [5, 5], {}, True),  # but for a stride of 2
+            ('Convolution', [9, 9], [11, 11], {'kernel': [3, 3]}, True),  # padded by 2 at each end
+            ('Convolution', [9, 9], [12, 12], {'kernel': [3, 3]}, False),
+            ('Convolution', [9, 9], [5, 5], {'kernel': [3, 3], 'stride': [1, 1]}, False),
+            (
+                'Convolution',
+                [9, 9],
+                [5, 5],
+                {'kernel': [3, 3], 'stride': [1, 1], 'dilation': [2, 2]},
+                True,
+            ),
             ('InnerProduct', [4, 1], [4, 1], {}, True),
             ('InnerProduct', [4, 1], [2, 1], {}, False),  # a position each
             ('Deconvolution', [3, 3], [9, 9], {'stride': [3, 3], 'kernel': [3, 3]}, True),

@@ -246,6 +246,14 @@ class Messages(unittest.TestCase):
         self.assertEqual(mistakes.nearest('layre', [*others, 'layer']), 'layer')
         self.assertIsNone(mistakes.nearest('layre', [*others, 'other', 'layer']))
 
+    def test_a_long_path_is_in_no_command(self):
+        for length, said in (
+            (400, ', which is a net file; write {"netfile": '),
+            (401, '; choose from '),
+        ):
+            config = {'net': 'x' * (length - 5) + '.json'}
+            self.assertIn(said, run(stdin=json.dumps(config).encode()).err)
+
     def test_pretty_printed_configs_with_lines(self):
         config = json.dumps({'net': 'VGG16', 'layers': ['FC6']}, indent=2).encode()
         result = run('--lines', stdin=config)
