@@ -127,6 +127,7 @@ class Shapes(unittest.TestCase):
         for type_, parameters, size in (
             ('Reduction', 'reduction_param { operation: MEAN axis: 2 coeff: 2 }', 3),
             ('SPP', 'spp_param { pyramid_height: 1 pool: MAX engine: CAFFE }', 3),
+            ('SPP', 'spp_param { pyramid_height: 16 }', 3 * sum(4**level for level in range(16))),
             ('ReLU', '', 3 * 32 * 24),
         ):
             net = entries(DATA + layer('x', type_, parameters, 'data') + last)

@@ -43,6 +43,12 @@ class Titles(unittest.TestCase):
             self.assertEqual(words.title_of(estimate, estimate.make_layers()), shown)
 
 
+class Networks(unittest.TestCase):
+    def test_names_of_more_than_40_characters_are_shortened(self):
+        for length, shown in ((40, 40), (41, 40)):
+            self.assertEqual(len(words.network_name({'netfile': 'x' * length})), shown)
+
+
 class Shares(unittest.TestCase):
     def test_of_what_is_not_known(self):
         for cost, total, share in (
