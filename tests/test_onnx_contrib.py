@@ -24,6 +24,7 @@ class Shapes(OnnxCase):
             ('QLinearMul', [(4, 1, 1), *q, x, *q, *q], {}, x),
             ('QLinearWhere', [x, (6, 6), *q, (1,), *q, *q], {}, x),
             ('QLinearConcat', [*q, x, *q, x, *q], {'axis': 1}, (1, 8, 6, 6)),
+            ('QLinearConcat', [*q, x, *q], {'axis': 1}, x),
             ('QLinearGlobalAveragePool', [x, *q, *q], {}, (1, 4, 1, 1)),
             ('QLinearGlobalAveragePool', [x, *q, *q], {'channels_last': 1}, (1, 1, 1, 6)),
             ('QLinearAveragePool', [x, *q, *q], {'kernel_shape': [3, 2]}, (1, 4, 4, 5)),
