@@ -75,6 +75,10 @@ class Macs(OnnxCase):
              7 * 64 * 32, (1, 7, 32)),
             (foreign('MatMulIntegerToFloat', 'x b s s', 'y'), [tensor('b', [64, 5])],
              7 * 64 * 5, (1, 7, 5)),
+            (foreign('GemmFastGelu', 'x b', 'y'), [tensor('b', [64, 5])], 7 * 64 * 5, (1, 7, 5)),
+            (foreign('MatMulInteger16', 'x b', 'y'), [tensor('b', [64, 5])], 7 * 64 * 5, (1, 7, 5)),
+            (foreign('TransposeMatMul', 'x b', 'y', transB=1), [tensor('b', [5, 64])],
+             7 * 64 * 5, (1, 7, 5)),
             (foreign('DynamicQuantizeMatMul', 'x b s', 'y'), [tensor('b', [64, 5])],
              7 * 64 * 5, (1, 7, 5)),
             (foreign('FusedMatMul', 'x b', 'y', transB=1), [tensor('b', [5, 64])],
@@ -94,6 +98,7 @@ class Macs(OnnxCase):
         for step in (
             foreign('QLinearConv', 'x s s w s s s s', 'y', channels_last=1),
             foreign('NhwcFusedConv', 'x w', 'y'),
+            foreign('NhwcConv', 'x w', 'y'),
         ):
             shapes = [('y', (1, 6, 4, 4))]
             (entry,) = self.check_layers(
