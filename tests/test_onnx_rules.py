@@ -291,6 +291,15 @@ class Following(OnnxCase):
         steps = [node('Conv', 'k w', 'y'), node('MatMul', 'm n', 'z')]
         shapes = follow(steps, [IMAGE], weights).shapes
         self.assertEqual((shapes['y'], shapes['z']), ((1, 8, 7, 7), (4, 6)))
+        quantized = [
+            node('QLinearConv', 'k s s w s s s s', 'y'),
+            node('ConvInteger', 'k w', 'z'),
+            node('QLinearMatMul', 'm s s n s s s s', 'p'),
+            node('MatMulInteger', 'm n', 'q'),
+        ]
+        shapes = follow(quantized, [IMAGE], [*weights, numbers('s', 1)]).shapes
+        self.assertEqual((shapes['y'], shapes['z']), ((1, 8, 7, 7), (1, 8, 7, 7)))
+        self.assertEqual((shapes['p'], shapes['q']), ((4, 6), (4, 6)))
 
     def test_concat_and_split(self):
         shapes = follow([node('Concat', 'x x x', 'y', axis=-1)], {'x': [1, 2, 3]}).shapes
