@@ -246,6 +246,11 @@ class Messages(unittest.TestCase):
         self.assertEqual(mistakes.nearest('layre', [*others, 'layer']), 'layer')
         self.assertIsNone(mistakes.nearest('layre', [*others, 'other', 'layer']))
 
+    def test_a_list_of_names_is_cut_at_1500_characters(self):
+        self.assertEqual(mistakes.choices(['x' * 1500]), 'choose from ' + 'x' * 1500)
+        cut = 'choose from ' + 'x' * 1500 + '... and others'
+        self.assertEqual(mistakes.choices(['x' * 1501]), cut)
+
     def test_a_long_path_is_in_no_command(self):
         for length, said in (
             (400, ', which is a net file; write {"netfile": '),
