@@ -271,7 +271,10 @@ class Values(unittest.TestCase):
             ([{**entry, 'ifmap': {1, 2}}], r'a set, \{1, 2\}; expected a list'),
             ([{**entry, 'ifmap': frozenset([3])}], 'a set, .*; expected a list'),
             (circle, 'nested too deep; expected'),
-            (PathOf(5), 'whose path is no string; expected a path'),
+            (
+                PathOf(5),
+                '"netfile" is <[^>]*PathOf[^>]*>, whose path is no string; expected a path',
+            ),
             (PathOf(None), 'whose path is no string; expected a path'),
         ):
             with self.assertRaisesRegex(fodlam.InputError, said):

@@ -220,6 +220,7 @@ class Layers(CaffeCase):
             ('SPP', '', 'needs "pyramid_height"'),
             ('SPP', 'spp_param { pyramid_height: 17 }',
              '"pyramid_height" is 17; expected at most 16'),
+            ('SPP', 'spp_param { pyramid_height: 0 }', '"pyramid_height" is 0; expected 1 or more'),
             ('Tile', '', 'needs "tiles"'),
             ('Tile', 'tile_param { axis: 4 tiles: 2 }', '"axis" is 4'),
             ('Reduction', 'reduction_param { axis: 4 }', '"axis" is 4 where there are 4 dimensions'),

@@ -116,6 +116,8 @@ class Mistakes(OnnxCase):
             ({'type_': 'Upsample', 'inputs': 'x', 'scales': text}, '"scales" is of a type that'),
             ({'type_': 'DepthToSpace', 'inputs': 'x'}, '"blocksize" is left out; expected an int'),
             ({'type_': 'DepthToSpace', 'inputs': 'x', 'blocksize': 0}, '"blocksize" is [0]; exp'),
+            ({'type_': 'Concat', 'inputs': 'x x', 'axis': -5},
+             '"axis" is -5 where there are 4 dimensions; expected -4 or more, and less than 4'),
             ({'type_': 'Squeeze', 'inputs': 'x', 'axes': [4]},
              '"axes" is 4 where there are 4 dimensions; expected -4 or more, and less than 4'),
             ({'type_': 'Resize', 'inputs': 'x   n', 'keep_aspect_ratio_policy': 'x'},
