@@ -271,7 +271,10 @@ class Values(unittest.TestCase):
             ([{**entry, 'ifmap': {1, 2}}], r'a set, \{1, 2\}; expected a list'),
             ([{**entry, 'ifmap': frozenset([3])}], 'a set, .*; expected a list'),
             (circle, 'nested too deep; expected'),
-            (PathOf(5), 'whose path is no string; expected a path'),
+            (
+                PathOf(5),
+                '"netfile" is <[^>]*PathOf[^>]*>, whose path is no string; expected a path',
+            ),
             (PathOf(None), 'whose path is no string; expected a path'),
         ):
             with self.assertRaisesRegex(fodlam.InputError, said):
@@ -596,6 +599,17 @@ class Streams(unittest.TestCase):
                 self.assertIn('usage', out.text)
             else:
                 self.assertEqual(out.text.partition('\n')[2], expected.partition('\n')[2])
+
+    def test_errors_of_a_command_where_streams_are_replaced(self):
+        err = Notebook()
+        with (
+            mock.patch('sys.argv', ['program', 'none.onnx']),
+            mock.patch('sys.stderr', err),
+            self.assertRaises(SystemExit) as ended,
+        ):
+            extractor.extract_command()
+        self.assertEqual(ended.exception.code, 1)
+        self.assertTrue(err.text.startswith("fodlam-extract: 'none.onnx': "), err.text)
 
     def test_scripts_where_streams_are_replaced(self):
         """As %run does in a notebook."""

@@ -143,6 +143,14 @@ class Bars(unittest.TestCase):
                 longest = max(longest, svg.text_width(line, 14))
         self.assertTrue(455 < longest <= 464, longest)
 
+    def test_a_bar_of_one_pixel_can_be_seen(self):
+        panel = bars.Panel(
+            svg.Box(0, 0, 100, 100), 10, 1, step=10, ticks=10, value_texts=[], value_style=None
+        )
+        for value, can_be_seen in ((1, True), (0.99, False)):
+            bar = bars.Bar('a', value, value, value, [])
+            self.assertEqual(panel.can_show(bar), can_be_seen, value)
+
 
 if __name__ == '__main__':
     unittest.main()

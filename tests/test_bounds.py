@@ -14,7 +14,14 @@ class Bounds(unittest.TestCase):
         {'net': 'VGG16', 'accelerator': 'nvdla-64'},
         {'netfile': 'googlenet.json', 'accelerator': 'edge-tpu', 'layers': ['conv1/7x7_s2']},
         {'netfile': 'lenet.json', 'accelerator': {'macs': 9, 'clock_mhz': 1, 'dram_gbps': 1}},
-    )
+        {  # energies by MACs and bytes
+            'netfile': 'resnet50.json',
+            'accelerator': {
+                'macs': 4096, 'clock_mhz': 700, 'dram_gbps': 30, 'mac_pj': 1,
+                'dram_pj_per_byte': 20,
+            },
+        },
+    )  # fmt: skip
 
     def test_are_the_sums_of_layers(self):
         for config in self.CONFIGS:

@@ -67,6 +67,21 @@ class Recurrent(unittest.TestCase):
             self.assertEqual(net['r']['macs'], 7 * 4 * 32 * (16 + 32))
             self.assertEqual(net['f']['macs'], 7 * 32 * 9)
 
+    def test_what_sequences_may_be_made_of(self):
+        """Their steps come first, and their batch second, in all inputs on the way."""
+        for size, type_, parameters in (
+            (8, 'Concat', 'bottom: "y" concat_param { axis: 2 }'),
+            (16, 'Eltwise', 'bottom: "y"'),
+            (5, 'InnerProduct', 'inner_product_param { num_output: 16 axis: 2 }'),
+            (32, 'Slice', 'top: "z" slice_param { axis: 2 }'),
+            (16, 'Split', 'top: "z"'),
+        ):
+            shape = f'input_param {{ shape {{ dim: 7 dim: 2 dim: {size} }} }}'
+            text = layer('y', 'Input', shape) + layer('x', type_, parameters, 'y')
+            text += layer('cont', 'Input', 'input_param { shape { dim: 7 dim: 2 } }')
+            net = entries(text + recurrent('LSTM'))
+            self.assertEqual(net['r']['macs'], 7 * 4 * 32 * (16 + 32), type_)
+
     def test_frames_of_a_video(self):
         """With 14 images first, there is one step for each of them; with 2, there are 7."""
         for images, steps in ((14, 1), (2, 7)):

@@ -106,6 +106,33 @@ class Shapes(unittest.TestCase):
             behind += layer('p', 'Pooling', pooling(2, 2), 'x')
             self.assertNotIn('stored', entries(behind)['c'], type_)
 
+    def test_fields_that_shapes_do_not_depend_on(self):
+        """They are of caffe.proto, and taken; all other fields are mistakes."""
+        filler = '{ type: "constant" }'
+        for type_, parameters, size in (
+            ('Convolution', 'convolution_param { num_output: 3 kernel_size: 1 bias_term: false '
+             f'weight_filler {filler} bias_filler {filler} engine: CAFFE axis: 1 '
+             'force_nd_im2col: false }', [3, 32, 24]),
+            ('Pooling', 'pooling_param { pool: AVE global_pooling: true engine: CAFFE }', [3, 1, 1]),
+            ('Eltwise', 'bottom: "data" eltwise_param { operation: SUM coeff: 1 coeff: -1 '
+             'stable_prod_grad: true }', [3, 32, 24]),
+            ('ROIPooling', 'bottom: "r" roi_pooling_param { pooled_h: 6 pooled_w: 5 '
+             'spatial_scale: 0.0625 }', [3, 6, 5]),
+        ):  # fmt: skip
+            regions = layer('r', 'Input', 'input_param { shape { dim: 9 dim: 5 } }')
+            text = DATA + regions + layer('x', type_, parameters, 'data')
+            self.assertEqual(after(text), size, type_)
+        fc = f'weight_filler {filler} bias_filler {filler} bias_term: false axis: 1 transpose: true'
+        last = layer('f', 'InnerProduct', f'inner_product_param {{ num_output: 5 {fc} }}', 'x')
+        for type_, parameters, size in (
+            ('Reduction', 'reduction_param { operation: MEAN axis: 2 coeff: 2 }', 3),
+            ('SPP', 'spp_param { pyramid_height: 1 pool: MAX engine: CAFFE }', 3),
+            ('SPP', 'spp_param { pyramid_height: 16 }', 3 * sum(4**level for level in range(16))),
+            ('ReLU', '', 3 * 32 * 24),
+        ):
+            net = entries(DATA + layer('x', type_, parameters, 'data') + last)
+            self.assertEqual(net['f']['macs'], size * 5, type_)
+
     def test_channels_that_are_not_shuffled(self):
         """By default they are in one group, whatever their number."""
         self.assertEqual(after(DATA + layer('x', 'ShuffleChannel', '', 'data')), [3, 32, 24])

@@ -63,6 +63,11 @@ class Calibrated(unittest.TestCase):
         both = calibration.fit_share_and_layer(runs[-6:])
         self.assertGreater(both.layer_s, 0)
         self.assertEqual(calibration.fit_device(runs[-6:]), both)
+        board, all_runs = 'ultra96-dpu-b1600', calibration.measured_runs()
+        six = dict(list(all_runs[board].items())[:6])
+        each = calibration.leave_one_out(list(six.values()), calibration.fit_share)  # by five
+        calibrated = calibration.calibrate_device(board, {board: six})
+        self.assertEqual(calibrated.typical, calibration.summarize(each).typical)
 
     def test_a_percentile_is_that_of_the_standard_library(self):
         numbers = [math.sin(i) for i in range(40)]

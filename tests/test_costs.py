@@ -99,5 +99,24 @@ class Invariants(unittest.TestCase):
         self.assertEqual(fodlam.node_scale(65, 65, None), (1, 1))
 
 
+class OtherNetworks(unittest.TestCase):
+    """What a published network may lack."""
+
+    def setUp(self):
+        self.model = fodlam.PublishedModel('VGG16', per_frame=True, rule='dennard')
+
+    def test_layers_that_its_tables_lack(self):
+        for kind in 'conv', 'fc':
+            with self.assertRaisesRegex(ValueError, "'fc9'"):
+                self.model.layer({'name': 'fc9', 'macs': 1}, kind)
+
+    def test_eie_may_not_have_measured_it(self):
+        """Its fc layers have no cost then."""
+        self.model.network = {**self.model.network, 'eie_name': None}
+        self.assertIsNone(self.model.layer({'name': 'fc9', 'macs': 1}, 'fc'))
+        with self.assertRaisesRegex(ValueError, "'conv9'"):
+            self.model.layer({'name': 'conv9', 'macs': 1}, 'conv')
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -36,6 +36,9 @@ class Batch(unittest.TestCase):
         one = self.total(batch=1)
         self.assertEqual(one['batch_latency'], one['total']['latency'])
         self.assertEqual(one['total'], self.total()['total'])
+        config = {'netfile': 'resnet50.json', 'accelerator': {**self.CHIP, 'batch': 8}}
+        part = fodlam.estimate({**config, 'layers': ['conv1']})
+        self.assertEqual(part['batch_latency'], part['total']['latency'] * 8)
 
     def test_lines_and_tables_say_the_same(self):
         config = {'netfile': 'lenet.json', 'accelerator': {**self.CHIP, 'batch': 4}}

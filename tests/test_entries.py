@@ -8,7 +8,7 @@ from unittest import mock
 from support import fodlam, path, read
 
 from fodlam.data.entries import TYPE_NAMES, complete_entry
-from fodlam.data.shape import parse_shape
+from fodlam.data.shape import fits, parse_shape, read_shape
 
 ZOO = sorted(name for name in os.listdir(path('nets')) if name.endswith('.json'))
 
@@ -157,6 +157,34 @@ class Types(unittest.TestCase):
         entry = {'name': 'a', 'type': 'Convolution', 'macs': 1e9}
         self.assertTrue(fodlam.is_plain_entry(entry))
         self.assertFalse(fodlam.is_plain_entry({**entry, 'macs': 1e-400}))
+
+
+class Likely(unittest.TestCase):
+    def test_sizes(self):
+        """Whether a layer may make its ofmap of its ifmap, or sizes are mixed up."""
+        for type_, before, after, members, is_likely in (
+            ('Convolution', [9, 9], [3, 3], {'stride': [3, 3]}, True),
+            ('Convolution', [9, 9], [3, 3], {}, False),  # pixels that no kernel touches
+            ('Convolution', [9, 9], [5, 5], {}, True),  # but for a stride of 2
+            ('Convolution', [9, 9], [11, 11], {'kernel': [3, 3]}, True),  # padded by 2 at each end
+            ('Convolution', [9, 9], [12, 12], {'kernel': [3, 3]}, False),
+            ('Convolution', [9, 9], [5, 5], {'kernel': [3, 3], 'stride': [1, 1]}, False),
+            (
+                'Convolution',
+                [9, 9],
+                [5, 5],
+                {'kernel': [3, 3], 'stride': [1, 1], 'dilation': [2, 2]},
+                True,
+            ),
+            ('InnerProduct', [4, 1], [4, 1], {}, True),
+            ('InnerProduct', [4, 1], [2, 1], {}, False),  # a position each
+            ('Deconvolution', [3, 3], [9, 9], {'stride': [3, 3], 'kernel': [3, 3]}, True),
+        ):
+            entry = {
+                'name': 'a', 'type': type_, 'ifmap': [8, *before], 'ofmap': [8, *after],
+                'kernel': [1, 1], 'macs': 1, **members,
+            }  # fmt: skip
+            self.assertEqual(fits(entry, read_shape(entry)), is_likely, entry)
 
 
 if __name__ == '__main__':

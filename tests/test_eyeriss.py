@@ -9,6 +9,7 @@ from results import layers_of, shaped
 from support import extract, fodlam, read
 
 from fodlam.data import eyeriss
+from fodlam.data.eyeriss_tables import parse_percentage
 from fodlam.data.shape import parse_shape
 
 # A depthwise layer with a dilation of 8 and no padding: 64 - 8 * (3 - 1) = 48 pixels a side.
@@ -167,6 +168,16 @@ class Dram(unittest.TestCase):
             energy = float(total['Power (mW)']) * float(total['Total Latency (ms)']) * 1e-6
             added = [round(dram_bytes * pj * 1e-12 / energy * 100) for pj in (160, 320)]
             self.assertEqual(added, [least, most], net)
+
+
+class Zeros(unittest.TestCase):
+    def test_what_is_no_percentage(self):
+        for cell in ('25', '100%', '-1%', 'x%', '', None):
+            with self.assertRaises(ValueError) as caught:
+                parse_percentage(cell)
+            said = f'column "Zeros in Ifmaps": {cell!r}; expected a percentage from 0% to less '
+            self.assertEqual(str(caught.exception), said + 'than 100%')
+        self.assertEqual(parse_percentage('0%'), 0)
 
 
 if __name__ == '__main__':

@@ -246,6 +246,22 @@ class Messages(unittest.TestCase):
         self.assertEqual(mistakes.nearest('layre', [*others, 'layer']), 'layer')
         self.assertIsNone(mistakes.nearest('layre', [*others, 'other', 'layer']))
 
+    def test_a_list_of_names_is_cut_at_1500_characters(self):
+        names = ['x' * 58] * 24 + ['x' * 60]
+        listed = ', '.join(names)
+        self.assertEqual(len(listed), 1500)
+        self.assertEqual(mistakes.choices(names), f'choose from {listed}')
+        names[-1] += 'x'
+        self.assertEqual(mistakes.choices(names), f'choose from {listed}... and others')
+
+    def test_a_long_path_is_in_no_command(self):
+        for length, said in (
+            (400, ', which is a net file; write {"netfile": '),
+            (401, '; choose from '),
+        ):
+            config = {'net': 'x' * (length - 5) + '.json'}
+            self.assertIn(said, run(stdin=json.dumps(config).encode()).err)
+
     def test_pretty_printed_configs_with_lines(self):
         config = json.dumps({'net': 'VGG16', 'layers': ['FC6']}, indent=2).encode()
         result = run('--lines', stdin=config)

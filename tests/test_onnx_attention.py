@@ -2,7 +2,7 @@
 
 import unittest
 
-from extracted_onnx import OnnxCase, error_of, foreign, layers
+from extracted_onnx import OnnxCase, error_of, follow, foreign, layers
 from onnx_encoder import node, numbers, tensor, value
 
 
@@ -59,6 +59,9 @@ class OnnxRuntime(OnnxCase):
             product = ('MatMul', 4 * 7 * 4 * positions)
             shapes = [('y', (1, 7, 16)), ('present', (2, 1, 4, positions, 4))]
             self.check_layers(step, inputs, weights, projection, product, product, shapes=shapes)
+        step = foreign('Attention', 'x w b  past', 'y present', num_heads=4)
+        net = follow([step], {**x, 'past': [1, 5, 4]}, weights)  # a dimension is missing
+        self.assertEqual(list(net.left_out), ['com.microsoft.Attention'])
         step = foreign('Attention', 'x w b', 'y', num_heads=4, qkv_hidden_sizes=[20, 20, 8])
         products = ('MatMul', 4 * 7 * 5 * 7), ('MatMul', 4 * 7 * 7 * 2)
         self.check_layers(step, x, weights, projection, *products, shapes=[('y', (1, 7, 8))])

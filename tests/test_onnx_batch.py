@@ -107,6 +107,16 @@ class Batch(OnnxCase):
         weights.append(numbers('one', 1))
         self.assertEqual(self.fc([8, 16], nodes=unsqueeze, weights=weights), (8, mock.ANY))
 
+    def test_how_far_an_input_is_followed(self):
+        """Over two nodes, to an LSTM; if that is too far, the first dimension is guessed."""
+        lstm = node('LSTM', 't wl rl', 'r', hidden_size=32)
+        nodes = [node('Relu', 'x', 't'), lstm]
+        weights = [tensor('wl', [1, 128, 16]), tensor('rl', [1, 128, 32])]
+        for most, rows in ((3, 8), (1, 4)):
+            with mock.patch('fodlam.nets.onnx_inputs.MAX_FOLLOWED', most):
+                found, _ = self.fc([8, 4, 16], nodes=nodes, weights=weights)
+            self.assertEqual(found, rows, most)
+
     def test_states_of_recurrent_operators(self):
         """[directions, batch, features]: they agree with an input of a batch of 4."""
         lstm = node('LSTM', 'x wl rl   h', 'r', hidden_size=32, direction='bidirectional')

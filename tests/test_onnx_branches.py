@@ -11,6 +11,7 @@ from extracted_onnx import (
     LARGE_KERNEL,
     OnnxCase,
     entries,
+    follow,
     run,
 )
 from onnx_encoder import branch, call, field, fields, function, node, numbers, tensor, value
@@ -42,6 +43,8 @@ class Branches(OnnxCase):
             nodes = [self.if_(condition, then_branch, else_branch), self.AFTER]
             macs, said = run(nodes, [IMAGE], self.WEIGHTS)
             self.assertEqual((macs, said), ({name: CONV_MACS, 'after': 4 * 36}, ''))
+            net = [layer.name for layer in follow(nodes, [IMAGE], self.WEIGHTS).nodes]
+            self.assertNotIn('if', net)  # the branch stands for it
 
     def test_a_condition_that_nodes_compute(self):
         """As PyTorch writes a squeeze of a dimension: only if it is 1.

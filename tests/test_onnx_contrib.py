@@ -24,6 +24,7 @@ class Shapes(OnnxCase):
             ('QLinearMul', [(4, 1, 1), *q, x, *q, *q], {}, x),
             ('QLinearWhere', [x, (6, 6), *q, (1,), *q, *q], {}, x),
             ('QLinearConcat', [*q, x, *q, x, *q], {'axis': 1}, (1, 8, 6, 6)),
+            ('QLinearConcat', [*q, x, *q], {'axis': 1}, x),
             ('QLinearGlobalAveragePool', [x, *q, *q], {}, (1, 4, 1, 1)),
             ('QLinearGlobalAveragePool', [x, *q, *q], {'channels_last': 1}, (1, 1, 1, 6)),
             ('QLinearAveragePool', [x, *q, *q], {'kernel_shape': [3, 2]}, (1, 4, 4, 5)),
@@ -38,6 +39,16 @@ class Shapes(OnnxCase):
             ('SkipSimplifiedLayerNormalization', [(1, 5, 8)] * 2, {}, (1, 5, 8)),
             ('EmbedLayerNormalization', [(1, 5), (1, 5), (99, 8)], {}, (1, 5, 8), (1,), (1, 5, 8)),
             ('BiasSplitGelu', [(1, 5, 8), (8,)], {}, (1, 5, 4)),
+            ('BiasAdd', [(1, 6, 4), (4,), (1, 6, 4)], {}, (1, 6, 4)),
+            ('FusedMatMul', [(3,), (3, 5)], {'transA': 1}, (5,)),  # a vector has nothing to turn
+            ('BiasSoftmax', [x, (1, 1, 6, 6)], {}, x),
+            ('BiasDropout', [x, (6,)], {}, x),
+            ('QuantizeLinear', [x, *q], {}, x),
+            ('GroupNorm', [x, (4,), (4,)], {}, x),
+            ('SkipGroupNorm', [x, (4,), (4,), x], {}, x),
+            ('Inverse', [x], {}, x),
+            ('RotaryEmbedding', [x, (5, 3), (5, 3)], {}, x),
+            ('Trilu', [x], {}, x),
         ), MICROSOFT)  # fmt: skip
         self.check_shapes([('SimplifiedLayerNormalization', [x, (6,)], {}, x)])
         for type_ in ('Scaler', 'Normalizer', 'Imputer', 'Binarizer'):
@@ -64,6 +75,10 @@ class Macs(OnnxCase):
              7 * 64 * 32, (1, 7, 32)),
             (foreign('MatMulIntegerToFloat', 'x b s s', 'y'), [tensor('b', [64, 5])],
              7 * 64 * 5, (1, 7, 5)),
+            (foreign('GemmFastGelu', 'x b', 'y'), [tensor('b', [64, 5])], 7 * 64 * 5, (1, 7, 5)),
+            (foreign('MatMulInteger16', 'x b', 'y'), [tensor('b', [64, 5])], 7 * 64 * 5, (1, 7, 5)),
+            (foreign('TransposeMatMul', 'x b', 'y', transB=1), [tensor('b', [5, 64])],
+             7 * 64 * 5, (1, 7, 5)),
             (foreign('DynamicQuantizeMatMul', 'x b s', 'y'), [tensor('b', [64, 5])],
              7 * 64 * 5, (1, 7, 5)),
             (foreign('FusedMatMul', 'x b', 'y', transB=1), [tensor('b', [5, 64])],
@@ -83,6 +98,7 @@ class Macs(OnnxCase):
         for step in (
             foreign('QLinearConv', 'x s s w s s s s', 'y', channels_last=1),
             foreign('NhwcFusedConv', 'x w', 'y'),
+            foreign('NhwcConv', 'x w', 'y'),
         ):
             shapes = [('y', (1, 6, 4, 4))]
             (entry,) = self.check_layers(

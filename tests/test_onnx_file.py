@@ -40,6 +40,7 @@ class WireFormat(unittest.TestCase):
             (whole[: -other_size - 1], 9, f'{graph_size} bytes run past the end'),
             (b'\x08' + b'\xff' * 20, 1, 'a number never ends'),
             (b'\x08' + b'\xff' * 9 + b'\1', 0, 'no graph in it'),  # ten bytes are a number
+            (b'\x08' + b'\xff' * 10 + b'\1', 1, 'a number never ends'),
             (b'\x08\xff', 1, 'a number runs past the end'),
             (varint(7 << 3 | 2) + varint(2**63), 0, '9223372036854775808 bytes run past the end'),
             (field(1, 8), 0, 'no graph in it'),

@@ -60,6 +60,13 @@ class Functions(OnnxCase):
             macs, _ = run(nodes, [IMAGE], [KERNEL], functions=[block])
             self.assertEqual(macs, {'c': 4 * size * size * 27})
 
+    def test_inputs_that_a_node_inside_leaves_out(self):
+        resize = node('Resize', 'a  scales', 't')
+        twice = function('Twice', 'a k scales', 'b', [resize, node('Conv', 't k', 'b')], 'my')
+        weights = [KERNEL, numbers('s', 1.0, 1.0, 2.0, 2.0)]
+        macs, _ = run([call('Twice', 'x w s', 'y', 'c')], [IMAGE], weights, functions=[twice])
+        self.assertEqual(macs, {'c': 4 * 14 * 14 * 3 * 9})  # of 16 x 16 pixels
+
     def test_inside_one_another(self):
         inner = function('Inner', 'a k', 'b', [call('Block', 'a k', 'b', 'block')], 'my')
         outer = function('Outer', 'a k', 'b', [call('Inner', 'a k', 'b', 'in')], 'my')
@@ -138,6 +145,16 @@ class Functions(OnnxCase):
             said = 'a function that calls itself; expected functions without recursion'
             self.refused(nodes, [IMAGE], [KERNEL], said, functions=functions)
 
+    def test_at_most_20_are_inside_one_another(self):
+        functions = [function('F20', 'a k', 'b', [node('Conv', 'a k', 'b')], 'my')]
+        for index in range(20):
+            inside = [call(f'F{index + 1}', 'a k', 'b')]
+            functions.append(function(f'F{index}', 'a k', 'b', inside, 'my'))
+        macs, _ = run([call('F1', 'x w', 'y', 'c')], [IMAGE], [KERNEL], functions=functions)
+        self.assertEqual(list(macs.values()), [CONV_MACS])
+        said = 'more than 20 functions inside one another'
+        self.refused([call('F0', 'x w', 'y')], [IMAGE], [KERNEL], said, functions=functions)
+
     def test_limits(self):
         """40 functions that each call the next one twice would make a million million nodes."""
         functions = []
@@ -156,6 +173,15 @@ class Functions(OnnxCase):
 
 class Order(OnnxCase):
     """Nodes are sorted by what they read."""
+
+    def test_nodes_behind_those_that_are_sorted(self):
+        nodes = [
+            node('Conv', 'r w', 'y', 'a'),
+            node('Relu', 'x', 'r'),
+            node('Conv', 'x w', 'z', 'b'),
+        ]
+        macs, _ = run(nodes, [IMAGE], [KERNEL])
+        self.assertEqual(macs, {'a': CONV_MACS, 'b': CONV_MACS})
 
     def test_nodes_are_sorted_and_otherwise_keep_their_order(self):
         cast, conv, relu = (

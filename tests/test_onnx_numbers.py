@@ -119,6 +119,7 @@ class Numbers(unittest.TestCase):
 
     def test_constants(self):
         for attributes, expected in (
+            ({'value': numbers('', 4, 6)}, (4, 6)),
             ({'value_int': 7}, (7,)),
             ({'value_ints': [7, -8]}, (7, -8)),
             ({'value_float': 2.5}, (2.5,)),
@@ -131,6 +132,16 @@ class Numbers(unittest.TestCase):
         for dims in ([1], [3]):
             net = follow([node('ReduceSum', 'a', 'y')], weights=[constant('a', dims, [5, 6])])
             self.assertNotIn('y', net.constants, dims)
+
+    def test_integers_of_few_bits(self):
+        """What does not fit is not known, as some runtimes wrap it and others do not."""
+        for to, least, most in (
+            (2, 0, 255), (3, -128, 127), (4, 0, 65535), (5, -32768, 32767),
+            (6, -(2**31), 2**31 - 1), (12, 0, 2**32 - 1),
+        ):  # fmt: skip
+            found = self.numbers('Cast', [[least - 1, least, most, most + 1]], to=to)
+            self.assertEqual([math.isnan(number) for number in found], [True, False, False, True])
+            self.assertEqual(found[1:3], (least, most))
 
     def test_32_bits(self):
         """0.7 in 32 bits times 10 is 7.0 in 32 bits, though it is less in 64."""
@@ -187,6 +198,11 @@ class Numbers(unittest.TestCase):
         self.assertEqual(net.constants['e'][0], True)
         self.assertEqual(net.constants['l'][0], 5)
         self.assertEqual(str(list(net.shapes['n'])), '[1, ?]')
+
+    def test_a_number_that_is_too_large_leaves_all_unknown(self):
+        """The batch times the batch, as beside 3 x 3."""
+        steps = [node('Shape', 'x', 's'), node('Mul', 's s', 'y')]
+        self.assertNotIn('y', follow(steps, {'x': ['N', 3]}).constants)
 
     def test_sizes_do_not_grow_without_end(self):
         steps = [node('Shape', 'x', 's0')]

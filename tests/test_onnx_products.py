@@ -138,6 +138,7 @@ class Einsum(unittest.TestCase):
             '...ij,...jk->...ik',
             'bchw,bchw->bc,x',
             'bchw,bchw->bchwx',
+            'bchw,bcij->bchwi',  # j is of one operand, and summed by itself
             'bccw,bchw->bchw',
         ):
             content = model(

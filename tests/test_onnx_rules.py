@@ -19,6 +19,7 @@ from extracted_onnx import (
 from onnx_encoder import node, numbers, tensor
 
 from fodlam.nets.layers import BATCH
+from fodlam.nets.onnx_op import UNKNOWN
 
 
 class Operators(unittest.TestCase):
@@ -37,6 +38,12 @@ class Operators(unittest.TestCase):
             ('Reshape', [1, 2, 12], {'shape': [0, -1, 6]}, [], (1, 4, 6)),
             ('OneHot', [1, 7], {}, [(10,)], (1, 7, 10)),
             ('OneHot', [1, 7], {}, [(2.5,)], None),
+            ('ReduceL1', [1, 2, 3], {}, [(1,)], (1, 1, 3)),
+            ('ReduceL2', [1, 2, 3], {}, [(1,)], (1, 1, 3)),
+            ('ReduceLogSum', [1, 2, 3], {}, [(1,)], (1, 1, 3)),
+            ('ReduceLogSumExp', [1, 2, 3], {}, [(1,)], (1, 1, 3)),
+            ('Size', [1, 2, 3], {}, [], ()),
+            ('Slice', [1, 'L', 8], {}, [(0, 0), (9, 3), (1, 2)], (1, UNKNOWN, 3)),
             ('Squeeze', [1, 2, 1], {'axes': [2]}, [], (1, 2)),
             ('Squeeze', ['N', 2, 1], {'axes': [0]}, [], (2, 1)),  # where N is 1
             ('Squeeze', [1, 2, 1], {}, [(-1,)], (1, 2)),
@@ -87,6 +94,7 @@ class Operators(unittest.TestCase):
             ),
             ('GlobalAveragePool', [1, 2, 7, 7], {}, [], (1, 2, 1, 1)),
             ('Reshape', [1, 1], {}, [()], ()),
+            ('Reshape', [1, 1], {}, [], None),
             ('Add', [1, 2, 3], {}, [(1, 2, 3)], (1, 2, 3)),
             ('Where', [1, 2, 1], {}, [(1, 2, 3), (4,)], (1, 2, 3)),
             ('Shape', [1, 2, 3], {}, [], (3,)),
@@ -119,6 +127,38 @@ class Shapes(OnnxCase):
              {'q_num_heads': 4, 'kv_num_heads': 2}, (1, 5, 20), (1, 2, 8, 5)),
             ('CausalConvWithState', [(1, 8, 5), (8, 1, 3)], {}, (1, 8, 5), (1, 8, 2)),
         ))  # fmt: skip
+
+    def test_operators_that_keep_shapes(self):
+        """By Operators.md: of one input, or with others that have no say."""
+        x = self.X
+        for type_ in (
+            'Celu Elu Exp HardSwish LRN LeakyRelu Log Mish Selu Softplus Softsign Swish '
+            'ThresholdedRelu Acosh Asin Asinh Atan Atanh Bernoulli BitCast BitwiseNot Cos Cosh '
+            'EyeLike Hardmax IsInf IsNaN LogSoftmax LpNormalization MeanVarianceNormalization '
+            'OptionalGetElement RandomNormalLike RandomUniformLike Shrink Sin Sinh Tan Trilu'
+        ).split():
+            self.assertEqual(shapes_of(type_, [x]), [x], type_)
+        for type_, *others in (
+            ('CastLike', (1,)),
+            ('PRelu', (4, 1, 1)),
+            ('QuantizeLinear', (1,), (1,)),
+            ('GroupNormalization', (4,), (4,)),
+            ('InstanceNormalization', (4,), (4,)),
+            ('RMSNormalization', (6,)),
+            ('RotaryEmbedding', (5, 3), (5, 3)),
+            ('ReverseSequence', (4,)),
+            ('Scatter', x, x),
+            ('ScatterElements', x, x),
+            ('ScatterND', x, x),
+            ('TensorScatter', x),
+            ('CumSum', [1]),
+            ('CumProd', [1]),
+            ('BitShift', x),
+            ('BitwiseAnd', (6,)),
+            ('BitwiseOr', (6,)),
+            ('Mean', (6,)),
+        ):
+            self.assertEqual(shapes_of(type_, [x, *others]), [x], type_)
 
     def test_moving_numbers(self):
         x = self.X
@@ -173,6 +213,9 @@ class Shapes(OnnxCase):
             ('Constant', [], {'value_floats': [2.5, 1.0, 3.0]}, (3,)),
             ('HannWindow', [16], {}, (16,)),
             ('RandomNormal', [], {'shape': [2, 3]}, (2, 3)),
+            ('RandomUniform', [], {'shape': [2, 3]}, (2, 3)),
+            ('HammingWindow', [7], {}, (7,)),
+            ('BlackmanWindow', [7], {}, (7,)),
             ('Range', [7, 1, -2], {}, (3,)),
             ('Range', [0, 10, 0], {}, None),
             ('ConstantOfShape', [[2, 3]], {}, (2, 3)),
@@ -203,6 +246,10 @@ class Shapes(OnnxCase):
             ([node('SequenceEmpty', '', 's'), node('SequenceInsert', 's x', 't'),
               node('SequenceAt', 't i', 'y')], 0, 0, x),
             ([node('SplitToSequence', 'x big', 's'), at], 0, 0, None),
+            ([split, node('SequenceInsert', 's x i', 't'), node('SequenceAt', 't i', 'y')],
+             [1, 3], 0, x),
+            ([split, node('SequenceInsert', 's x', 't'), node('SequenceAt', 't i', 'y')],
+             [1, 3], 0, (1, 1, 6, 6)),
         ):  # fmt: skip
             with self.subTest(expected, parts=parts, index=index):
                 parts = numbers('p', *parts) if isinstance(parts, list) else numbers(
@@ -210,6 +257,12 @@ class Shapes(OnnxCase):
                 weights = [parts, numbers('i', index, scalar=True), numbers('big', -1, scalar=True)]
                 net = follow(steps, {'x': list(x)}, weights)
                 self.assertEqual(net.shapes.get('y'), expected)
+
+    def test_sequences_of_more_than_256_are_not_followed(self):
+        steps = [node('SplitToSequence', 'x', 's', axis=1), node('SequenceAt', 's i', 'y')]
+        for count, expected in ((256, (1, 1, 2)), (257, None)):
+            net = follow(steps, {'x': [1, count, 2]}, [numbers('i', 0, scalar=True)])
+            self.assertEqual(net.shapes.get('y'), expected, count)
 
     def test_numbers_in_sequences(self):
         steps = [
@@ -238,6 +291,15 @@ class Following(OnnxCase):
         steps = [node('Conv', 'k w', 'y'), node('MatMul', 'm n', 'z')]
         shapes = follow(steps, [IMAGE], weights).shapes
         self.assertEqual((shapes['y'], shapes['z']), ((1, 8, 7, 7), (4, 6)))
+        quantized = [
+            node('QLinearConv', 'k s s w s s s s', 'y'),
+            node('ConvInteger', 'k w', 'z'),
+            node('QLinearMatMul', 'm s s n s s s s', 'p'),
+            node('MatMulInteger', 'm n', 'q'),
+        ]
+        shapes = follow(quantized, [IMAGE], [*weights, numbers('s', 1)]).shapes
+        self.assertEqual((shapes['y'], shapes['z']), ((1, 8, 7, 7), (1, 8, 7, 7)))
+        self.assertEqual((shapes['p'], shapes['q']), ((4, 6), (4, 6)))
 
     def test_concat_and_split(self):
         shapes = follow([node('Concat', 'x x x', 'y', axis=-1)], {'x': [1, 2, 3]}).shapes

@@ -18,7 +18,7 @@ class Format(unittest.TestCase):
             """input: 'data'  # the image
             input_dim: 2 input_dim: 3, input_dim: 32; input_dim: 24
             layer < name: "c" type: 'Convolution' bottom: "da" 'ta' top: "c"
-              convolution_param: { num_output: 8 kernel_size: [3] } >""",
+              convolution_param: { num_output: 8 kernel_size: [3] pad: [] } >""",
             """input: "data" input_shape: {dim: [2, 3, 32, 24]}
             layers { name: "c" type: CONVOLUTION bottom: "\\144ata" top: "c" convolution_param {
               num_output: 8 kernel_h: 3 kernel_w: 3 stride_h: 1 stride_w: 1 } }""",

@@ -3,6 +3,7 @@
 import itertools
 import math
 import unittest
+from unittest import mock
 
 from drawings import (
     apart,
@@ -110,6 +111,29 @@ class Spots(unittest.TestCase):
         ):  # fmt: skip
             dot = first._replace(x=first.x + across, y=first.y + up)
             self.assertEqual(roofline_labels.is_same_spot(dot, first), is_same, (across, up))
+
+
+class Places(unittest.TestCase):
+    def test_are_all_around_the_dot(self):
+        """Right, left, lower right, below, above, upper left, upper right, lower left."""
+        labels = mock.Mock(dots=[])
+        (dot,) = spot_of('conv1')
+        roofline_labels.label_spot(labels, [dot], ['conv1'], may_cover_dots=False)
+        boxes = labels.put.call_args.args[2]
+        sides = []
+        for box in boxes:
+            across = 'right' if box.left > dot.x else 'left' if box.right < dot.x else 'middle'
+            up = 'below' if box.top > dot.y else 'above' if box.bottom < dot.y else 'level'
+            sides.append((across, up))
+            if across == 'middle':
+                self.assertAlmostEqual(box.left + box.width / 2, dot.x)
+        self.assertEqual(
+            sides,
+            [
+                ('right', 'level'), ('left', 'level'), ('right', 'below'), ('middle', 'below'),
+                ('middle', 'above'), ('left', 'above'), ('right', 'above'), ('left', 'below'),
+            ],
+        )  # fmt: skip
 
 
 class Names(unittest.TestCase):

@@ -51,5 +51,10 @@ class Text(unittest.TestCase):
         self.assertTrue(all(svg.text_width(line, 10) <= 200 for line in lines))
 
 
+class Legends(unittest.TestCase):
+    def test_one_without_entries_takes_no_room(self):
+        self.assertEqual(svg.legend(100, []), ([], 100))
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -12,6 +12,8 @@ from unittest import mock
 
 from support import Terminal, fodlam, path, read, run, seeds, started
 
+from fodlam.data import sweeps
+
 CONFIGS = [json.loads(read('config', name)) for name in sorted(os.listdir(path('config')))]
 CONFIGS = [config for config in CONFIGS if 'accelerator' not in config]
 ALEXNET = {**json.loads(read('tests', 'original', 'alexnet.json')), 'frames': {'conv': 4, 'fc': 1}}
@@ -112,6 +114,20 @@ class Lines(unittest.TestCase):
         # Each line, also the empty one at the end; the net file, the tables and net files of both
         # networks, and VGG-16's once more by itself.
         self.assertLessEqual(reads.call_count, 101 + 10)
+
+    def test_as_many_characters_are_kept_as_may_be(self):
+        names = ('lenet.json', 'alexnet_deploy.json')
+        key = (
+            (names[0], fodlam.AverageModel, True, None),
+            (names[1], fodlam.AverageModel, True, None),
+        )
+        size = sum(sweeps.size_of(each, fodlam.Catalog(*each)) for each in key)
+        for most, is_kept in ((size, True), (size - 1, False)):
+            with mock.patch('fodlam.data.sweeps.MAX_KEPT_CHARACTERS', most):
+                kept = sweeps.KeptCatalogs()
+                first = kept.find(*key[0])
+                kept.find(*key[1])
+                self.assertEqual(kept.find(*key[0]) is first, is_kept, most)
 
     def test_a_pipe_can_be_followed(self):
         pipes = dict.fromkeys(('stdin', 'stdout'), subprocess.PIPE)

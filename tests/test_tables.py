@@ -245,6 +245,8 @@ class Table(unittest.TestCase):
         for per_frame, note in ((False, notes.DIAGNOSE_NOTE), (True, 'all costs: 1 frame')):
             diagnosed = formats.render_diagnosis(fodlam.diagnose(per_frame), per_frame, 'table')
             self.assertTrue(diagnosed.endswith(f'\n\n{note}\n{sources}\n'))
+            headings = diagnosed.splitlines()[0].split()
+            self.assertEqual(headings, 'net layer pJ per MAC ps per MAC'.split())
 
     def test_columns_that_give_way(self):
         """Kinds go before MACs, and what fits after all stays.
@@ -264,6 +266,23 @@ class Table(unittest.TestCase):
             layers = [x.replaced(name='x' * length) for x in estimate.make_layers()]
             lines = table_lines(changed(estimate, make_layers=lambda layers=layers: layers))
             self.check(lines)
+            self.assertEqual(lines[2].split()[1:], headings.split(), length)
+
+    def test_columns_that_give_way_to_ranges(self):
+        """Of 80 characters, these take, with their gaps: 22 each range, 7 each share, 9 each bound
+        and largest part, and 6 what is used. Kinds are gone, and then it is used, largest, share.
+        """
+        for length, headings in (
+            (7, 'energy (range) share latency (range) share bound used'),  # 80; largest: 83
+            (8, 'energy (range) share latency (range) share bound'),
+            (13, 'energy (range) share latency (range) share bound'),
+            (14, 'energy (range) latency (range) share bound used'),
+            (15, 'energy (range) latency (range) share bound'),
+        ):
+            estimate = made(7, ranged=True, bounds=ROOFLINE_BOUNDS, parts=PARTS)
+            estimate.bounds = {}
+            layers = [x.replaced(name='x' * length) for x in estimate.make_layers()]
+            lines = table_lines(changed(estimate, make_layers=lambda layers=layers: layers))
             self.assertEqual(lines[2].split()[1:], headings.split(), length)
 
     def test_sums_by_bound(self):

@@ -278,6 +278,15 @@ class Damage(unittest.TestCase):
                 self.assertEqual((result.status, result.out), (1, ''), file)
                 self.assertRegex(result.err, r'\Avalidate.py: [^\n]+\n\Z', file)
 
+    def test_a_room_that_is_missing(self):
+        with mock.patch.dict('sys.modules', {'fodlam.data.comparisons': None}):
+            result = validate()
+        self.assertEqual((result.status, result.out), (1, ''))
+        said = (
+            r'\Avalidate.py: validate.py: cannot be loaded [^\n]*fodlam.data.comparisons[^\n]*\n\Z'
+        )
+        self.assertRegex(result.err, said)
+
 
 @unittest.skipUnless(os.name == 'posix', 'needs a POSIX shell')
 class Process(unittest.TestCase):

@@ -43,5 +43,19 @@ class Titles(unittest.TestCase):
             self.assertEqual(words.title_of(estimate, estimate.make_layers()), shown)
 
 
+class Networks(unittest.TestCase):
+    def test_names_of_more_than_40_characters_are_shortened(self):
+        for length, shown in ((40, 40), (41, 40)):
+            self.assertEqual(len(words.network_name({'netfile': 'x' * length})), shown)
+
+
+class Shares(unittest.TestCase):
+    def test_of_what_is_not_known(self):
+        for cost, total, share in (
+            (1, 4, 0.25), (None, 4, None), (1, None, None), (None, None, None), (0, 0, 0),
+        ):  # fmt: skip
+            self.assertEqual(words.share_of(cost, total), share, (cost, total))
+
+
 if __name__ == '__main__':
     unittest.main()
