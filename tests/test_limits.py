@@ -182,7 +182,7 @@ class Models(unittest.TestCase):
         self.assert_limited('onnx_file.MAX_NAME_BYTES', 20_000, content, said)
 
     def test_outputs_of_all_nodes(self):
-        outputs = [' '.join(f'{node}{index}' for index in range(30)) for node in 'ab']
+        outputs = [' '.join(f'{letter}{index}' for index in range(30)) for letter in 'ab']
         content = conv_model(*[node('Split', 'x', names, axis=1) for names in outputs])
         said = 'more than 40 outputs of nodes'
         self.assert_limited('onnx_functions.MAX_OUTPUTS', 40, content, said)
