@@ -68,7 +68,7 @@ class Rooflines(unittest.TestCase):
 
     def test_very_many_layers_take_little_longer_than_many(self):
         """Labels look out for 100 dots at the most. For all, it would take four times the calls."""
-        few, many = made(300, bounds=ROOFLINE_BOUNDS), made(1200, bounds=ROOFLINE_BOUNDS)
+        few, many = made(120, bounds=ROOFLINE_BOUNDS), made(480, bounds=ROOFLINE_BOUNDS)
         ratio = count_calls(lambda: drawn(many)) / count_calls(lambda: drawn(few))
         self.assertLess(ratio, 2.5)
         named = [text for text in texts(drawn(many)) if text.startswith('layer-')]
