@@ -44,7 +44,7 @@ class Beside(unittest.TestCase):
                         file.write('raise SystemExit(f"{__file__} was imported")\n')
             for program, arguments in PROGRAMS.items():
                 done = subprocess.run(
-                    [*PYTHON, path(root, program), *arguments],
+                    [sys.executable, path(root, program), *arguments],
                     capture_output=True, encoding='utf-8', cwd=folder, timeout=60,
                 )  # fmt: skip
                 self.assertEqual((done.returncode, done.stderr), (0, ''), program)
