@@ -191,10 +191,13 @@ class Labels:
 def is_near(box, dots, clearance):
     """Return whether one of some Dots is nearer to a Box than `clearance`, or in it."""
     for dot in dots:
+        reach = dot.radius + clearance
+        if dot.y <= box.top - reach or dot.y >= box.bottom + reach:
+            continue  # as most are, which is quickly seen
         # The point of the Box that is nearest to the middle of the Dot.
         x = min(max(dot.x, box.left), box.right)
         y = min(max(dot.y, box.top), box.bottom)
-        if math.hypot(dot.x - x, dot.y - y) < dot.radius + clearance:
+        if math.hypot(dot.x - x, dot.y - y) < reach:
             return True
     return False
 

@@ -85,7 +85,7 @@ def all_pictures():
     for case in some(itertools.product(counts, names, (False, True), kinds)):
         count, name, ranged, (bounds, parts) = case
         found.append((case, drawn(made(count, ranged, bounds, parts, LEFT_OUT, name=name), NOTES)))
-    for case in some(itertools.product(odd_accelerators(), (0, 1, 7, 80))):
+    for case in some(itertools.product(odd_accelerators(), (0, 1, 7, 30))):
         accelerator, count = case
         estimate = made(count, bounds=ROOFLINE_BOUNDS, name='inception_{}/3x3_reduce')
         found.append((case, drawn(changed(estimate, accelerator=accelerator))))

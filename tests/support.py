@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import cProfile
 import functools
+import gc
 import io
 import math
 import os
@@ -22,6 +23,52 @@ sys.path.insert(0, ROOT)
 
 # Only now can they be found, from whatever folder the tests are run.
 import fodlam  # noqa: E402
+
+HOMES = {'data': fodlam.DATA_DIR, 'nets': fodlam.NETS_DIR}
+keeps_files = True  # see `files_read_anew`
+
+# Reports and pictures that are kept for other tests are no garbage: to look for it 70 times less
+# often saves a twentieth of the time.
+gc.set_threshold(50_000)
+
+
+def keep(function, folder, constant):
+    """Return a function like `function`, a reader of files, that reads each file once.
+
+    Thousands of tests need the same tables and net files, and would take longer to read them than
+    for all else. This is for files of the project alone: folder is 'data' or 'nets', constant the
+    name of its path in fodlam.py, by which tests have other files read.
+    """
+    names, results = set(os.listdir(HOMES[folder])), {}
+
+    @functools.wraps(function)
+    def kept(name, *arguments, **options):
+        is_ours = isinstance(name, str) and name in names
+        if not is_ours or not keeps_files or getattr(fodlam, constant) != HOMES[folder]:
+            return function(name, *arguments, **options)
+        key = name, repr(arguments), repr(options)
+        if key not in results:
+            results[key] = function(name, *arguments, **options)
+        return {row: dict(content) for row, content in results[key].items()}
+
+    return kept
+
+
+@contextlib.contextmanager
+def files_read_anew():
+    """Let files be read anew for a while, for tests of how they are read, and how often."""
+    global keeps_files
+    keeps_files = False
+    try:
+        yield
+    finally:
+        keeps_files = True
+
+
+# Before the rooms are imported, as they import these functions.
+fodlam.read_table = keep(fodlam.read_table, 'data', 'DATA_DIR')
+fodlam.read_net = keep(fodlam.read_net, 'nets', 'NETS_DIR')
+
 from fodlam.data import validate as validator  # noqa: E402
 from fodlam.nets import extract as extractor  # noqa: E402
 
@@ -32,6 +79,8 @@ extractor.make_parser = functools.cache(extractor.make_parser)
 NETFILES = {net: fodlam.PUBLISHED[net]['netfile'] for net in fodlam.AVERAGED}
 GROUPS = (*fodlam.KINDS, 'total')  # the keys of a CNN's report that are sums of layers
 TIME_LIMIT_S = 60  # for a process that a test starts
+# Python without the packages that were installed: FODLAM needs none, and this starts sooner.
+PYTHON = (sys.executable, '-S')
 
 # What a program did: its exit status, and the texts on standard output and standard error.
 Result = namedtuple('Result', 'status out err')
@@ -124,7 +173,7 @@ def python(*argv, stdin='', cwd=ROOT, **options):
     stdin: a text. cwd: the folder to run it in. options: for subprocess.run.
     """
     return subprocess.run(
-        [sys.executable, *argv], input=stdin, capture_output=True, cwd=cwd, env=clean_environment(),
+        [*PYTHON, *argv], input=stdin, capture_output=True, cwd=cwd, env=clean_environment(),
         timeout=TIME_LIMIT_S, encoding='utf-8', **options,
     )  # fmt: skip
 
@@ -137,7 +186,7 @@ def started(*argv, **options):
     what it writes does not wait for ever. It heeds Ctrl-C, also where this process ignores it.
     options: for subprocess.Popen.
     """
-    command = [sys.executable, *argv]
+    command = [*PYTHON, *argv]
     prepare = heed_signals if os.name == 'posix' else None
     process = subprocess.Popen(command, preexec_fn=prepare, **options)
     timer = threading.Timer(TIME_LIMIT_S, process.kill)

@@ -4,11 +4,10 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-from support import copy_files, path, python, read, run
+from support import PYTHON, copy_files, path, python, read, run
 
 # A script that runs fodlam.py with each of several arguments and inputs.
 RUN_EACH = """
@@ -46,12 +45,17 @@ class Alone(unittest.TestCase):
         return json.loads(process.stdout)
 
     def test_the_original(self):
-        for name in sorted(os.listdir(path('tests', 'original'))):
-            if name == 'diagnose.json':
-                out = self.run_alone('--diagnose').stdout
-            else:
-                out = self.run_alone(stdin=read('config', name)).stdout
-            self.assertEqual(out, read('tests', 'original', name), name)
+        names = sorted(os.listdir(path('tests', 'original')))
+        runs = []
+        for name in names:
+            diagnosed = name == 'diagnose.json'
+            runs.append((['--diagnose'], '') if diagnosed else ([], read('config', name)))
+        for name, result in zip(names, self.run_each_alone(runs), strict=True):
+            self.assertEqual(result, [0, read('tests', 'original', name), ''], name)
+        as_script = self.run_alone(stdin=read('config', 'vgg16.json')).stdout
+        self.assertEqual(as_script, read('tests', 'original', 'vgg16.json'))
+        as_script = self.run_alone('--diagnose').stdout
+        self.assertEqual(as_script, read('tests', 'original', 'diagnose.json'))
 
     def test_what_needs_no_room(self):
         configs = [
@@ -86,7 +90,7 @@ class Alone(unittest.TestCase):
             (['--diagnose'], '', read('tests', 'original', 'diagnose.json')),
         ):
             process = subprocess.run(
-                [sys.executable, 'fodlam.py', *flags], input=config.encode(),
+                [*PYTHON, 'fodlam.py', *flags], input=config.encode(),
                 stdout=subprocess.PIPE, stderr=theirs, cwd=self.folder, timeout=60,
             )  # fmt: skip
             out = expected or run(*flags, stdin=config.encode()).out

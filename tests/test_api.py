@@ -17,7 +17,7 @@ import typing
 import unittest
 from unittest import mock
 
-from support import ROOT, Terminal, extractor, fodlam, path, read, run, some, validator
+from support import PYTHON, ROOT, Terminal, extractor, fodlam, path, read, run, some, validator
 
 from fodlam.data import formats
 
@@ -36,7 +36,7 @@ FORMATS = [name for name in formats.FORMATS if name != 'json']
 def python(script, stdin=''):
     """Return what a script prints in a process of its own that can import fodlam."""
     result = subprocess.run(
-        [sys.executable, '-c', script], cwd=ROOT, input=stdin, capture_output=True, timeout=60,
+        [*PYTHON, '-c', script], cwd=ROOT, input=stdin, capture_output=True, timeout=60,
         encoding='utf-8', env={**os.environ, 'PYTHONIOENCODING': 'utf-8'},
     )  # fmt: skip
     return result.stdout + result.stderr
@@ -80,7 +80,7 @@ class Names(unittest.TestCase):
                 getattr(fodlam, name)
 
     def test_help(self):
-        shown = python('import fodlam; help(fodlam)')
+        shown = python('import fodlam, pydoc; pydoc.help(fodlam)')
         for name in PUBLIC[2:]:
             self.assertIn(f'    {name}(', shown)
 

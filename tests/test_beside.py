@@ -9,7 +9,7 @@ import tempfile
 import unittest
 import zipfile
 
-from support import copy_files, path
+from support import PYTHON, copy_files, path
 
 PROGRAMS = {
     'fodlam.py': ['--version'],
@@ -52,16 +52,14 @@ class Beside(unittest.TestCase):
     def test_importing_a_program_leaves_the_path_as_it_is(self):
         script = 'import sys; before = list(sys.path); import fodlam.data.validate; '
         script += 'import fodlam.nets.extract; assert sys.path == before'
-        done = subprocess.run(
-            [sys.executable, '-c', script], cwd=path(), capture_output=True, timeout=60
-        )
+        done = subprocess.run([*PYTHON, '-c', script], cwd=path(), capture_output=True, timeout=60)
         self.assertEqual((done.returncode, done.stderr), (0, b''))
 
 
 def python(script, *arguments):
     """Return what a script prints in a process of its own that does not find fodlam by itself."""
     done = subprocess.run(
-        [sys.executable, '-I', '-c', script, *arguments],
+        [*PYTHON, '-I', '-c', script, *arguments],
         capture_output=True, text=True, timeout=60, cwd=os.path.dirname(path()),
     )  # fmt: skip
     return done.stdout + done.stderr
@@ -123,7 +121,7 @@ class Copies(unittest.TestCase):
         script += 'runpy.run_path(sys.argv[0], run_name="__main__")'
         for program, status in (('fodlam.py', 2), ('nets/extract.py', 2), ('data/validate.py', 2)):
             done = subprocess.run(
-                [sys.executable, '-I', '-c', script, path(), path(program), '--wrong'],
+                [*PYTHON, '-I', '-c', script, path(), path(program), '--wrong'],
                 capture_output=True, text=True, timeout=60,
             )  # fmt: skip
             self.assertEqual(done.returncode, status, done.stderr)
@@ -185,7 +183,7 @@ class Interrupts(unittest.TestCase):
     def test_an_import_leaves_the_handler_as_it_is(self):
         script = 'import signal, fodlam; print(signal.getsignal(signal.SIGINT).__name__)'
         done = subprocess.run(
-            [sys.executable, '-c', script],
+            [*PYTHON, '-c', script],
             cwd=path(), capture_output=True, text=True, timeout=60, preexec_fn=heed_interrupts,
         )  # fmt: skip
         self.assertEqual((done.stdout, done.stderr), ('default_int_handler\n', ''))

@@ -1,5 +1,6 @@
 """Share and time per layer: of devices, by `fodlam.calibrate`, and as keys of an accelerator."""
 
+import functools
 import json
 import math
 import statistics
@@ -16,6 +17,18 @@ from fodlam.data.sweeps import KeptCatalogs
 
 class Calibrated(unittest.TestCase):
     """What is stored, so that no estimate has to work it out, is what data/calibration.py says."""
+
+    @classmethod
+    def setUpClass(cls):
+        """Work out the fit of the same networks once, as it takes long, and many tests need it."""
+        fit = functools.cache(lambda runs, fit=calibration.fit_share_and_layer: fit(list(runs)))
+        for name, kept in (
+            ('fit_share_and_layer', lambda runs: fit(tuple(runs))),
+            ('measured_runs', functools.cache(calibration.measured_runs)),
+        ):
+            patched = mock.patch.object(calibration, name, kept)
+            patched.start()
+            cls.addClassCleanup(patched.stop)
 
     def test_the_table(self):
         runs = calibration.measured_runs()

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import NETFILES, Terminal, clean_environment, fodlam, path, python, read, run
+from support import NETFILES, PYTHON, Terminal, clean_environment, fodlam, path, python, read, run
 
 from fodlam.data import by_shape, configs, formats, options, roofline
 
@@ -41,7 +41,7 @@ class CommandLine(unittest.TestCase):
     def test_without_docstrings(self):
         for script in (path('fodlam.py'), path('data', 'validate.py')):
             process = subprocess.run(
-                [sys.executable, '-OO', script, '--help'], capture_output=True, timeout=60
+                [*PYTHON, '-OO', script, '--help'], capture_output=True, timeout=60
             )
             self.assertEqual((process.returncode, process.stderr), (0, b''))
             said = process.stdout.decode().replace(os.linesep, '\n')
@@ -112,7 +112,7 @@ class Process(unittest.TestCase):
     def test_from_any_folder_in_any_locale(self):
         with tempfile.TemporaryDirectory() as folder:
             for env in ({}, {'LC_ALL': 'C'}, {'PYTHONIOENCODING': 'utf-16'}):
-                process = self.shell('"$0" "$1" < "$2"', cwd=folder, env=env)
+                process = self.shell('"$0" -S "$1" < "$2"', cwd=folder, env=env)
                 self.assertEqual(process.returncode, 0, process.stderr)
                 if 'PYTHONIOENCODING' not in env:
                     self.assertEqual(process.stdout, GOLDEN)
@@ -123,19 +123,19 @@ class Process(unittest.TestCase):
         self.addCleanup(os.close, writer)
         said = r'\Afodlam: standard output: cannot be used \([^\n]+\nstatus 1\n\Z'
         for target in (f'&{writer}', '&-', '/dev/full'):
-            line = f'"$0" "$1" < "$2" >{target}; echo "status $?" >&2'
+            line = f'"$0" -S "$1" < "$2" >{target}; echo "status $?" >&2'
             self.assertRegex(self.shell(line, pass_fds=[writer]).stderr, said, target)
 
     def test_stderr_that_cannot_be_written(self):
         for target in ('&-', '/dev/full'):
-            self.assertEqual(self.shell(f'"$0" "$1" --wrong 2>{target}').returncode, 2, target)
+            self.assertEqual(self.shell(f'"$0" -S "$1" --wrong 2>{target}').returncode, 2, target)
 
     def test_head(self):
-        process = self.shell('"$0" "$1" < "$2" | head -1')
+        process = self.shell('"$0" -S "$1" < "$2" | head -1')
         self.assertEqual((process.stdout, process.stderr), ('{\n', ''))
 
     def test_closed_stdin(self):
-        process = self.shell('"$0" "$1" <&-')
+        process = self.shell('"$0" -S "$1" <&-')
         self.assertEqual((process.returncode, process.stdout), (1, ''))
         self.assertRegex(process.stderr, r'\Afodlam: config: [^\n]+\n\Z')
 

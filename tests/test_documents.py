@@ -10,7 +10,8 @@ import re
 import unittest
 
 from documents import DOCUMENTS, Says, anchors, blocks_in, layers, percent, rows_below, total
-from support import NETFILES, extractor, fodlam, path, read, run, validator
+from results import errors
+from support import NETFILES, extractor, fodlam, path, read, run
 
 from fodlam.data import (
     accelerators,
@@ -39,15 +40,13 @@ SECTIONS = (  # README.md links to these
 MOST_WORDS = 30  # of a sentence
 
 
-@functools.cache
-def errors():
-    """Return {quantity: error in percent} of all that data/validate.py prints."""
-    return {r['quantity']: r['error_percent'] for r in validator.validate(per_layer=True)}
-
-
 def errors_like(pattern):
     """Return the errors in percent of all quantities whose whole name is like a pattern."""
-    found = [error for quantity, error in errors().items() if re.fullmatch(pattern, quantity)]
+    found = [
+        error
+        for quantity, error in errors(per_layer=True).items()
+        if re.fullmatch(pattern, quantity)
+    ]
     assert found, pattern
     return found
 
@@ -282,7 +281,7 @@ class EyerissByShape(Says, unittest.TestCase):
             f'{sum(map(abs, found)) / len(found):.1f}%, and modelled over published time is from '
             f'{1 + min(found) / 100:.3f} to {1 + max(found) / 100:.3f}'
         )
-        other = errors()["VGG16 conv latency by AlexNet's shape"]
+        other = errors(per_layer=True)["VGG16 conv latency by AlexNet's shape"]
         self.says(f'gives VGG-16 {other:.0f}% too much time')
 
     def test_mobilenet(self):
@@ -318,7 +317,8 @@ class EieByDensity(Says, unittest.TestCase):
 
     def test_errors(self):
         alexnet, vgg16 = (
-            f'{errors()[f"{net} fc latency by density"]:+.0f}%' for net in ('AlexNet', 'VGG16')
+            f'{errors(per_layer=True)[f"{net} fc latency by density"]:+.0f}%'
+            for net in ('AlexNet', 'VGG16')
         )
         single = errors_like(r'.* FC\d latency by density')
         self.says(
@@ -499,7 +499,7 @@ class MeasuredDevices(Says, unittest.TestCase):
 
     def test_one_network_from_another(self):
         def shown(name, how):
-            return f'{errors()[f"77 networks on all devices, {name} by {how}"]:.0f}%'
+            return f'{errors(per_layer=True)[f"77 networks on all devices, {name} by {how}"]:.0f}%'
 
         typical, worst = shown('typically', 'share'), shown('at worst', 'share')
         typical_macs, worst_macs = shown('typically', 'MACs'), shown('at worst', 'MACs')
@@ -710,7 +710,9 @@ class Accuracy(Says, unittest.TestCase):
     document = DATA
 
     def test_layers(self):
-        published = {tuple(q.split()[:2]) for q in errors() if re.search('CONV|FC', q)}
+        published = {
+            tuple(q.split()[:2]) for q in errors(per_layer=True) if re.search('CONV|FC', q)
+        }
         self.says(f'adds the {len(published)} published layers')
         for quantity, by in (('latency', 'shape'), ('energy', 'shape'), ('energy', 'zeros')):
             vgg16, alexnet = (

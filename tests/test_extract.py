@@ -4,7 +4,6 @@ import functools
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import unittest
 from unittest import mock
@@ -14,6 +13,7 @@ from extracted import check_linear
 from extracted_onnx import IMAGE, KERNEL
 from onnx_encoder import model, node
 from support import (
+    PYTHON,
     TIME_LIMIT_S,
     call,
     clean_environment,
@@ -109,7 +109,7 @@ class Script(unittest.TestCase):
             with open(path(folder, 'argparse.py'), 'w', encoding='utf-8') as file:
                 file.write('import os, signal; os.kill(os.getpid(), signal.SIGINT)')
             done = subprocess.run(
-                [sys.executable, path('nets', 'extract.py'), '--help'], capture_output=True,
+                [*PYTHON, path('nets', 'extract.py'), '--help'], capture_output=True,
                 env={**clean_environment(), 'PYTHONPATH': folder}, preexec_fn=heed_signals,
                 timeout=TIME_LIMIT_S, encoding='utf-8',
             )  # fmt: skip

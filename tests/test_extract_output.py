@@ -4,13 +4,12 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import unittest
 from unittest import mock
 
 from definitions import convolution, layer
-from support import TIME_LIMIT_S, call, extract, extractor, heed_signals, path
+from support import PYTHON, TIME_LIMIT_S, call, extract, extractor, heed_signals, path
 
 SMALL = 'input: "x" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 }\n'
 SMALL += layer('c', 'Convolution', convolution(8, 3), 'x')
@@ -120,7 +119,7 @@ class Output(unittest.TestCase):
         with open(model, 'w', encoding='utf-8') as file:
             file.write(SMALL)
         self.write('before\n')
-        command = [sys.executable, path('nets', 'extract.py'), model, '--output', '/dev/stdout']
+        command = [*PYTHON, path('nets', 'extract.py'), model, '--output', '/dev/stdout']
         with open(self.out, 'a', encoding='utf-8') as file:
             subprocess.run(command, stdout=file, check=True, timeout=TIME_LIMIT_S)
         self.assertEqual(self.content(), 'before\n' + extract('m.prototxt', SMALL).out)
@@ -140,7 +139,7 @@ class Output(unittest.TestCase):
             script += 'os.replace = killed\n'
             script += f'runpy.run_path({path("nets", "extract.py")!r}, run_name="__main__")'
             done = subprocess.run(
-                [sys.executable, '-c', script], stderr=subprocess.PIPE, timeout=TIME_LIMIT_S,
+                [*PYTHON, '-c', script], stderr=subprocess.PIPE, timeout=TIME_LIMIT_S,
                 preexec_fn=heed_signals,
             )  # fmt: skip
             self.assertEqual((done.returncode, done.stderr), (-number, b''))

@@ -9,7 +9,7 @@ import unittest
 from unittest import mock
 
 from onnx_encoder import field, function, model, node, numbers, tensor, value
-from support import extract, fodlam, run
+from support import extract, files_read_anew, fodlam, run
 
 from fodlam.data import chain
 from fodlam.nets import fusing, network, onnx_follow, onnx_inputs, onnx_op, onnx_products
@@ -97,6 +97,7 @@ class Limits(unittest.TestCase):
             ({'netfile': [SMALL], 'accelerator': 'nvdla-33'}, 'nvdla.csv', 8),
         ):
             with (
+                files_read_anew(),
                 mock.patch.object(fodlam, 'MAX_TABLE_LINES', lines - 1),
                 self.assertRaises(fodlam.InputError) as caught,
             ):

@@ -16,7 +16,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from support import call, fodlam, path, read, run
+from support import PYTHON, call, fodlam, path, read, run
 
 from fodlam.data import accelerators, configs, devices, mistakes, roofline
 from fodlam.nets import extract
@@ -273,7 +273,7 @@ class Messages(unittest.TestCase):
             'with python3 -m json.tool --compact\n',
         )
         process = subprocess.run(
-            [sys.executable, '-m', 'json.tool', '--compact'], input=config, capture_output=True,
+            [*PYTHON, '-m', 'json.tool', '--compact'], input=config, capture_output=True,
             timeout=60,
         )  # fmt: skip
         self.assertEqual(run('--lines', stdin=process.stdout).status, 0)

@@ -1,11 +1,12 @@
 """A Python that is too old gets one line."""
 
 import ast
+import itertools
 import os
 import subprocess
 import unittest
 
-from support import ROOT, path, python, read
+from support import ROOT, path, python, read, some
 
 
 class OldPythons(unittest.TestCase):
@@ -20,19 +21,16 @@ class OldPythons(unittest.TestCase):
         there = [name for name in there if name.startswith(('3.6.', '3.7.', '3.8.', '3.9.'))]
         if not there:
             self.skipTest('no Python before 3.10 is here')
-        for version in there:
-            for argv in (
-                *([name] for name in self.PROGRAMS),
-                ['-m', 'fodlam'],
-                ['-c', 'import fodlam'],
-            ):
-                process = subprocess.run(
-                    [path(versions, version, 'bin', 'python3'), '-B', *argv],
-                    stdin=subprocess.DEVNULL, capture_output=True, encoding='utf-8', cwd=ROOT,
-                    timeout=60,
-                )  # fmt: skip
-                self.assertEqual((process.returncode, process.stdout), (1, ''), (version, argv))
-                self.assertRegex(process.stderr, self.LINE)
+        programs = [[name] for name in self.PROGRAMS]
+        programs += [['-m', 'fodlam'], ['-c', 'import fodlam']]
+        for version, argv in some(itertools.product(there, programs)):
+            process = subprocess.run(
+                [path(versions, version, 'bin', 'python3'), '-B', *argv],
+                stdin=subprocess.DEVNULL, capture_output=True, encoding='utf-8', cwd=ROOT,
+                timeout=60,
+            )  # fmt: skip
+            self.assertEqual((process.returncode, process.stdout), (1, ''), (version, argv))
+            self.assertRegex(process.stderr, self.LINE)
 
     def test_when_the_version_is_another(self):
         """The version is looked at before anything is loaded that an older Python lacks."""

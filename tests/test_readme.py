@@ -16,7 +16,8 @@ import unittest
 
 import onnx_encoder
 from documents import DOCUMENTS, Says, anchors, blocks, blocks_in, layers, total
-from support import NETFILES, ROOT, copy_files, fodlam, path, read, run, validator
+from results import validated
+from support import NETFILES, ROOT, copy_files, fodlam, path, read, run
 
 from fodlam.data import calibration, devices, notes
 
@@ -29,7 +30,7 @@ SESSION = r'^\$ (.*(?:\n> .*)*)\n((?:(?!\$ ).*\n)*)'
 def shell(commands, cwd=ROOT):
     """Return what commands print, in a shell in which python3 is the one that runs the tests."""
     return subprocess.run(
-        ['sh', '-c', f'python3() {{ "$PYTHON" "$@"; }}\n{commands}'],
+        ['sh', '-c', f'python3() {{ "$PYTHON" -S "$@"; }}\n{commands}'],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,6 +82,7 @@ class Commands(unittest.TestCase):
 
 class Text(unittest.TestCase):
     def test_python_blocks(self):
+        """It takes a second or two, as one of them costs a thousand designs of a chip."""
         session = '\n'.join(blocks_in('python', README))
         example = doctest.DocTestParser().get_doctest(session, {}, 'README', 'README.md', 0)
         self.assertTrue(example.examples)
@@ -147,7 +149,7 @@ class Numbers(Says, unittest.TestCase):
 
         how: the end of the name of a figure in data/validate.py, with OTHER for the other network.
         """
-        rows = {row['quantity']: row['error_percent'] for row in validator.validate()}
+        rows = {row['quantity']: row['error_percent'] for row in validated()}
         cells = []
         for net, name, other in (('VGG16', 'VGG-16', 'AlexNet'), ('AlexNet', 'AlexNet', 'VGG16')):
             figure = f'{net} {kind} {quantity} {how.replace("OTHER", other)}'
@@ -185,7 +187,7 @@ class Numbers(Says, unittest.TestCase):
         self.assertEqual(self.errors('fc', 'by density', 'energy'), time)
 
     def test_nvdla(self):
-        rows = [row for row in validator.validate() if ' on nvdla-' in row['quantity']]
+        rows = [row for row in validated() if ' on nvdla-' in row['quantity']]
         worst = max(abs(row['error_percent']) for row in rows)
         self.assertEqual(len(rows), 7)
         self.says(

@@ -6,12 +6,12 @@ import unittest
 from unittest import mock
 
 from drawings import (
+    SVG,
     apart,
     corners,
     drawn,
     is_halo,
     labels,
-    of_class,
     picture,
     points,
     rooflines,
@@ -35,16 +35,14 @@ class Pictures(unittest.TestCase):
     def test_labels_are_apart_and_clear_of_roofs(self):
         found = 0
         for name, root in self.pictures:
-            boxes = [corners(e) for e in labels(root)]
-            for (i, box), (j, other) in itertools.combinations(enumerate(boxes), 2):
-                self.assertTrue(
-                    apart(box, other), (name, labels(root)[i].text, labels(root)[j].text)
-                )
-            for label, box in zip(labels(root), boxes):
+            labelled = [(label.text, corners(label)) for label in labels(root)]
+            for (text, box), (other, its_box) in itertools.combinations(labelled, 2):
+                self.assertTrue(apart(box, its_box), (name, text, other))
+            for text, box in labelled:
                 for roof in roofs(root):
                     for part in zip(roof, roof[1:]):
-                        self.assertTrue(apart(box, part), (name, label.text))
-            found += len(boxes)
+                        self.assertTrue(apart(box, part), (name, text))
+            found += len(labelled)
         self.assertGreater(found, 2 * len(self.pictures))
 
     def test_the_label_of_a_bandwidth_touches_no_dot(self):
@@ -70,8 +68,9 @@ class Pictures(unittest.TestCase):
         found = 0
         for name, root in self.pictures:
             dots = titled(root, 'circle')
-            for line in of_class(root, 'polyline', 'tick'):
-                if list(root)[list(root).index(line) + 1] not in [e for e in root if is_halo(e)]:
+            for line, after in zip(root, root[1:]):
+                is_tick = line.tag == f'{SVG}polyline' and 'tick' in line.get('class', '').split()
+                if not is_tick or not is_halo(after):
                     continue
                 (x, y), end = points(line)
                 gaps = []

@@ -14,7 +14,7 @@ import tracemalloc
 import unittest
 from unittest import mock
 
-from support import call, extract, fodlam, heed_signals, path, run, started
+from support import PYTHON, call, extract, fodlam, heed_signals, path, run, started
 
 from fodlam.data import api, sweeps
 
@@ -43,7 +43,7 @@ class Output(unittest.TestCase):
             layers = [{'name': f'l{i}', 'type': 'Convolution', 'macs': i} for i in range(5000)]
             with open(net, 'w', encoding='utf-8') as file:
                 json.dump(layers, file)
-            line = 'ulimit -f 100; exec "$0" -u "$1" --per-layer > "$2"'
+            line = 'ulimit -f 100; exec "$0" -S -u "$1" --per-layer > "$2"'
             process = subprocess.run(
                 ['sh', '-c', line, sys.executable, path('fodlam.py'), out],
                 input=json.dumps({'netfile': net}).encode(), stderr=subprocess.PIPE, timeout=60,
@@ -128,7 +128,7 @@ class Ends(unittest.TestCase):
             with open(path(folder, 'json.py'), 'w', encoding='utf-8') as file:
                 file.write('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n')
             process = subprocess.run(
-                [sys.executable, path('fodlam.py')], capture_output=True, timeout=60,
+                [*PYTHON, path('fodlam.py')], capture_output=True, timeout=60,
                 env={**os.environ, 'PYTHONPATH': folder}, preexec_fn=heed_signals,
             )  # fmt: skip
         ended = process.returncode, process.stdout, process.stderr
@@ -142,7 +142,7 @@ class Ends(unittest.TestCase):
                 file.write('sys.exit(9)\n')
             ignore = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
             process = subprocess.run(
-                [sys.executable, path('fodlam.py')], capture_output=True, timeout=60,
+                [*PYTHON, path('fodlam.py')], capture_output=True, timeout=60,
                 env={**os.environ, 'PYTHONPATH': folder}, preexec_fn=ignore,
             )  # fmt: skip
         self.assertEqual((process.returncode, process.stderr), (9, b''))

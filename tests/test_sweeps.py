@@ -5,12 +5,11 @@ import json
 import os
 import random
 import subprocess
-import sys
 import tempfile
 import unittest
 from unittest import mock
 
-from support import Terminal, fodlam, path, read, run, seeds, started
+from support import PYTHON, Terminal, files_read_anew, fodlam, path, read, run, seeds, started
 
 from fodlam.data import sweeps
 
@@ -66,7 +65,7 @@ class Lines(unittest.TestCase):
         told = set()
         for seed in '1', '2', '3':
             process = subprocess.run(
-                [sys.executable, path('fodlam.py')], input=json.dumps(config).encode(),
+                [*PYTHON, path('fodlam.py')], input=json.dumps(config).encode(),
                 capture_output=True, env={**os.environ, 'PYTHONHASHSEED': seed}, timeout=60,
             )  # fmt: skip
             told.add(process.stderr)
@@ -109,7 +108,10 @@ class Lines(unittest.TestCase):
 
     def test_files_are_read_once(self):
         stdin = b'{"netfile": "lenet.json"}\n{"net": "VGG16"}\n' * 50
-        with mock.patch('fodlam.read_text', wraps=fodlam.read_text) as reads:
+        with (
+            files_read_anew(),
+            mock.patch('fodlam.read_text', wraps=fodlam.read_text) as reads,
+        ):
             run('--lines', stdin=stdin)
         # Each line, also the empty one at the end; the net file, the tables and net files of both
         # networks, and VGG-16's once more by itself.
