@@ -12,6 +12,7 @@ SHAPE_KEYS = (*accelerators.ARRAY_KEYS, 'sram_pj_per_byte')
 
 class Accelerators(unittest.TestCase):
     def test_any_mix_of_numbers(self):
+        """It takes a second, as keys are mixed with one another, and with formats and batches."""
         values = (1e-30, 1e-10, 0.3, 1, 7, 1e10, 1e30)
         for index in seeds(2000):
             accelerator = {
@@ -19,7 +20,6 @@ class Accelerators(unittest.TestCase):
                 for shift, key in enumerate(roofline.ACCELERATOR_KEYS)
             }
             accelerator['efficiency'] = min(accelerator['efficiency'], 1)
-            # The largest batch takes a quarter of a second.
             accelerator['batch'] = 2**16 if index % 300 == 100 else (1, 7, 100)[index % 3]
             # An array has a shape, or else a number of MACs.
             rows, cols = (1, 7, 2**32)[index // 3 % 3], (1, 100)[index % 2]

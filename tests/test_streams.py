@@ -77,7 +77,7 @@ class Output(unittest.TestCase):
             sweep.seek(0)
             with start('--lines', stdin=sweep, stdout=writer) as process:
                 os.close(writer)
-                time.sleep(0.5)  # until the pipe is full
+                time.sleep(0.2)  # until the pipe is full
                 with open(reader, 'rb') as stream:
                     out = stream.read()
                 self.assertEqual((process.wait(60), process.stderr.read()), (0, b''))
@@ -106,7 +106,7 @@ class Input(unittest.TestCase):
                 os.close(reader)
                 with open(writer, 'wb', buffering=0) as stream:
                     for part in parts:
-                        time.sleep(0.3)
+                        time.sleep(0.1)  # so that the process finds nothing to read
                         while part:
                             part = part[stream.write(part) :]
                 self.assertEqual((process.wait(60), process.stderr.read()), (0, b''))
