@@ -190,9 +190,7 @@ class Numbers(Says, unittest.TestCase):
         rows = [row for row in validated() if ' on nvdla-' in row['quantity']]
         worst = max(abs(row['error_percent']) for row in rows)
         self.assertEqual(len(rows), 7)
-        self.says(
-            f"within {math.ceil(worst * 10) / 10}% of its makers' figures for seven configurations"
-        )
+        self.says(f"ResNet-50 is within {math.ceil(worst * 10) / 10}% of NVDLA's own figures")
 
     def test_errors_on_devices(self):
         rows = devices.read_calibrated().values()
@@ -201,14 +199,14 @@ class Numbers(Says, unittest.TestCase):
             typical = [row.typical for row in group]
             worst = max(row.worst for row in group)
             self.says(
-                f'others: typically a factor of {min(typical):.2f} to {max(typical):.2f}, '
+                f': typically a factor of {min(typical):.2f} to {max(typical):.2f}, '
                 f'at worst {worst:.1f} |'
             )
 
     def test_measured_networks(self):
         by_device = calibration.measured_runs().values()
         compared = sum(len(runs) for runs in by_device if len(runs) > 1)
-        self.says(f'| each of {compared} networks by 1 or 2 others: ')
+        self.says(f'| {compared} measurements, each from 1 or 2 others on the device: ')
 
     def test_rooflines(self):
         attained = re.search(r'attain (\d+)% to (\d+)% of', devices.bound_note())
@@ -246,7 +244,7 @@ class Numbers(Says, unittest.TestCase):
             if entry['type'] == 'InnerProduct'
         ]
         self.says(
-            f'pruned to {min(kept):.0%} to {max(kept):.0%} of their weights',
+            f'keep {min(kept):.0%} to {max(kept):.0%} of their weights',
             f'A dense one takes up to {notes.DENSE_FC_FACTOR} times longer',
         )
 
@@ -256,11 +254,12 @@ class Numbers(Says, unittest.TestCase):
             power, time = fodlam.node_scale(45, 65, rule)
             factors += [time, power * time]
         self.says(
-            "EIE's time is multiplied by {:.2f} and its energy by {:.1f} (Dennard). By "
-            '`"process_scaling": "stillmaker"`, it is {:.2f} and {:.2f}.'.format(*factors),
-            '| conv: none; fc: scaled by {:.2f} | conv: none; fc: scaled by {:.1f} |'.format(
+            "multiplies EIE's time by {:.2f} and its energy by {:.1f}. "
+            '`"process_scaling": "stillmaker"` multiplies them by {:.2f} and {:.2f}.'.format(
                 *factors
             ),
+            '| conv: none; fc: not known, scaled by {:.2f} | conv: none; fc: not known, scaled by '
+            '{:.1f} |'.format(*factors),
         )
 
     def test_arrays(self):
@@ -270,7 +269,9 @@ class Numbers(Says, unittest.TestCase):
             chip = {**array, 'clock_mhz': 1000, 'dram_gb_per_s': 20}
             report = fodlam.estimate({'netfile': 'resnet50.json', 'accelerator': chip})
             said.append(f'{report["total"]["latency"] * 1e3:.2f} ms')
-        self.says(f'ResNet-50 takes {said[0]}. If the partial sums stay (`os`), it takes {said[1]}')
+        self.says(
+            f'ResNet-50 takes {said[0]}. If the partial sums stay there (`os`), it takes {said[1]}'
+        )
 
 
 if __name__ == '__main__':
