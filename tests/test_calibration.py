@@ -113,7 +113,7 @@ class Calibrated(unittest.TestCase):
                 held.append(low.latency_s <= left_out.measured_s <= high.latency_s)
         self.assertEqual(len(held), 77)
         self.assertGreaterEqual(sum(held) / len(held), 0.9)
-        said = f'hold {sum(held)} of 77 networks that they did not know'
+        said = f'hold {sum(held)} of 77 measurements that they did not know'
         self.assertIn(said, documents())
 
 
