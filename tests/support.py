@@ -6,6 +6,7 @@ import cProfile
 import functools
 import gc
 import io
+import json
 import math
 import os
 import pstats
@@ -160,6 +161,12 @@ def call(main, argv, stdin=None):
 def run(*argv, stdin=b''):
     """Return the Result of `fodlam` with these arguments and bytes on standard input."""
     return call(fodlam.main, argv, stdin)
+
+
+def run_lines(configs):
+    """Return the list of the reports that `fodlam --lines` prints for some configs."""
+    stdin = '\n'.join(map(json.dumps, configs)).encode()
+    return list(map(json.loads, run('--lines', stdin=stdin).out.splitlines()))
 
 
 def validate(*argv):

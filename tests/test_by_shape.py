@@ -1,13 +1,12 @@
 """Costs by shape: against Tables V and VI, and in reports."""
 
 import csv
-import json
 import statistics
 import unittest
 
 import definitions
 from results import shaped
-from support import NETFILES, extract, fodlam, path, read, run
+from support import NETFILES, extract, fodlam, path, read, run, run_lines
 
 from fodlam.data.words import engineering
 
@@ -127,10 +126,7 @@ class Reports(unittest.TestCase):
 
     def test_lines(self):
         configs = [{'netfile': 'lenet.json', 'scaling': x} for x in ('mac', 'shape', 'mac')]
-        out = run('--lines', stdin='\n'.join(map(json.dumps, configs)).encode()).out
-        self.assertEqual(
-            list(map(json.loads, out.splitlines())), list(map(fodlam.estimate, configs))
-        )
+        self.assertEqual(run_lines(configs), list(map(fodlam.estimate, configs)))
 
     def test_mobilenet(self):
         """Where it is weak: 79 frame/s, by average 225; the Eyeriss v2 paper implies about 117."""

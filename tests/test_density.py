@@ -1,11 +1,10 @@
 """Conv layers on Eyeriss by the density of their inputs."""
 
 import csv
-import json
 import unittest
 
 from results import shaped
-from support import NETFILES, fodlam, read, run
+from support import NETFILES, fodlam, read, run_lines
 
 
 def flat(text):
@@ -130,9 +129,8 @@ class Densities(unittest.TestCase):
 
     def test_lines(self):
         configs = [{**self.LENET, 'density': {'conv_activations': x}} for x in (0.1, 1, 0.1)]
-        out = run('--lines', stdin='\n'.join(map(json.dumps, configs)).encode()).out
         expected = [fodlam.estimate(config) for config in configs]
-        self.assertEqual(list(map(json.loads, out.splitlines())), expected)
+        self.assertEqual(run_lines(configs), expected)
         self.assertNotEqual(expected[0], expected[1])
 
 

@@ -1,11 +1,10 @@
 """Fc layers on EIE by their densities."""
 
 import csv
-import json
 import math
 import unittest
 
-from support import NETFILES, fodlam, read, run
+from support import NETFILES, fodlam, read, run_lines
 
 from fodlam.data import eie, notes
 
@@ -156,9 +155,8 @@ class Density(unittest.TestCase):
             }
             for w in (0.1, 1, 0.1)
         ]
-        out = run('--lines', stdin='\n'.join(map(json.dumps, configs)).encode()).out
         expected = [fodlam.estimate(config) for config in configs]
-        self.assertEqual(list(map(json.loads, out.splitlines())), expected)
+        self.assertEqual(run_lines(configs), expected)
         self.assertNotEqual(expected[0], expected[1])
 
 
