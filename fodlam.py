@@ -16,7 +16,7 @@ Usage: a config in JSON goes in, a report in JSON comes out.
 Options:
   --per-frame    conv costs for one frame (image), not Eyeriss's batch of 3 or 4
   --per-layer    the cost of each layer as well
-  --range        the least and the most that each cost may be as well
+  --range        a range for each cost as well, by the errors that are known
   --format F     json (default), csv, table (for people), svg (a picture)
   --theme T      of a picture: auto (default), light, dark
   --lines        one config on each line in, one JSON report on each line out
@@ -27,7 +27,7 @@ Options:
 
 Config keys:
   net            a network that both papers have: AlexNet, VGG16
-  netfile        or any other: a file in nets/, a path with a /, or the layers
+  netfile        any other: a file in nets/, a path with a /, a list of layers
   layers         names of layers; default: all layers that have a cost
   per_frame      true or false; default: as --per-frame says
   scaling        how a netfile is costed: mac (default), shape (closer for conv)
@@ -88,8 +88,9 @@ HOME = dirname(realpath(__file__))  # the project's folder, even if a link to th
 # This file is also the package of data/ and nets/. A room there writes "from fodlam import
 # read_table", and this file "from fodlam.data.sweeps import ..." in the function that needs it.
 __path__ = [HOME]
-# Rooms go on with the first copy of this file in a process, if it is loaded again by another name,
-# as where a notebook runs it as a script. This is None if Python does not know this copy's name.
+# The copy of this file that rooms import from. It is the first one in a process, even if another is
+# loaded later, as where a notebook runs this file as a script. At first it is None if this copy has
+# a name that Python does not know; the end of this file sees to that.
 first_copy = sys.modules.setdefault('fodlam', sys.modules.get(__name__))
 
 if __name__ == '__main__':
@@ -149,7 +150,8 @@ KIND_OF_TYPE = {
     'InnerProduct': 'fc',
     'MatMul': 'product',  # of two feature maps; neither Eyeriss nor EIE was measured on one
 }
-# How these types begin, also in PyTorch and ONNX, and how long ones end: a slip leaves one of both.
+# How the names of these types begin, also in PyTorch and ONNX, and how the long ones end. If a name
+# is misspelt, one of the two is most likely still right, and data/entries.py looks at it.
 TYPE_STARTS = ('conv', 'deco', 'inne', 'full', 'gemm', 'line', 'dens', 'matm')
 TYPE_ENDS = ('lution', 'roduct', 'nected')
 KINDS = ('conv', 'fc')  # the kinds that every report has, even if the network lacks one
@@ -187,7 +189,7 @@ MAX_MESSAGE_CHARACTERS = 4000
 # === Errors ===
 
 
-if hasattr(first_copy, 'InputError'):  # of another copy, or from before a reload; rooms raise it
+if hasattr(first_copy, 'InputError'):  # that the rooms raise, before a reload or in another copy
     InputError = first_copy.InputError
 else:
 
