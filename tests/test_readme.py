@@ -262,6 +262,25 @@ class Numbers(Says, unittest.TestCase):
             '{:.1f} |'.format(*factors),
         )
 
+    def test_macs_by_hand(self):
+        """A transformer's block has 4 d x d and 2 d x 4 d weights, and 2 products of n x n x d."""
+
+        def transformer(blocks, n, d):
+            return blocks * (n * 12 * d * d + 2 * n * n * d)
+
+        resnet50 = json.loads(read('nets', 'resnet50_torchvision.json'))
+        # Before its blocks, ViT-B/16 multiplies 196 patches of 16 x 16 x 3, and after them, one token
+        # by 1,000 classes. BERT has a pooler of d x d behind them, for one token.
+        for name, macs in (
+            (
+                'ResNet-50 v1.5 (`resnet50_torchvision.json`)',
+                sum(x.get('macs', 0) for x in resnet50),
+            ),
+            ('ViT-B/16', 196 * 768 * 768 + transformer(12, 197, 768) + 768 * 1000),
+            ('BERT base, 128 tokens', transformer(12, 128, 768) + 768 * 768),
+        ):
+            self.says(f'| {name} | {macs / 1e9:.3f} | **{macs / 1e9:.3f}** |')
+
     def test_arrays(self):
         said = []
         for dataflow in ('ws', 'os'):
