@@ -48,7 +48,8 @@ class Inliner:
         """Return a list of nodes in which the nodes inside a function stand for each call of it.
 
         nodes: [OnnxNode].
-        Raises InputError if a function calls itself, or if there are too many nodes.
+        Raises InputError if a function calls itself, if too many are inside one another, or if
+        there are too many nodes, outputs or copies.
         """
         expanded = []
         waiting = [(None, iter(nodes))]  # the calls around a node, and the nodes that are left
@@ -118,7 +119,7 @@ class Inliner:
         """Count the fields and the bytes of names that a call of a function copies.
 
         call: the OnnxNode that calls it; function: the Function.
-        prefix_length: how many characters are put before each name.
+        prefix_length: how many characters are put before a name at most.
         Raises InputError if all calls together copy too much.
         """
         count = len(function.inputs) + len(function.outputs) + len(function.defaults)

@@ -214,7 +214,10 @@ class Op:
         return value
 
     def any_text(self, name):
-        """Return an attribute that is a string; raise Refusal if it is anything else."""
+        """Return an attribute that is a string.
+
+        Raises Unfollowed if it is left out, and Refusal if it is anything else.
+        """
         if not self.has_attribute(name):
             raise Unfollowed
         value = self.node.attributes[name]

@@ -343,7 +343,8 @@ def read_equation(op, shapes):
     op: the Op of the node. shapes: of its operands.
     A label stands for a dimension. It is a letter of the equation, or a number, if an ellipsis
     stands for the dimension: of the dimensions of an ellipsis, the last is 0, the one before 1.
-    Raises Unfollowed if the equation is none, or does not fit the shapes.
+    Raises Unfollowed if the equation is none, does not fit the shapes, or has more terms than
+    MAX_OPERANDS. Raises Refusal if it is no string, or if too much is computed for the model.
 
     "The equation may contain a comma-separated term for each operand, and an arrow and an output
     term. If the equation has no arrow, the output has the indices that appear exactly once, in
