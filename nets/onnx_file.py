@@ -175,7 +175,7 @@ class Wire:
 
     data: the mapped bytes.
     where: the file's name, for messages.
-    fields_left, name_bytes_left: how much may still be read before it is too much.
+    fields_left, name_bytes_left: how much may still be read or copied before it is too much.
 
     An offset is a byte's place in the file. Methods that read raise InputError, with the offset, if
     something is malformed or too much.
