@@ -153,9 +153,9 @@ class OnnxNet(Net):
         return all(isinstance(size, int) for size in sizes)
 
     def is_led_by_unknown_size(self, shape):
-        """Return whether the first size of a shape is not known, as a size of an input is not.
+        """Return whether the first size of a shape may be one of an input that is not known.
 
-        It may be made of that, as where [1, 'sequence', 64] becomes ['sequence', 64].
+        It may be no batch then, as where an input [1, 'sequence', 64] becomes ['sequence', 64].
         """
         if not shape or not isinstance(shape[0], Symbol):
             return False

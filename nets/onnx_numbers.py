@@ -449,11 +449,11 @@ def power(number, exponent):
 
 
 def depends_on_batch(number, other, least):
-    """Return whether it depends on the batch what a Max, a Min or a comparison makes.
+    """Return whether the result of a Max, a Min or a comparison depends on the batch.
 
     number, other: one of them may be a multiple of the batch, which is 1 or more.
-    least: with this number and larger ones, it depends on the batch. With smaller ones, all
-    batches make the same.
+    least: a batch that is compared with this number or a larger one decides the result. With
+    smaller numbers, the result is the same for all batches.
     """
     if is_batch(number) == is_batch(other):
         return False

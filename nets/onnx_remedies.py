@@ -19,8 +19,8 @@ INFER_SHAPES = (
 # How messages start that say that sizes do not fit one another.
 MISMATCHES = ('cannot broadcast', 'cannot multiply', 'cannot reshape', 'inputs differ')
 
-# Operators whose outputs have sizes that depend on the numbers of a feature map. With an If or a
-# Loop, these decide which nodes run, or how often.
+# Operators whose outputs have sizes that depend on the numbers of a feature map. For an If
+# or a Loop, such numbers decide which nodes run, or how often.
 DATA_DEPENDENT_TYPES = ('Compress', 'If', 'Loop', 'NonMaxSuppression', 'NonZero', 'Unique')
 
 
