@@ -36,7 +36,10 @@ GENERATED = re.compile('onnx::|val_[0-9]|[0-9]+$')
 # The names of the two branches of an If.
 BRANCHES = ('then_branch', 'else_branch')
 # The attributes that are graphs, of operators that run them.
-GRAPH_ATTRIBUTES = {'If': BRANCHES, 'Loop': ('body',), 'Scan': ('body',)}
+GRAPH_ATTRIBUTES = {
+    'If': BRANCHES,
+    **dict.fromkeys(('Loop', 'Scan', 'SequenceMap'), ('body',)),
+}
 
 
 # === The network ===

@@ -136,6 +136,7 @@ class Mistakes(OnnxCase):
             ({'type_': 'Flatten', 'inputs': 'x', 'axis': [1, 2]}, '"axis" is [1, 2]; expected an int'),
             ({'type_': 'If', 'inputs': 'k', 'then_branch': 7}, '"then_branch" is [7]; expected a gr'),
             ({'type_': 'Loop', 'inputs': 'k k', 'body': tensor_}, '"body" is a tensor; expected a g'),
+            ({'type_': 'SequenceMap', 'inputs': 'x', 'body': 7}, '"body" is [7]; expected a graph'),
             ({'type_': 'Concat', 'inputs': 'x x', 'axis': -5},
              '"axis" is -5 where there are 4 dimensions; expected -4 or more, and less than 4'),
             ({'type_': 'Squeeze', 'inputs': 'x', 'axes': [4]},
