@@ -21,7 +21,7 @@ from collections import namedtuple
 from fodlam import Layer, canonical
 from fodlam.data.array import Product, array_cycles, count_streamed
 from fodlam.data.chain import NOTHING_STAYS, find_staying, map_bytes, parse_reads
-from fodlam.data.shape import count_places, parse_shape
+from fodlam.data.shape import count_places, dilated, parse_shape
 
 # The keys of an accelerator that Demands depend on, with their defaults. data/README.md says what
 # they are ("Rooflines").
@@ -214,8 +214,7 @@ def demand_of_group(entry, shape, kind, mapping, staying):
     if staying.ifmap:
         ifmap_traffic = 0
     elif kind == 'conv' and mapping.buffer_kib < math.inf:
-        extent = shape.dy * (shape.R - 1) + 1  # of the kernel, from its first row to its last
-        least_rows = channels * min(extent, h) * w * mapping.feature_bytes
+        least_rows = channels * min(dilated(shape.R, shape.dy), h) * w * mapping.feature_bytes
         least_filters = channels * r * s * min(shape.K, LEAST_FILTERS) * weight_bytes
         buffered = Buffered(ifmap, weights, least_rows, least_filters, mapping.buffer_kib * 1024)
         ifmap_traffic, weight_traffic = buffered.least_traffic(sharers)
