@@ -15,6 +15,7 @@ from fodlam import (
     AVERAGED,
     Cost,
     Layer,
+    place,
     published_layers,
     quote,
     scale_eie,
@@ -40,7 +41,8 @@ def find_shape_catalog(config, netfile, find_catalog):
 
     config: a dict of its keys. netfile: of its network, as configs.find_any_net returns it.
     find_catalog: fodlam.Catalog, or a function with the same arguments that returns a Catalog.
-    Raises ValueError if "scaling" or "density" is wrong, or does not go with the other keys.
+    Raises ValueError or InputError if "scaling" or "density" is wrong, or does not go with the
+    other keys.
     """
     if 'net' in config:  # and not "scaling", which configs.check_config has refused
         raise ValueError('"density" is for a netfile, and a net is published; leave one out')
@@ -49,7 +51,10 @@ def find_shape_catalog(config, netfile, find_catalog):
         from fodlam.data.mistakes import choices
 
         raise ValueError(f'"scaling" is {quote(scaling)}; {choices(SCALINGS, scaling)}')
-    densities = parse_densities(config['density']) if 'density' in config else UNKNOWN
+    densities = UNKNOWN
+    if 'density' in config:
+        with place('config: "density"'):
+            densities = parse_densities(config['density'])
     if scaling != 'shape':
         raise ValueError(f'"density" is for "scaling": "shape", not "{scaling}"; give both')
     return find_catalog(netfile, ShapeModel, config.get('process_scaling'), densities)

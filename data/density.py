@@ -72,21 +72,18 @@ def parse_densities(value):
     """
     if not isinstance(value, dict):
         expected = '{"weights": 0.1, "activations": 0.35}'
-        raise ValueError(f'"density": got {quote(value)}; expected {expected}')
+        raise ValueError(f'got {quote(value)}; expected {expected}')
     keys = (*Density._fields, CONV_KEY)
     for key in value:
         if key not in keys:
             from fodlam.data.mistakes import choices
 
-            raise ValueError(f'"density": unknown key {quote(key)}; {choices(keys, key)}')
+            raise ValueError(f'unknown key {quote(key)}; {choices(keys, key)}')
     fc = conv_activations = None
-    try:
-        if CONV_KEY in value:
-            conv_activations = read_share(value, CONV_KEY)
-        if value.keys() != {CONV_KEY}:
-            fc = read_density(value, Density._fields)
-    except ValueError as error:
-        raise ValueError(f'"density": {error}') from None
+    if CONV_KEY in value:
+        conv_activations = read_share(value, CONV_KEY)
+    if value.keys() != {CONV_KEY}:
+        fc = read_density(value, Density._fields)
     return Densities(fc, conv_activations)
 
 
