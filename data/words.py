@@ -14,11 +14,9 @@ BOUNDS = ('compute', 'memory', 'buffer', 'link')
 
 # {part of an energy: its name in pictures}. A part that is not here is called by its own name.
 ENERGY_PART_NAMES = {
-    'clock': 'clock',
     'mac': 'MACs',
     'sram': 'SRAM',
     'dram': 'DRAM',
-    'power': 'power',
 }
 
 # {exponent of 1000: prefix of a unit}
