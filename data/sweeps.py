@@ -100,7 +100,8 @@ def estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges):
     told = time.monotonic()  # when progress was told last
     people_read_results = is_terminal(stdout)
     people_read_notes = is_terminal(stderr)
-    watches_frames = watches_others = people_read_results or people_read_notes
+    tells_notes = people_read_results or people_read_notes
+    told_frames = False  # whether the note on frames has been told
     for lines in read_lines(stream, where):
         results = []
         for line in lines:
@@ -116,10 +117,10 @@ def estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges):
                 results.append(to_compact_json({'error': f'line {number}: {error}'}))
             else:
                 results.append(writer.write(estimate, per_layer))
-                if watches_frames and has_unchosen_frames(estimate):
-                    watches_frames = False
+                if tells_notes and not told_frames and has_unchosen_frames(estimate):
+                    told_frames = True
                     complain(f'line {number}: {frames_note(estimate)}', stderr)
-                if watches_others:
+                if tells_notes:
                     for note in notes_besides_frames(estimate):
                         if note not in told_notes:
                             told_notes.add(note)
