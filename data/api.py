@@ -52,10 +52,10 @@ def estimate(
     range: add 'energy_range' and 'latency_range', [low, high], to layers and groups.
     Returns {'conv': {'energy': ..., 'latency': ...}, 'fc': {...}, 'total': {...}, 'frames':
     {'conv': ..., 'fc': ...}}, where frames are how many the costs of each kind are for; 'title' if
-    the config has one. Some networks and accelerators add 'bounds', 'energy_by' or 'left_out'
-    (data/README.md, "Reports").
-    Raises InputError if anything in the config, or in a file that it names, is wrong. Warns of
-    numbers that look like a mistake of units, such as a clock in Hz.
+    the config has one. Some networks and accelerators add other keys, such as 'bounds', 'energy_by'
+    or 'left_out' (data/README.md, "Reports").
+    Raises InputError if anything in the config, or in a file that it names, is wrong. Warns of what
+    looks like a mistake in either, such as a clock in Hz.
 
     >>> report = estimate({'net': 'VGG16', 'layers': ['CONV1-1']}, per_frame=True)
     >>> report['total']

@@ -76,8 +76,8 @@ def estimate_lines(stream, where, stdout, stderr, per_frame, per_layer, ranges):
     stream: a binary stream, with a config on each line. where: what error messages call the stream.
     stdout, stderr: text streams, or None if closed. On stderr it says every second how many lines
     are done, if only that is a terminal; if any of the two is, it says once that costs are for
-    several frames, that fc layers are costed as pruned, and where the power of a device is far off;
-    and it prints the first doubt about units.
+    several frames, that fc layers are costed as pruned, and where the power of a device is far off.
+    In any case, it says the first doubt about a config or its net file.
     per_frame: whether costs are for one frame, unless a config says it. per_layer, ranges: whether
     results have layers, and ranges.
     Each line is the result on one config, in their order, as compact JSON; for a wrong config, it
