@@ -140,7 +140,7 @@ def find_staying(entries, feature_kib, feature_bytes):
 
     entries: {canonical name: entry}, all layers, in their order. feature_kib: the room for maps.
     feature_bytes: the bytes of a feature.
-    An entry that is wrong is passed over, and no error: DemandModel.layer raises one for it.
+    An entry that is wrong is passed over without an error: DemandModel.layer raises one for it.
 
     >>> layer = {'type': 'Convolution', 'macs': 800, 'kernel': [1, 1]}
     >>> a = {'name': 'a', **layer, 'ifmap': [2, 10, 10], 'ofmap': [4, 10, 10]}

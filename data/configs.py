@@ -33,7 +33,10 @@ CONFIG_TYPES = {
 
 
 def check_config(config):
-    """Raise ValueError if a config has an unknown key, a wrong type, or no network."""
+    """Raise ValueError if a config's keys, their types, its network or its "layers" are wrong.
+
+    Other values are checked where they are used.
+    """
     if not isinstance(config, dict):
         from fodlam.data.mistakes import no_config
 

@@ -163,7 +163,7 @@ def type_like(type_, least_ratio):
     """Return the type with MACs that an unknown type is like; None if it is like none.
 
     The result is a key of KIND_OF_TYPE. Unlike `meant_type`, it takes every type with "conv" in it
-    for a convolution.
+    for a convolution, but for those like "Convert".
     least_ratio: see `nearest`.
 
     >>> type_like('Lineer', LEAST_TYPE_RATIO), type_like('DeformConv', LEAST_TYPE_RATIO)

@@ -1,6 +1,7 @@
-"""Eyeriss: what a conv layer costs, by its shape alone.
+"""Eyeriss: what a conv layer costs, by its shape, and by how many of its inputs are zero.
 
-data/README.md, "By shape", derives the model and says how far it is off.
+data/README.md, "By shape" and "Energy by two parts", derives the models and says how far they are
+off.
 Source: Chen, Krishna, Emer, Sze, JSSC, January 2017.
 """
 

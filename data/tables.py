@@ -63,7 +63,7 @@ class Row(
     frames: how many frames the cost is for; None for a sum.
     bound: what the layer waits for, such as "memory"; None if that is not known, and for a sum.
     energy_by: {part: J} of the energy, or None.
-    details: {key: value} of what else reports say of a layer, or None.
+    details: {key: value} of what else reports say of the layer or the sum, or None.
     """
 
     __slots__ = ()

@@ -41,7 +41,8 @@ MAX_TITLE_NAME_LENGTH = 40  # of a network in a title
 
 MAX_PLAIN_NUMBER = 10**12  # larger whole numbers are written as 1e+12
 
-# {key of an accelerator: the words for a number there}. Titles have the keys that must be there.
+# {key of an accelerator: the words for a number there}. Titles have the keys that must be there and
+# the shape of an array; notes (data/accelerators.py) have "batch" and "feature_kib".
 ACCELERATOR_WORDS = {
     'efficiency': 'attains {} of its roofline',
     'layer_us': 'plus {} us a layer',
@@ -366,8 +367,8 @@ def published_remark(layers):
 def accelerator_remarks(estimate):
     """Return a list of at most one sentence on the keys of an accelerator that no title has.
 
-    estimate: an Estimate on an accelerator. Of a named one, only the efficiency and
-    the time per layer are told.
+    estimate: an Estimate on an accelerator. Of a named one, only the efficiency and the time per
+    layer are told.
     """
     keys = estimate.config.get('accelerator')
     if not isinstance(keys, dict):
