@@ -40,8 +40,9 @@ from fodlam.data.words import engineering
 
 # Other names of keys, which earlier versions had.
 OTHER_NAMES = {'dram_gbps': 'dram_gb_per_s'}
-# Numbers that no real machine is beyond: clocks are from 1 MHz to 10 GHz, the largest arrays, on
-# whole wafers, have fewer than 10^7 MACs, and their memories less than 10^8 GB/s.
+# Numbers that no real machine is beyond. Clocks are from 1 MHz to 10 GHz, and the largest arrays,
+# on whole wafers, have fewer than 10^7 MACs: the most of both is ten times as much. The memories of
+# these arrays have less than 10^8 GB/s.
 LEAST_CLOCK_MHZ, MOST_CLOCK_MHZ = 1, 100_000
 MOST_MACS = 10**8
 MOST_DRAM_GB_PER_S = 10**8
@@ -135,7 +136,7 @@ def has_usual_numbers(accelerator):
 def unit_doubts(members):
     """Return the list of doubts about the units of an accelerator's numbers.
 
-    members: {key: number}, as a config has them, checked.
+    members: {key: value}, as a config has them, checked.
 
     >>> unit_doubts({'macs': 1024, 'clock_mhz': 1e9, 'dram_gb_per_s': 20})
     ['config: "accelerator": "clock_mhz" is 1000000000.0, which is in MHz, not Hz: 1 GHz is 1000']

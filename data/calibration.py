@@ -214,7 +214,7 @@ MAX_RATES = 500  # each takes about as long as an estimate
 def calibrate(accelerator, rates):
     """Return an accelerator's keys with the efficiency, and the time per layer, that rates tell.
 
-    accelerator: {key: number}, as a config has them. rates: {netfile: frames per second}.
+    accelerator: {key: value}, as a config has them. rates: {netfile: frames per second}.
     One network tells the efficiency alone; two or more, the time per layer as well.
     Raises InputError if a key, a net file or a rate is wrong.
     """
@@ -222,9 +222,9 @@ def calibrate(accelerator, rates):
         if not isinstance(accelerator, dict):
             raise ValueError(f'got {quote(accelerator)}; expected an object with its keys')
         members = {}
-        for key, number in accelerator.items():
+        for key, value in accelerator.items():
             if key not in ('efficiency', 'layer_us'):  # which are chosen anew
-                members[key] = number
+                members[key] = value
         bare = parse_accelerator(members)
     with place('rates'):
         runs = runs_of_rates(bare, rates)
