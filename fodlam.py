@@ -675,7 +675,8 @@ class Catalog:
     layers: {canonical name: Layer}, the layers with a cost. forms: {name in reports: canonical
     name}, of the same layers. entries: {canonical name: entry}, all layers.
     frames, left_out: see `Estimate`.
-    whole: the sum over all layers with a cost, which the first estimate that needs it stores here.
+    whole: what the first estimate of all layers with a cost stores here for later ones: their sum,
+    or, on an accelerator, their roofline.Workload.
     Raises InputError if the net file is wrong, or if no layer has a known cost.
     """
 

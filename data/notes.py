@@ -1,6 +1,7 @@
 """Notes for people: for how many frames costs are, how far off they may be, and why.
 
-Tables and pictures have them, and stderr beside all other formats (fodlam.tell_notes).
+Tables and pictures have them. Beside all other formats, those of `notes_beside` are told on stderr
+(fodlam.tell_notes).
 data/devices.py has the notes on the accuracy of accelerators other than Eyeriss and EIE.
 """
 
